@@ -1,0 +1,1 @@
+//! Where sockets, processes, files and clocks live. Everything else is a pure function.

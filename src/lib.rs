@@ -1,0 +1,14 @@
+//! slimcp hosts MCP tools on small machines.
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod limits;
+pub mod time;
+
+pub mod bounded;
+pub mod wire;
+
+pub mod tool;
+
+pub mod daemon;
+pub mod edge;

@@ -1,0 +1,335 @@
+//! Every bound of slimcp: its name, unit, default, reason and cost in bytes.
+//!
+//! Two kinds live here. [`Limits`] and [`Timeouts`] are what the operator may set; the constants
+//! are fixed and each says why. [`Memory::of`] adds up what the tables for the chosen capacities
+//! cost at most; whatever `limits.memory` leaves over is the one shared byte budget from which
+//! everything of variable size is drawn.
+//!
+//! A limit that no code checks is a bug: each has a test that reaches it and goes one past it.
+
+use std::fmt;
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Capacities, fixed at start (`[limits]` in the configuration).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The ceiling: bytes of memory the daemon never passes.
+    pub memory_bytes_max: usize,
+    /// Open connections, idle ones and streams included.
+    pub connections_max: u32,
+    /// Sessions of all transports together.
+    pub sessions_max: u32,
+    /// Tool calls in flight.
+    pub calls_max: u32,
+    /// Bytes of one HTTP request body.
+    pub body_bytes_max: usize,
+    /// Bytes of events that one stream keeps for `Last-Event-ID`.
+    pub replay_bytes_max: usize,
+    /// Bytes of one tool's output.
+    pub output_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            memory_bytes_max: 8 * MIB,
+            connections_max: 1024,
+            sessions_max: 1000,
+            calls_max: 32,
+            body_bytes_max: MIB,
+            replay_bytes_max: 64 * KIB,
+            output_bytes_max: 256 * KIB,
+        }
+    }
+}
+
+impl Limits {
+    /// Streams: one listening stream per session, and one pending answer per connection.
+    pub const fn streams_max(&self) -> u32 {
+        self.sessions_max + self.connections_max
+    }
+
+    /// Deadlines scheduled at once: one per session or its listening stream, one per answer,
+    /// connection and call, and one for the drain.
+    pub const fn deadlines_max(&self) -> u32 {
+        self.sessions_max + self.streams_max() + self.connections_max + self.calls_max + 1
+    }
+}
+
+/// Periods after which something is given up or repeated (`[timeouts]` in the configuration).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Interval of heartbeats on every open stream. Proxies cut quiet streams after 30 to 300 s.
+    pub heartbeat: Duration,
+    /// A session without a stream and without a request for this long ends.
+    pub idle: Duration,
+    /// A peer that acknowledges nothing for this long is gone.
+    pub dead: Duration,
+    /// From the first byte of a request head to its last; also how long a kept connection may stay
+    /// silent.
+    pub head: Duration,
+    /// From the end of the head to the end of the body.
+    pub body: Duration,
+    /// One tool call, unless the tool has a timeout of its own.
+    pub call: Duration,
+    /// From the order to stop until calls in flight are given up.
+    pub drain: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            heartbeat: Duration::from_secs(25),
+            idle: Duration::from_secs(3600),
+            dead: Duration::from_secs(60),
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            call: Duration::from_secs(60),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+// ---- HTTP ----
+
+/// Bytes of one request head. nginx allows 8 KiB a line and 32 KiB in all, Node 16 KiB.
+pub const HEAD_BYTES_MAX: usize = 16 * KIB;
+
+/// Header fields of one request. Browsers behind two proxies send about thirty.
+pub const HEADERS_MAX: usize = 64;
+
+/// Bytes that one read takes from a socket; one such buffer serves all connections, since reading
+/// never waits.
+pub const READ_BYTES: usize = 64 * KIB;
+
+/// Bytes of one chunk-size line, extensions included (RFC 9112 section 7.1.1 asks for a limit).
+pub const CHUNK_LINE_BYTES_MAX: usize = 256;
+
+/// Bytes of all trailer fields together; they are read and dropped.
+pub const TRAILER_BYTES_MAX: usize = 4 * KIB;
+
+/// How long a client that met a full table should wait before it tries again (`Retry-After`).
+pub const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+// ---- JSON-RPC and MCP ----
+
+/// Bytes of a request id or progress token as written by the client. UUIDs have 38 with quotes.
+pub const ID_BYTES_MAX: usize = 128;
+
+/// Messages in one batch (2025-03-26 only).
+pub const BATCH_MESSAGES_MAX: usize = 32;
+
+/// Nesting of a JSON message; serde_json stops here by itself, a test holds it to that.
+pub const JSON_DEPTH_MAX: usize = 128;
+
+/// Entries in one page of `tools/list` and the other listings.
+pub const PAGE_ENTRIES_MAX: usize = 100;
+
+/// Bytes of one line from a stdio peer or a child.
+pub const LINE_BYTES_MAX: usize = MIB;
+
+/// Resources that one session may subscribe to.
+pub const SUBSCRIPTIONS_MAX: usize = 64;
+
+// ---- streams ----
+
+/// A legacy answer that takes longer than this starts its stream, so that heartbeats keep proxies
+/// from cutting it.
+pub const ANSWER_HOLD: Duration = Duration::from_secs(10);
+
+/// How long a stream that was cut keeps its events, and its session its life, for a client that
+/// comes back.
+pub const RESUME_WINDOW: Duration = Duration::from_secs(60);
+
+/// `retry:` sent to 2025-11-25 clients with the priming event.
+pub const RETRY_MILLIS: u32 = 1000;
+
+/// Events that one stream keeps, whatever their size.
+pub const RING_EVENTS_MAX: usize = 1024;
+
+/// What one kept event costs beside its payload: its place in the ring and two words of the
+/// allocator.
+pub const EVENT_OVERHEAD_BYTES: usize = 64;
+
+/// Bytes encoded for one stream before it is asked whether the peer takes them.
+pub const TRANSMIT_BYTES_MAX: usize = 32 * KIB;
+
+/// Heartbeats and other coarse deadlines fall on multiples of this, so that ten thousand of them
+/// wake the machine once.
+pub const COARSE: Duration = Duration::from_secs(1);
+
+// ---- command tools ----
+
+/// From TERM to KILL for the process group of a command that has to go.
+pub const KILL_GRACE: Duration = Duration::from_secs(2);
+
+/// Bytes of a command's stderr kept for the error message; the last ones, where the reason stands.
+pub const STDERR_BYTES_MAX: usize = 4 * KIB;
+
+/// Calls that wait for a tool whose concurrency is used up, unless the tool says otherwise.
+pub const QUEUE_DEFAULT: u32 = 8;
+
+/// Tools of one server.
+pub const TOOLS_MAX: usize = 256;
+
+// ---- the cost of the tables ----
+
+/// Program, runtime, main stack, the shared read and write buffers, registry and configuration.
+/// Measured at about 0.6 MiB (static musl, armv7) and 1.0 MiB private (glibc).
+pub const BASE_BYTES: usize = MIB + MIB / 4;
+
+/// One connection: its task, its reactor entry, its socket, its record. Measured at about 1.4 KiB.
+pub const CONNECTION_BYTES: usize = 2 * KIB;
+
+/// One session: record, index entry, its listening stream, its deadline, its parking slot.
+pub const SESSION_BYTES: usize = 384;
+
+/// One pending answer: stream record, answer state, deadline.
+pub const STREAM_BYTES: usize = 256;
+
+/// One call in flight: record, the task that watches its process, three pipes, a read buffer.
+pub const CALL_BYTES: usize = 12 * KIB;
+
+/// The least budget that makes sense: one body, one output and one replay ring at their largest.
+const fn budget_bytes_min(limits: &Limits) -> usize {
+    limits.body_bytes_max + limits.output_bytes_max + limits.replay_bytes_max
+}
+
+/// Where the memory goes: the sum that is printed at start, exported as a gauge and held by tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The ceiling itself, in bytes.
+    pub ceiling: usize,
+    /// The shared byte budget: what the tables leave over.
+    pub budget: usize,
+    /// The summands beside the budget, each with its name and bytes.
+    pub tables: [(&'static str, usize); 5],
+}
+
+/// The capacities need more than `limits.memory`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooLittleMemory {
+    /// Bytes that would be enough.
+    pub needed: usize,
+    /// The sum, as [`Memory`] would show it.
+    pub tables: [(&'static str, usize); 5],
+    /// Least bytes of shared budget.
+    pub budget_min: usize,
+}
+
+impl Memory {
+    /// Adds up the tables for `limits` and leaves the rest as budget.
+    pub fn of(limits: &Limits) -> Result<Memory, TooLittleMemory> {
+        let tables = [
+            ("base", BASE_BYTES),
+            (
+                "connections",
+                limits.connections_max as usize * CONNECTION_BYTES,
+            ),
+            ("sessions", limits.sessions_max as usize * SESSION_BYTES),
+            ("answers", limits.connections_max as usize * STREAM_BYTES),
+            ("calls", limits.calls_max as usize * CALL_BYTES),
+        ];
+        let fixed: usize = tables.iter().map(|(_, bytes)| bytes).sum();
+        let budget_min = budget_bytes_min(limits);
+        match limits.memory_bytes_max.checked_sub(fixed) {
+            Some(budget) if budget >= budget_min => Ok(Memory {
+                ceiling: limits.memory_bytes_max,
+                budget,
+                tables,
+            }),
+            _ => Err(TooLittleMemory {
+                needed: fixed + budget_min,
+                tables,
+                budget_min,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Memory {
+    /// `8.0 MiB = base 1.2 MiB + connections 2.0 MiB + ... + budget 4.1 MiB`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = ", Size(self.ceiling))?;
+        for (name, bytes) in self.tables {
+            write!(f, "{name} {} + ", Size(bytes))?;
+        }
+        write!(f, "budget {}", Size(self.budget))
+    }
+}
+
+impl fmt::Display for TooLittleMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "limits.memory is too small: these capacities need {}: ",
+            Size(self.needed)
+        )?;
+        for (name, bytes) in self.tables {
+            write!(f, "{name} {} + ", Size(bytes))?;
+        }
+        write!(
+            f,
+            "budget of at least {} (body + output + replay); raise limits.memory or lower \
+             limits.connections, limits.sessions, limits.calls, limits.body, limits.output or \
+             limits.replay",
+            Size(self.budget_min)
+        )
+    }
+}
+
+/// Bytes as people read them: `512 B`, `64.0 KiB`, `8.0 MiB`.
+#[derive(Clone, Copy, Debug)]
+pub struct Size(pub usize);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes if bytes < KIB => write!(f, "{bytes} B"),
+            bytes if bytes < MIB => write!(f, "{:.1} KiB", bytes as f64 / KIB as f64),
+            bytes => write!(f, "{:.1} MiB", bytes as f64 / MIB as f64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_fit_and_add_up() {
+        let memory = Memory::of(&Limits::default()).expect("the defaults must start");
+        let tables: usize = memory.tables.iter().map(|(_, bytes)| bytes).sum();
+        assert_eq!(tables + memory.budget, memory.ceiling);
+        assert!(memory.budget >= 3 * MIB, "{memory}");
+    }
+
+    #[test]
+    fn one_byte_too_little_is_refused_with_the_sum() {
+        let mut limits = Limits::default();
+        let needed = Memory::of(&Limits {
+            memory_bytes_max: 0,
+            ..limits.clone()
+        })
+        .unwrap_err()
+        .needed;
+        limits.memory_bytes_max = needed;
+        assert!(Memory::of(&limits).is_ok());
+        limits.memory_bytes_max = needed - 1;
+        let refused = Memory::of(&limits).unwrap_err();
+        assert_eq!(refused.needed, needed);
+        assert!(
+            refused.to_string().contains("raise limits.memory"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        let texts = [0, 1023, 1024, 1536, 8 * MIB].map(|bytes| Size(bytes).to_string());
+        assert_eq!(texts, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "8.0 MiB"]);
+    }
+}
