@@ -4,6 +4,7 @@
 //! | Structure | Holds | Bounded by | When full |
 //! |---|---|---|---|
 //! | [`Slab`] | values, each found by its [`Key`] | slots | [`Full`] with the value |
+//! | [`Wheel`] | deadlines, each with a key | timers | [`Full`] |
 //! | [`Pool`] | nothing: it counts the shared bytes | bytes | [`Full`] |
 //!
 //! Capacity that was never touched costs no resident memory: tables are allocated once, filled up
@@ -15,9 +16,11 @@ use std::fmt;
 
 mod pool;
 mod slab;
+mod wheel;
 
 pub use pool::Pool;
 pub use slab::{Key, Slab};
+pub use wheel::{Timer, Wheel};
 
 /// There is no room left; what did not fit comes back.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -220,6 +220,11 @@ impl<T> Key<T> {
         self.index
     }
 
+    /// The same slot and generation in the name of another table, for a key that hides its own.
+    pub(super) const fn cast<U>(self) -> Key<U> {
+        Key::new(self.index, self.generation)
+    }
+
     /// The key as a number, never zero: for the data word of an epoll event.
     pub const fn to_bits(self) -> u64 {
         (self.generation.get() as u64) << 32 | self.index as u64
