@@ -1,4 +1,5 @@
-//! Hierarchical timer wheel: deadlines in, expired keys out, at a cost that does not grow with them.
+//! Hierarchical timer wheel: deadlines in, expired keys out, at a cost that does not grow with
+//! their number.
 //!
 //! Six levels of 64 slots. A slot of level 0 is one tick, a millisecond; a slot of each further
 //! level spans all slots of the level below:
