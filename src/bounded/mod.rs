@@ -5,6 +5,7 @@
 //! |---|---|---|---|
 //! | [`Slab`] | values, each found by its [`Key`] | slots | [`Full`] with the value |
 //! | [`Wheel`] | deadlines, each with a key | timers | [`Full`] |
+//! | [`Ring`] | events of a stream, by sequence | events, bytes | evicts, then [`Lagging`] |
 //! | [`Pool`] | nothing: it counts the shared bytes | bytes | [`Full`] |
 //!
 //! Capacity that was never touched costs no resident memory: tables are allocated once, filled up
@@ -15,10 +16,12 @@ use std::error::Error;
 use std::fmt;
 
 mod pool;
+mod ring;
 mod slab;
 mod wheel;
 
 pub use pool::Pool;
+pub use ring::{Event, Lagging, Position, Pushed, Ring, Room};
 pub use slab::{Key, Slab};
 pub use wheel::{Timer, Wheel};
 
