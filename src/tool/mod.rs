@@ -197,6 +197,7 @@ fn encode_media(out: &mut Vec<u8>, kind: &str, data: &str, mime_type: &str) {
     out.push(b'}');
 }
 
+pub mod builtin;
 pub mod command;
 mod json;
 pub mod registry;
