@@ -89,7 +89,7 @@ pub enum Work {
 pub struct Outcome {
     /// Items for the model, in order.
     pub content: Vec<Content>,
-    /// `structuredContent` as JSON text, since 2025-06-18.
+    /// `structuredContent` as JSON text on one line, since 2025-06-18.
     pub structured: Option<String>,
     /// The tool ran and failed; the content says why.
     pub is_error: bool,
@@ -133,6 +133,132 @@ impl Outcome {
             ..Outcome::text(text)
         }
     }
+
+    /// Appends the members of a `CallToolResult` without the braces around them, so that a
+    /// revision may add its own (`resultType` and `_meta` since 2026-07-28).
+    pub fn encode_members(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\"content\":[");
+        for (index, item) in self.content.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            item.encode(out);
+        }
+        out.push(b']');
+        if let Some(structured) = &self.structured {
+            debug_assert!(
+                !structured.contains(['\n', '\r']),
+                "it must stand on one line"
+            );
+            out.extend_from_slice(b",\"structuredContent\":");
+            out.extend_from_slice(structured.as_bytes());
+        }
+        if self.is_error {
+            out.extend_from_slice(b",\"isError\":true");
+        }
+    }
+
+    /// Appends the `CallToolResult` as JSON (MCP 2025-06-18, server/tools). `isError` is written
+    /// only when it holds: absent means false in every revision.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        self.encode_members(out);
+        out.push(b'}');
+    }
 }
 
+impl Content {
+    /// Appends the item as a JSON object.
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Content::Text(text) => {
+                // One growth instead of several: most texts need no escape.
+                out.reserve(text.len() + 64);
+                out.extend_from_slice(b"{\"type\":\"text\",\"text\":");
+                json::push_string(out, text);
+                out.push(b'}');
+            }
+            Content::Image { data, mime_type } => encode_media(out, "image", data, mime_type),
+            Content::Audio { data, mime_type } => encode_media(out, "audio", data, mime_type),
+        }
+    }
+}
+
+/// Base64 needs no escape, so it is copied as it is.
+fn encode_media(out: &mut Vec<u8>, kind: &str, data: &str, mime_type: &str) {
+    debug_assert!(!data.contains(['"', '\\']), "base64 has neither");
+    out.reserve(data.len() + mime_type.len() + 64);
+    out.extend_from_slice(b"{\"type\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(b"\",\"data\":\"");
+    out.extend_from_slice(data.as_bytes());
+    out.extend_from_slice(b"\",\"mimeType\":");
+    json::push_string(out, mime_type);
+    out.push(b'}');
+}
+
+pub mod builtin;
 pub mod command;
+mod json;
+pub mod registry;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(outcome: &Outcome) -> String {
+        let mut out = Vec::new();
+        outcome.encode(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn outcomes_are_written_as_call_tool_results() {
+        let mixed = Outcome {
+            content: vec![
+                Content::Text("a".into()),
+                Content::Image {
+                    data: "QQ==".into(),
+                    mime_type: "image/png".into(),
+                },
+                Content::Audio {
+                    data: "".into(),
+                    mime_type: "audio/wav".into(),
+                },
+            ],
+            structured: Some(r#"{"a":1}"#.into()),
+            is_error: false,
+        };
+        let cases = [
+            (
+                Outcome::text("hi"),
+                r#"{"content":[{"type":"text","text":"hi"}]}"#,
+            ),
+            (
+                Outcome::error("\"\n\u{1}\u{2028}\\ü"),
+                "{\"content\":[{\"type\":\"text\",\"text\":\"\\\"\\n\\u0001\u{2028}\\\\ü\"}],\
+                 \"isError\":true}",
+            ),
+            (Outcome::default(), r#"{"content":[]}"#),
+            (
+                mixed,
+                concat!(
+                    r#"{"content":[{"type":"text","text":"a"},"#,
+                    r#"{"type":"image","data":"QQ==","mimeType":"image/png"},"#,
+                    r#"{"type":"audio","data":"","mimeType":"audio/wav"}],"#,
+                    r#""structuredContent":{"a":1}}"#
+                ),
+            ),
+        ];
+        for (outcome, expected) in cases {
+            assert_eq!(encoded(&outcome), expected);
+            serde_json::from_str::<serde_json::Value>(expected).expect("it must be JSON");
+        }
+    }
+
+    #[test]
+    fn a_result_never_breaks_its_line() {
+        let outcome = Outcome::error((0u8..=0x7f).map(char::from).collect::<String>());
+        assert!(encoded(&outcome).bytes().all(|byte| byte >= b' '));
+    }
+}

@@ -1,0 +1,187 @@
+//! Tools that need no configuration: `echo` and `system-info`.
+
+pub mod facts;
+
+use super::{Annotations, Outcome, Start, Tool, ToolSpec, Work};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Says what it is told: the cheapest call there is, for trying out a client and for measuring.
+pub struct Echo {
+    spec: ToolSpec,
+}
+
+/// What `echo` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EchoArguments {
+    /// Comes back as it is.
+    text: String,
+}
+
+const ECHO_SCHEMA: &str = concat!(
+    r#"{"type":"object","properties":{"text":{"type":"string","#,
+    r#""description":"What to say."}},"required":["text"],"additionalProperties":false}"#
+);
+
+impl Echo {
+    /// The tool as `tools/list` shows it.
+    pub fn new() -> Echo {
+        Echo {
+            spec: ToolSpec {
+                name: "echo".to_owned(),
+                title: Some("Echo".to_owned()),
+                description: "Returns the text it is given.".to_owned(),
+                input_schema: schema(ECHO_SCHEMA),
+                output_schema: None,
+                annotations: READS_THIS_MACHINE,
+            },
+        }
+    }
+}
+
+impl Default for Echo {
+    fn default() -> Echo {
+        Echo::new()
+    }
+}
+
+impl Tool for Echo {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    /// One allocation for the text and one for the list that holds it.
+    fn start(&self, arguments: &RawValue) -> Start {
+        Start::Done(match serde_json::from_str(arguments.get()) {
+            Ok(EchoArguments { text }) => Outcome::text(text),
+            Err(error) => Outcome::error(format!(
+                "echo was not run: {}. It takes {{\"text\": \"...\"}}, a string, and nothing else.",
+                without_position(&error)
+            )),
+        })
+    }
+}
+
+/// Tells how this machine is: name, load, memory, disks, temperatures.
+pub struct SystemInfo {
+    spec: ToolSpec,
+}
+
+const NO_ARGUMENTS_SCHEMA: &str =
+    r#"{"type":"object","properties":{},"additionalProperties":false}"#;
+
+impl SystemInfo {
+    /// The tool as `tools/list` shows it.
+    pub fn new() -> SystemInfo {
+        SystemInfo {
+            spec: ToolSpec {
+                name: "system-info".to_owned(),
+                title: Some("System information".to_owned()),
+                description: "Tells how the machine that hosts these tools is: name, model, \
+                              kernel, uptime, load, memory, disk space and temperatures."
+                    .to_owned(),
+                input_schema: schema(NO_ARGUMENTS_SCHEMA),
+                output_schema: Some(schema(facts::SCHEMA)),
+                annotations: READS_THIS_MACHINE,
+            },
+        }
+    }
+}
+
+impl Default for SystemInfo {
+    fn default() -> SystemInfo {
+        SystemInfo::new()
+    }
+}
+
+impl Tool for SystemInfo {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    /// Arguments that it does not know make no difference to what it tells, so it tells it.
+    fn start(&self, _: &RawValue) -> Start {
+        Start::Work(Work::SystemInfo)
+    }
+}
+
+const READS_THIS_MACHINE: Annotations = Annotations {
+    read_only: Some(true),
+    destructive: Some(false),
+    idempotent: Some(true),
+    open_world: Some(false),
+};
+
+fn schema(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).expect("a test parses every schema written here")
+}
+
+/// serde_json appends where in the text it stopped; a model never sees that text.
+fn without_position(error: &serde_json::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(at) = text.rfind(" at line ") {
+        text.truncate(at);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tool::Content;
+
+    fn echo(arguments: &str) -> Outcome {
+        let arguments = RawValue::from_string(arguments.to_owned()).unwrap();
+        match Echo::new().start(&arguments) {
+            Start::Done(outcome) => outcome,
+            Start::Work(work) => panic!("echo needs no {work:?}"),
+        }
+    }
+
+    #[test]
+    fn echo_says_what_it_is_told() {
+        for (arguments, said) in [
+            (r#"{"text":"hi"}"#, "hi"),
+            (r#"{"text":""}"#, ""),
+            (
+                r#"{ "text" : "a\n\"b\" \u00fc \ud83d\ude00" }"#,
+                "a\n\"b\" ü 😀",
+            ),
+        ] {
+            assert_eq!(echo(arguments), Outcome::text(said));
+        }
+    }
+
+    #[test]
+    fn echo_says_what_is_wrong_with_its_arguments() {
+        for (arguments, wrong) in [
+            ("{}", "missing field `text`"),
+            (
+                r#"{"text":5}"#,
+                "invalid type: integer `5`, expected a string",
+            ),
+            (r#"{"text":null}"#, "invalid type: null, expected a string"),
+            (r#"{"text":"a","volume":3}"#, "unknown field `volume`"),
+            ("[]", "invalid length 0"),
+            ("7", "invalid type: integer `7`"),
+        ] {
+            let outcome = echo(arguments);
+            let [Content::Text(text)] = &outcome.content[..] else {
+                panic!("{outcome:?}")
+            };
+            assert!(outcome.is_error, "{arguments}");
+            assert!(text.contains(wrong), "{text}");
+            assert!(!text.contains("at line"), "{text}");
+        }
+    }
+
+    #[test]
+    fn system_info_asks_the_edge_whatever_its_arguments() {
+        for arguments in ["{}", r#"{"verbose":true}"#] {
+            let arguments = RawValue::from_string(arguments.to_owned()).unwrap();
+            let start = SystemInfo::new().start(&arguments);
+            assert!(matches!(start, Start::Work(Work::SystemInfo)), "{start:?}");
+        }
+    }
+}
