@@ -4,6 +4,7 @@
 //! | Structure | Holds | Bounded by | When full |
 //! |---|---|---|---|
 //! | [`Slab`] | values, each found by its [`Key`] | slots | [`Full`] with the value |
+//! | [`Index`] | slots of a slab, by name | slots | [`Full`] |
 //! | [`Wheel`] | deadlines, each with a key | timers | [`Full`] |
 //! | [`Ring`] | events of a stream, by sequence | events, bytes | evicts, then [`Lagging`] |
 //! | [`Pool`] | nothing: it counts the shared bytes | bytes | [`Full`] |
@@ -15,11 +16,13 @@
 use std::error::Error;
 use std::fmt;
 
+pub mod index;
 mod pool;
 mod ring;
 mod slab;
 mod wheel;
 
+pub use index::Index;
 pub use pool::Pool;
 pub use ring::{Event, Lagging, Position, Pushed, Ring, Room};
 pub use slab::{Key, Slab};
