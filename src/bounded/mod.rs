@@ -7,6 +7,7 @@
 //! | [`Index`] | slots of a slab, by name | slots | [`Full`] |
 //! | [`Wheel`] | deadlines, each with a key | timers | [`Full`] |
 //! | [`Ring`] | events of a stream, by sequence | events, bytes | evicts, then [`Lagging`] |
+//! | [`Bucket`] | a rate | tokens | the time until one is free |
 //! | [`Pool`] | nothing: it counts the shared bytes | bytes | [`Full`] |
 //!
 //! Capacity that was never touched costs no resident memory: tables are allocated once, filled up
@@ -16,12 +17,14 @@
 use std::error::Error;
 use std::fmt;
 
+mod bucket;
 pub mod index;
 mod pool;
 mod ring;
 mod slab;
 mod wheel;
 
+pub use bucket::Bucket;
 pub use index::Index;
 pub use pool::Pool;
 pub use ring::{Event, Lagging, Position, Pushed, Ring, Room};
