@@ -7,6 +7,7 @@
 //! | [`Index`] | slots of a slab, by name | slots | [`Full`] |
 //! | [`Wheel`] | deadlines, each with a key | timers | [`Full`] |
 //! | [`Ring`] | events of a stream, by sequence | events, bytes | evicts, then [`Lagging`] |
+//! | [`Capture`] | head and tail of an output | bytes | cuts between them, and counts |
 //! | [`Bucket`] | a rate | tokens | the time until one is free |
 //! | [`Pool`] | nothing: it counts the shared bytes | bytes | [`Full`] |
 //!
@@ -18,6 +19,7 @@ use std::error::Error;
 use std::fmt;
 
 mod bucket;
+mod capture;
 pub mod index;
 mod pool;
 mod ring;
@@ -25,6 +27,7 @@ mod slab;
 mod wheel;
 
 pub use bucket::Bucket;
+pub use capture::{Capture, Cut};
 pub use index::Index;
 pub use pool::Pool;
 pub use ring::{Event, Lagging, Position, Pushed, Ring, Room};
