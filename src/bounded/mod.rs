@@ -4,8 +4,11 @@
 //! | Structure | Holds | Bounded by | When full |
 //! |---|---|---|---|
 //! | [`Slab`] | values, each found by its [`Key`] | slots | [`Full`] with the value |
+//! | [`Index`] | slots of a slab, by name | slots | [`Full`] |
 //! | [`Wheel`] | deadlines, each with a key | timers | [`Full`] |
 //! | [`Ring`] | events of a stream, by sequence | events, bytes | evicts, then [`Lagging`] |
+//! | [`Capture`] | head and tail of an output | bytes | cuts between them, and counts |
+//! | [`Bucket`] | a rate | tokens | the time until one is free |
 //! | [`Pool`] | nothing: it counts the shared bytes | bytes | [`Full`] |
 //!
 //! Capacity that was never touched costs no resident memory: tables are allocated once, filled up
@@ -15,11 +18,17 @@
 use std::error::Error;
 use std::fmt;
 
+mod bucket;
+mod capture;
+pub mod index;
 mod pool;
 mod ring;
 mod slab;
 mod wheel;
 
+pub use bucket::Bucket;
+pub use capture::{Capture, Cut};
+pub use index::Index;
 pub use pool::Pool;
 pub use ring::{Event, Lagging, Position, Pushed, Ring, Room};
 pub use slab::{Key, Slab};
