@@ -9,5 +9,6 @@
 //! What a peer sends wrongly becomes a [`Refusal`](status::Refusal), never a panic. Everything that
 //! is kept between two calls is bounded.
 
+pub mod body;
 pub mod head;
 pub mod status;
