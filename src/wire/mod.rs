@@ -11,4 +11,5 @@
 
 pub mod body;
 pub mod head;
+pub mod receive;
 pub mod status;

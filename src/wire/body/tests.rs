@@ -128,7 +128,7 @@ fn extensions_and_trailers_are_skipped() {
 
 #[test]
 fn what_two_readers_could_read_differently_is_refused() {
-    let bodies: [(&str, &str); 18] = [
+    let bodies: [(&str, &str); 19] = [
         ("an empty size", "\r\n"),
         ("an empty size with extension", ";a\r\n"),
         ("a sign", "+5\r\nhello\r\n"),
@@ -143,6 +143,7 @@ fn what_two_readers_could_read_differently_is_refused() {
         ("NUL in an extension", "5;\0\r\nhello\r\n"),
         ("a bare LF after the data", "5\r\nhello\n0\r\n\r\n"),
         ("data longer than its size", "4\r\nhello\r\n"),
+        ("another byte for the CR", "4\r\nhello\n0\r\n\r\n"),
         ("a bare CR after the data", "5\r\nhello\r0\r\n\r\n"),
         ("a bare LF at the end", "0\r\n\n"),
         ("a bare LF in a trailer", "0\r\nX: y\n\r\n"),
