@@ -10,6 +10,7 @@
 //! is kept between two calls is bounded.
 
 pub mod body;
+pub mod encode;
 pub mod head;
 pub mod receive;
 pub mod status;

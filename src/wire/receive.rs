@@ -50,10 +50,14 @@ const _: () = assert!(HEAD_BYTES_MAX <= u16::MAX as usize);
 
 /// What a piece of input came to.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack for one match; a box would be an allocation per request"
+)]
 pub enum Received<'a> {
     /// All input was taken; the request is not whole.
     More {
-        /// The peer waits for `100 Continue` before it sends the
+        /// The peer waits for [`CONTINUE`](crate::wire::encode::CONTINUE) before it sends the
         /// body. Said once for each request.
         send_continue: bool,
         /// The head is whole, so the timeout of bodies applies.

@@ -56,7 +56,7 @@ statuses! {
     LengthRequired = 411 "Length Required": "A body of unknown length is not taken here.",
     ContentTooLarge = 413 "Content Too Large": "The body is over `limits.body`.",
     UnsupportedMediaType = 415 "Unsupported Media Type": "The body is not JSON.",
-    ExpectationFailed = 417 "Expectation Failed": "`Expect` names something else than 100-continue.",
+    ExpectationFailed = 417 "Expectation Failed": "`Expect` is not 100-continue.",
     TooManyRequests = 429 "Too Many Requests": "The principal is over its rate.",
     HeadTooLarge = 431 "Request Header Fields Too Large": "The head has too many bytes or fields.",
     InternalServerError = 500 "Internal Server Error": "A fault of ours.",
