@@ -156,11 +156,24 @@ pub const fn decimal_len(number: u64) -> usize {
     }
 }
 
-/// Appends one header line. This is the one guard against values that would begin another line:
-/// whoever builds a value must not put such bytes in, and if it happens the field is left out.
+/// Whether a CR or an LF is in `bytes`. Looks at blocks, which the compiler makes wide compares of.
+pub(crate) fn has_line_break(bytes: &[u8]) -> bool {
+    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    bytes
+        .chunks(64)
+        .any(|block| block.iter().fold(false, |any, byte| any | is_break(byte)))
+}
+
+/// Whether `text` would begin another line, or end early for a reader in C. The one guard for what
+/// goes into header fields and into the fields of events.
+pub(crate) fn breaks_lines(text: &str) -> bool {
+    has_line_break(text.as_bytes()) || text.contains('\0')
+}
+
+/// Appends one header line. Whoever builds a value must not put a line break in; if it happens the
+/// field is left out.
 fn field(out: &mut Vec<u8>, name: &str, value: &str) {
-    let breaks = |text: &str| text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
-    let is_clean = !breaks(name) && !breaks(value);
+    let is_clean = !breaks_lines(name) && !breaks_lines(value);
     debug_assert!(is_clean, "{name:?} would break the head");
     if is_clean {
         out.extend_from_slice(name.as_bytes());
@@ -262,6 +275,19 @@ mod tests {
             };
             assert_eq!(encoded(head), "HTTP/1.1 200 OK\r\nY: z\r\n\r\n");
         }
+    }
+
+    #[test]
+    fn line_breaks_are_found_wherever_they_stand() {
+        for (bad, in_lines) in [("\r", true), ("\n", true), ("\0", false)] {
+            for at in 0..200 {
+                let text = format!("{}{bad}{}", "a".repeat(at), "b".repeat(200 - at));
+                assert!(breaks_lines(&text), "{bad:?} at {at}");
+                assert_eq!(has_line_break(text.as_bytes()), in_lines);
+            }
+        }
+        assert!(!breaks_lines(""));
+        assert!(!breaks_lines("a\tb \u{e9}"));
     }
 
     #[test]
