@@ -12,5 +12,6 @@
 pub mod body;
 pub mod encode;
 pub mod head;
+pub mod jsonrpc;
 pub mod receive;
 pub mod status;
