@@ -193,7 +193,8 @@ fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
     }
 }
 
-/// The members of any message. `null` is present too: a request whose id is null is no notification.
+/// The members of any message. `null` is present too: a request whose id is null is no
+/// notification.
 #[derive(Deserialize)]
 struct Members<'a> {
     #[serde(borrow, default, deserialize_with = "present")]

@@ -14,4 +14,5 @@ pub mod encode;
 pub mod head;
 pub mod jsonrpc;
 pub mod receive;
+pub mod sse;
 pub mod status;
