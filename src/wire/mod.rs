@@ -13,6 +13,7 @@ pub mod body;
 pub mod encode;
 pub mod head;
 pub mod jsonrpc;
+pub mod lines;
 pub mod receive;
 pub mod sse;
 pub mod status;
