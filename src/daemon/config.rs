@@ -8,7 +8,7 @@
 //!
 //! Later wins: defaults, then the files in order, then `--set`, then `--listen`; the environment
 //! only fills in for `listen` and `origins` where none of these names them. A list replaces the
-//! one before it, `[[tool]]` tables add up. Nothing here touches files. The invariant: what
+//! one before it, `[[tool]]` tables add up. Only `search` touches files. The invariant: what
 //! [`parse`] returns is sound, so nobody checks a setting again.
 
 mod argument;
@@ -17,6 +17,7 @@ mod document;
 mod kind;
 mod nearest;
 mod print;
+mod search;
 mod setting;
 mod table;
 mod template;
@@ -27,6 +28,7 @@ mod values;
 pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
 use nearest::nearest;
 pub use print::{print, reference, report};
+pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
 
 use super::settings::{Builtin, Log, Settings, parse_port};
 use crate::limits::{Limits, Memory, TOOLS_MAX, Timeouts};
