@@ -26,7 +26,7 @@ mod units;
 mod values;
 
 pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
-use nearest::nearest;
+pub(crate) use nearest::nearest;
 pub use print::{print, reference, report};
 pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
 
