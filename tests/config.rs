@@ -56,13 +56,26 @@ fn drop_ins_follow_their_file_by_name() {
     assert_eq!(loaded.settings.name, "b");
     assert_eq!(loaded.settings.title.as_deref(), Some("main"));
     assert_eq!(loaded.settings.limits.calls_max, 7);
-    let names: Vec<_> = loaded
+    let names = loaded
         .sources
         .iter()
-        .map(|name| Path::new(name).file_name())
-        .collect();
+        .map(|name| Path::new(name).file_name());
     let expected = ["slimcp.toml", "10-a.toml", "20-b.toml"].map(|name| Some(name.as_ref()));
-    assert_eq!(names, expected);
+    assert_eq!(names.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn drop_ins_are_sorted_however_the_disk_lists_them() {
+    let folder = folder("order");
+    let file = folder.join("slimcp.toml");
+    write(&file, "");
+    // Neither this order nor its reverse is the one of the names.
+    for index in [5, 1, 7, 3, 0, 8, 2, 6, 4] {
+        write(&folder.join(format!("conf.d/{index}.toml")), "");
+    }
+    let sources = load(Some(&file), &[]).expect("empty files").sources;
+    assert_eq!(sources.len(), 10);
+    assert!(sources[1..].is_sorted(), "{sources:?}");
 }
 
 #[test]

@@ -137,8 +137,18 @@ fn every_key_arrives() {
             output_bytes_max: 1_000_000,
         }
     );
-    assert_eq!(settings.timeouts.call, Duration::from_secs(90));
-    assert_eq!(settings.timeouts.drain, Duration::ZERO);
+    assert_eq!(
+        settings.timeouts,
+        Timeouts {
+            heartbeat: Duration::from_secs(15),
+            idle: Duration::from_secs(7200),
+            dead: Duration::from_secs(45),
+            head: Duration::from_secs(5),
+            body: Duration::from_secs(20),
+            call: Duration::from_secs(90),
+            drain: Duration::ZERO,
+        }
+    );
     assert_eq!(settings.log.level, log::Level::Debug);
     let [relay, uptime] = &settings.tools[..] else {
         panic!("two tools");
