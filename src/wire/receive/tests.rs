@@ -344,6 +344,16 @@ fn a_request_in_pieces_takes_exactly_its_size_until_it_is_served() {
 }
 
 #[test]
+fn a_request_cut_in_its_head_takes_exactly_its_size_too() {
+    let input = post("Content-Length: 50", &"x".repeat(50));
+    let mut receiver = Receiver::default();
+    receiver.receive(&input.as_bytes()[..7], MAX);
+    assert_eq!(receiver.held_bytes(), 7);
+    receiver.receive(&input.as_bytes()[7..input.len() - 20], MAX);
+    assert_eq!(receiver.held_bytes(), input.len());
+}
+
+#[test]
 fn the_next_request_frees_the_last_one() {
     let input = post("Transfer-Encoding: chunked", "1\r\nx\r\n0\r\n\r\n");
     let mut receiver = Receiver::default();
