@@ -1,0 +1,384 @@
+//! Configuration: files, environment and command line become [`Settings`] or a list of complaints.
+//!
+//! ```text
+//! search ──> sources ──┐                            ┌─> Settings
+//! PORT, ALLOWED_ORIGINS ├─> parse (pure, one table) ─┤
+//! --set, --listen ─────┘                            └─> every Complaint at once
+//! ```
+//!
+//! Later wins: defaults, then the files in order, then `--set`, then `--listen`; the environment
+//! only fills in for `listen` and `origins` where none of these names them. A list replaces the
+//! one before it, `[[tool]]` tables add up. Only `search` touches files. The invariant: what
+//! [`parse`] returns is sound, so nobody checks a setting again.
+
+mod argument;
+mod complaint;
+mod document;
+mod kind;
+mod nearest;
+mod print;
+mod search;
+mod setting;
+mod table;
+mod template;
+mod tool;
+mod units;
+mod values;
+
+pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
+pub(crate) use nearest::nearest;
+pub use print::{print, reference, report};
+pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
+
+use super::settings::{Builtin, Log, Settings, parse_port};
+use crate::limits::{Limits, Memory, TOOLS_MAX, Timeouts};
+use complaint::Complaints;
+use document::{Data, Entry, Value};
+use setting::SETTINGS;
+use std::ffi::OsString;
+use table::unknown_key;
+use tool::Tool;
+
+/// One configuration text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// What complaints call it: the path as the operator would type it.
+    pub name: String,
+    /// TOML.
+    pub text: String,
+}
+
+/// What the command line sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Key and value of each `--set`, in order.
+    pub set: Vec<(String, String)>,
+    /// Each `--listen`; together they replace `listen`.
+    pub listen: Vec<String>,
+}
+
+/// The variables that are read; no others are. An empty one counts as absent, as in shells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `PORT`: stands in for `listen`, on 127.0.0.1.
+    pub port: Option<OsString>,
+    /// `ALLOWED_ORIGINS`: stands in for `origins`; separated by commas.
+    pub allowed_origins: Option<OsString>,
+    /// `SLIMCP_CONFIG`: the file to read where no `-c` names one.
+    pub slimcp_config: Option<OsString>,
+    /// `XDG_CONFIG_HOME`: the folder of the user's configurations.
+    pub xdg_config_home: Option<OsString>,
+    /// `HOME`: its `.config` is that folder where `XDG_CONFIG_HOME` is absent.
+    pub home: Option<OsString>,
+}
+
+impl Environment {
+    /// Asks `variable` for each of the variables; in the program that is `std::env::var_os`.
+    pub fn read(variable: impl Fn(&str) -> Option<OsString>) -> Environment {
+        let read = |name| variable(name).filter(|value| !value.is_empty());
+        Environment {
+            port: read("PORT"),
+            allowed_origins: read("ALLOWED_ORIGINS"),
+            slimcp_config: read("SLIMCP_CONFIG"),
+            xdg_config_home: read("XDG_CONFIG_HOME"),
+            home: read("HOME"),
+        }
+    }
+}
+
+/// Settings from texts alone.
+///
+/// # Errors
+///
+/// Everything that is wrong, up to [`COMPLAINTS_MAX`] complaints.
+pub fn parse(
+    sources: &[Source],
+    environment: &Environment,
+    overrides: &Overrides,
+) -> Result<Settings, Vec<Complaint>> {
+    let mut reader = Reader::new();
+    for source in sources {
+        reader.read_source(source);
+    }
+    reader.read_overrides(overrides);
+    reader.read_environment(environment);
+    reader.finish()
+}
+
+/// The defaults of the table, read as any other text would be.
+pub(super) fn defaults() -> Settings {
+    let mut settings = Settings {
+        listen: Vec::new(),
+        name: String::new(),
+        title: None,
+        instructions: None,
+        hosts: Vec::new(),
+        origins: Vec::new(),
+        auth_none: false,
+        builtins: Vec::new(),
+        limits: Limits::default(),
+        timeouts: Timeouts::default(),
+        tools: Vec::new(),
+        log: Log {
+            level: log::Level::Info,
+        },
+    };
+    for setting in SETTINGS.iter().filter(|row| !row.default.is_empty()) {
+        let value = document::parse_value(setting.default);
+        let read = setting.kind.read(&value, &mut settings);
+        read.expect("a test reads every default");
+    }
+    settings
+}
+
+/// The settings while they are read.
+struct Reader {
+    settings: Settings,
+    /// Where each row of the table was set last.
+    places: [Place; SETTINGS.len()],
+    tools: Vec<Tool>,
+    complaints: Complaints,
+}
+
+impl Reader {
+    fn new() -> Reader {
+        Reader {
+            settings: defaults(),
+            places: [const { Place::Default }; SETTINGS.len()],
+            tools: Vec::new(),
+            complaints: Complaints::default(),
+        }
+    }
+
+    fn read_source(&mut self, source: &Source) {
+        let file = Place::File {
+            name: source.name.as_str().into(),
+            line: 0,
+        };
+        match document::parse(&source.text) {
+            Ok(entries) => {
+                for entry in entries {
+                    self.read_entry(&file, entry);
+                }
+            }
+            // The rest of a text that is not TOML can only be guessed at.
+            Err(faults) => {
+                for fault in faults {
+                    self.complaints.add(file.at(fault.line), "", fault.problem);
+                }
+            }
+        }
+    }
+
+    /// One key at the top of a file: a setting, a section of settings, or the tools.
+    fn read_entry(&mut self, file: &Place, entry: Entry) {
+        let place = file.at(entry.line);
+        match (is_section(&entry.key), entry.value.data) {
+            (_, Data::List(tools)) if entry.key == "tool" => {
+                for (index, value) in tools.into_iter().enumerate() {
+                    let read = tool::read(value, index + 1, file, &mut self.complaints);
+                    self.tools.extend(read);
+                }
+            }
+            (_, _) if entry.key == "tool" => {
+                let problem = "expected tables that begin with [[tool]]";
+                self.complaints.add(place, "tool", problem);
+            }
+            (true, Data::Table(entries)) => {
+                for inner in entries {
+                    let key = format!("{}.{}", entry.key, inner.key);
+                    self.read_setting(file.at(inner.line), key, &inner.value);
+                }
+            }
+            (true, data) => {
+                let line = entry.value.line;
+                let fault = Value { line, data }.refuse("a table");
+                self.complaints.add(place, entry.key, fault.problem);
+            }
+            (false, data) => {
+                let line = entry.value.line;
+                self.read_setting(place, entry.key, &Value { line, data });
+            }
+        }
+    }
+
+    /// The value of one row. A fault inside a list is told at the line of its item.
+    fn read_setting(&mut self, place: Place, key: String, value: &Value) {
+        let Some(row) = SETTINGS.iter().position(|row| row.key == key) else {
+            let problem = unknown_key(nearest_setting(&key));
+            self.complaints.add(place, key, problem);
+            return;
+        };
+        match SETTINGS[row].kind.read(value, &mut self.settings) {
+            Ok(()) => self.places[row] = place,
+            Err(fault) => self
+                .complaints
+                .add(place.at(fault.line), key, fault.problem),
+        }
+    }
+
+    fn read_overrides(&mut self, overrides: &Overrides) {
+        for (key, text) in &overrides.set {
+            let value = document::parse_value(text);
+            self.read_setting(Place::Set, key.clone(), &value);
+        }
+        if !overrides.listen.is_empty() {
+            let addresses = overrides.listen.iter().map(|text| Value::text(text));
+            let value = Value::list(addresses.collect());
+            self.read_setting(Place::Listen, "listen".to_string(), &value);
+        }
+    }
+
+    /// A key with a complaint was named too; the environment does not paper over it.
+    fn is_unset(&self, key: &str) -> bool {
+        *self.place(key) == Place::Default && self.complaints.is_sound(key)
+    }
+
+    fn read_environment(&mut self, environment: &Environment) {
+        if let Some(port) = &environment.port
+            && self.is_unset("listen")
+        {
+            let place = Place::Environment("PORT");
+            let value = Value::text(&port.to_string_lossy());
+            if value.as_text().and_then(parse_port).is_some() {
+                self.read_setting(place, "listen".to_string(), &value);
+            } else {
+                let fault = value.refuse("a port from 0 to 65535");
+                self.complaints.add(place, "listen", fault.problem);
+            }
+        }
+        if let Some(origins) = &environment.allowed_origins
+            && self.is_unset("origins")
+        {
+            let text = origins.to_string_lossy();
+            let origins = text
+                .split(',')
+                .map(str::trim)
+                .filter(|text| !text.is_empty());
+            let value = Value::list(origins.map(Value::text).collect());
+            let place = Place::Environment("ALLOWED_ORIGINS");
+            self.read_setting(place, "origins".to_string(), &value);
+        }
+    }
+
+    /// What relates several settings, where each of them is sound.
+    fn finish(mut self) -> Result<Settings, Vec<Complaint>> {
+        self.check_doors();
+        self.check_memory();
+        self.check_heartbeat();
+        self.check_tools();
+        self.complaints.finish()?;
+        self.settings.tools = self.tools.into_iter().map(|tool| tool.spec).collect();
+        Ok(self.settings)
+    }
+
+    fn place(&self, key: &str) -> &Place {
+        let row = SETTINGS.iter().position(|row| row.key == key);
+        &self.places[row.expect("only rows of the table are asked for")]
+    }
+
+    fn complain(&mut self, key: &str, problem: String) {
+        let place = self.place(key).clone();
+        self.complaints.add(place, key, problem);
+    }
+
+    fn check_doors(&mut self) {
+        if !self.complaints.is_sound("listen") || !self.complaints.is_sound("auth") {
+            return;
+        }
+        for listen in self.settings.listen.clone() {
+            if let super::settings::Listen::Tcp(address) = listen
+                && let Err(problem) = self.settings.admit(address)
+            {
+                self.complain("listen", problem);
+            }
+        }
+    }
+
+    fn check_memory(&mut self) {
+        if self.complaints.is_sound("limits")
+            && let Err(refusal) = Memory::of(&self.settings.limits)
+        {
+            let text = refusal.to_string();
+            // The complaint names the key already.
+            let problem = text.strip_prefix("limits.memory ").unwrap_or(&text);
+            self.complain("limits.memory", problem.to_string());
+        }
+    }
+
+    fn check_heartbeat(&mut self) {
+        let timeouts = &self.settings.timeouts;
+        if self.complaints.is_sound("timeouts") && timeouts.dead <= timeouts.heartbeat {
+            let problem = format!(
+                "expected more than timeouts.heartbeat, {}, found {}",
+                units::Span(timeouts.heartbeat),
+                units::Span(timeouts.dead)
+            );
+            self.complain("timeouts.dead", problem);
+        }
+    }
+
+    fn check_tools(&mut self) {
+        let tools_max = TOOLS_MAX - self.settings.builtins.len();
+        if let Some(tool) = self.tools.get(tools_max) {
+            let problem = format!("expected at most {tools_max} tools beside the built-in ones");
+            self.complaints.add(tool.place.clone(), "tool", problem);
+        }
+        let output_max = self.settings.limits.output_bytes_max;
+        for (index, tool) in self.tools.iter().enumerate() {
+            let (place, key) = (&tool.place, &tool.label);
+            let name = &tool.spec.name;
+            let same = |other: &&Tool| other.spec.name == *name;
+            let is_builtin = |builtin: &Builtin| builtin.name() == name;
+            if let Some(other) = self.tools[..index].iter().find(same) {
+                let problem = format!("the name is taken by the tool at {}", other.place);
+                self.complaints
+                    .add(place.clone(), format!("{key}.name"), problem);
+            } else if self.settings.builtins.iter().any(is_builtin) {
+                let problem = "the name is taken by a built-in tool; rename it, or leave the \
+                               other out of builtins";
+                self.complaints
+                    .add(place.clone(), format!("{key}.name"), problem);
+            }
+            if let Some(output) = tool.spec.limits.output_bytes_max
+                && self.complaints.is_sound("limits")
+                && output > output_max
+            {
+                let problem = format!(
+                    "expected at most limits.output, {}, found {}",
+                    units::Bytes(output_max as u64),
+                    units::Bytes(output as u64)
+                );
+                self.complaints
+                    .add(place.clone(), format!("{key}.output_limit"), problem);
+            }
+        }
+    }
+}
+
+/// Whether `key` is the first part of dotted keys.
+fn is_section(key: &str) -> bool {
+    SETTINGS.iter().any(|row| {
+        let rest = row.key.strip_prefix(key);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+/// The setting that an unknown key was meant to be: its namesake in another section, since what
+/// follows a `[section]` belongs to it whether meant so or not, or else the nearest one.
+fn nearest_setting(key: &str) -> Option<&'static str> {
+    let last = key.rsplit('.').next();
+    let mut namesakes = SETTINGS
+        .iter()
+        .filter(|row| row.key.rsplit('.').next() == last);
+    match (namesakes.next(), namesakes.next()) {
+        (Some(row), None) => Some(row.key),
+        (Some(_), Some(_)) | (None, _) => {
+            let sections = ["limits", "timeouts", "log", "tool"];
+            nearest(key, SETTINGS.iter().map(|row| row.key).chain(sections))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! What a setting takes: saying it, reading it, showing it.
+
+use super::complaint::Fault;
+use super::document::Value;
+use super::setting::Kind;
+use super::units::{Bytes, Quoted, Span};
+use super::values::{self, Letters};
+use crate::daemon::settings::{Builtin, LISTENERS_MAX, Listen, Settings};
+
+/// Names in `hosts` and in `origins`. Each request is compared with them one by one.
+const NAMES_MAX: usize = 64;
+
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
+const LISTENERS: &str = "a list of addresses such as [\"127.0.0.1:8000\"]";
+const HOSTS: &str = "a list of host names without scheme and port such as [\"garage-pi.local\"]";
+const ORIGINS: &str = "a list of origins such as [\"http://garage-pi.local:8000\"]";
+
+impl Kind {
+    /// In words, as in `expected ...`.
+    pub fn expected(&self) -> String {
+        match self {
+            Kind::Count(range, _) => values::count_expected(range),
+            Kind::Size(range, _) => values::size_expected(range),
+            Kind::Duration(range, _) => values::duration_expected(range),
+            Kind::Text(bytes_max, _) => values::text_expected(*bytes_max, Letters::Line),
+            Kind::Optional(bytes_max, _) => values::text_expected(*bytes_max, Letters::Lines),
+            Kind::Listeners => LISTENERS.to_string(),
+            Kind::Hosts => HOSTS.to_string(),
+            Kind::Origins => ORIGINS.to_string(),
+            Kind::Builtins => {
+                let names = Builtin::ALL.map(Builtin::name);
+                format!("a list of {}", values::words_expected(&names))
+            }
+            Kind::Auth => values::words_expected(&["none"]),
+            Kind::Level => values::words_expected(&LEVELS),
+        }
+    }
+
+    /// Puts `value` into `settings`, which stay as they are when it does not fit.
+    pub fn read(&self, value: &Value, settings: &mut Settings) -> Result<(), Fault> {
+        match self {
+            Kind::Count(range, place) => *place(settings) = values::count(value, range)?,
+            Kind::Size(range, place) => *place(settings) = values::size(value, range)?,
+            Kind::Duration(range, place) => *place(settings) = values::duration(value, range)?,
+            Kind::Text(bytes_max, place) => {
+                *place(settings) = values::text(value, *bytes_max, Letters::Line)?;
+            }
+            Kind::Optional(bytes_max, place) => {
+                *place(settings) = Some(values::text(value, *bytes_max, Letters::Lines)?);
+            }
+            Kind::Listeners => settings.listen = listeners(value)?,
+            Kind::Hosts => settings.hosts = names(value, HOSTS, values::parse_host)?,
+            Kind::Origins => settings.origins = names(value, ORIGINS, values::parse_origin)?,
+            Kind::Builtins => settings.builtins = self.builtins(value)?,
+            Kind::Auth => {
+                values::word(value, &["none"])?;
+                settings.auth_none = true;
+            }
+            Kind::Level => settings.log.level = level(value)?,
+        }
+        Ok(())
+    }
+
+    /// The value in `settings` as TOML, if there is one. It is not changed; the rows know how to
+    /// get at a place for writing only.
+    pub fn show(&self, settings: &mut Settings) -> Option<String> {
+        Some(match self {
+            Kind::Count(_, place) => place(settings).to_string(),
+            Kind::Size(_, place) => format!("\"{}\"", Bytes(*place(settings) as u64)),
+            Kind::Duration(_, place) => format!("\"{}\"", Span(*place(settings))),
+            Kind::Text(_, place) => Quoted(place(settings)).to_string(),
+            Kind::Optional(_, place) => Quoted(place(settings).as_ref()?).to_string(),
+            Kind::Listeners => show_list(settings.listen.iter().map(Listen::to_string)),
+            Kind::Hosts => show_list(&settings.hosts),
+            Kind::Origins => show_list(&settings.origins),
+            Kind::Builtins => show_list(settings.builtins.iter().map(|builtin| builtin.name())),
+            Kind::Auth => settings.auth_none.then(|| "\"none\"".to_string())?,
+            Kind::Level => format!("\"{}\"", LEVELS[settings.log.level as usize - 1]),
+        })
+    }
+
+    fn builtins(&self, value: &Value) -> Result<Vec<Builtin>, Fault> {
+        let names = Builtin::ALL.map(Builtin::name);
+        values::list(value, &self.expected(), names.len(), |item| {
+            Ok(vec![Builtin::ALL[values::word(item, &names)?]])
+        })
+    }
+}
+
+/// Texts as a TOML list.
+pub(super) fn show_list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+    let quoted = texts
+        .into_iter()
+        .map(|text| Quoted(text.as_ref()).to_string());
+    format!("[{}]", quoted.collect::<Vec<_>>().join(", "))
+}
+
+fn listeners(value: &Value) -> Result<Vec<Listen>, Fault> {
+    let found = values::list(value, LISTENERS, LISTENERS_MAX, |item| {
+        let text = item.as_text().ok_or_else(|| item.refuse("a text"))?;
+        Listen::parse(text).map_err(|expected| item.refuse(&expected))
+    })?;
+    // A server without a door would run and answer nobody.
+    if found.is_empty() {
+        return Err(value.refuse(LISTENERS));
+    }
+    Ok(found)
+}
+
+fn names(
+    value: &Value,
+    expected: &str,
+    parse: fn(&str) -> Option<String>,
+) -> Result<Vec<String>, Fault> {
+    values::list(value, expected, NAMES_MAX, |item| {
+        let name = item.as_text().and_then(parse);
+        name.map(|name| vec![name])
+            .ok_or_else(|| item.refuse(expected))
+    })
+}
+
+fn level(value: &Value) -> Result<log::Level, Fault> {
+    let levels: Vec<log::Level> = log::Level::iter().collect();
+    Ok(levels[values::word(value, &LEVELS)?])
+}

@@ -1,0 +1,249 @@
+//! Settings as text: what `slimcp check` shows, and the reference for the README.
+//!
+//! What is printed is itself a configuration: parsed again it gives the same settings.
+
+use super::argument::ARGUMENT_KEYS;
+use super::kind::show_list;
+use super::setting::SETTINGS;
+use super::table::Key;
+use super::tool::TOOL_KEYS;
+use super::units::{Bytes, Quoted, Span};
+use crate::daemon::settings::{Builtin, Listen, Settings};
+use crate::limits::Memory;
+use crate::tool::command::{Argument, CommandSpec, Kind, Output};
+use std::fmt::{Display, Write};
+use std::net::SocketAddr;
+
+/// What `slimcp check` prints: effective settings, doors, tools and the memory ceiling. All but the
+/// settings are comments, so that the whole text can be used as a configuration.
+pub fn report(settings: &Settings, memory: &Memory, sources: &[String]) -> String {
+    let mut text = match sources {
+        [] => "# no configuration file: defaults\n".to_string(),
+        names => format!("# from {}\n", names.join(", ")),
+    };
+    text.push_str(&print(settings));
+    text.push_str("\n# doors: Streamable HTTP at /mcp, HTTP+SSE at /sse\n");
+    for listen in &settings.listen {
+        for line in doors(listen, &settings.hosts) {
+            push_line(&mut text, &format!("#   {line}"));
+        }
+    }
+    let builtins = settings
+        .builtins
+        .iter()
+        .map(|builtin| Builtin::name(*builtin));
+    let commands = settings.tools.iter().map(|tool| tool.name.as_str());
+    let names: Vec<&str> = builtins.chain(commands).collect();
+    push_line(&mut text, &format!("# tools: {}", names.len()));
+    for name in names {
+        push_line(&mut text, &format!("#   {name}"));
+    }
+    push_line(&mut text, &format!("# memory ceiling: {memory}"));
+    text
+}
+
+fn push_line(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
+}
+
+/// The addresses a client is given for one listener.
+fn doors(listen: &Listen, hosts: &[String]) -> Vec<String> {
+    let urls = |authority: String| ["mcp", "sse"].map(|path| format!("http://{authority}/{path}"));
+    match listen {
+        Listen::Tcp(address) if !address.ip().is_unspecified() => {
+            urls(address.to_string()).to_vec()
+        }
+        // Nobody can connect to "any address"; the names in `hosts` are those that are accepted.
+        Listen::Tcp(address) if hosts.is_empty() => {
+            let family = match address {
+                SocketAddr::V4(_) => "IPv4 address",
+                SocketAddr::V6(_) => "address",
+            };
+            urls(format!("ADDRESS:{}", address.port()))
+                .map(|url| format!("{url} (ADDRESS: any {family} of this machine)"))
+                .to_vec()
+        }
+        Listen::Tcp(address) => hosts
+            .iter()
+            .flat_map(|host| urls(format!("{host}:{}", address.port())))
+            .collect(),
+        Listen::Unix(path) => urls("localhost".to_string())
+            .map(|url| {
+                format!(
+                    "{url} through the Unix socket {}",
+                    Quoted(&path.to_string_lossy())
+                )
+            })
+            .to_vec(),
+        Listen::Systemd => vec!["/mcp and /sse at the sockets that systemd hands over".to_string()],
+    }
+}
+
+/// The settings as TOML.
+pub fn print(settings: &Settings) -> String {
+    let mut copy = settings.clone();
+    let mut text = String::new();
+    let mut section = "";
+    for row in &SETTINGS {
+        let (table, name) = row.key.split_once('.').unwrap_or(("", row.key));
+        if table != section {
+            section = table;
+            push_line(&mut text, &format!("\n[{table}]"));
+        }
+        if let Some(value) = row.kind.show(&mut copy) {
+            push_line(&mut text, &format!("{name} = {value}"));
+        }
+    }
+    for tool in &settings.tools {
+        push_tool(&mut text, tool);
+    }
+    text
+}
+
+/// `key = value`, when there is a value.
+fn push_pair<T: Display>(text: &mut String, key: &str, value: Option<T>) {
+    if let Some(value) = value {
+        push_line(text, &format!("{key} = {value}"));
+    }
+}
+
+fn push_tool(text: &mut String, tool: &CommandSpec) {
+    push_line(text, "\n[[tool]]");
+    push_pair(text, "name", Some(Quoted(&tool.name)));
+    push_pair(text, "title", tool.title.as_deref().map(Quoted));
+    push_pair(text, "description", Some(Quoted(&tool.description)));
+    push_pair(text, "command", Some(show_list(&tool.command)));
+    push_pair(text, "directory", tool.directory.as_deref().map(Quoted));
+    let variables = tool.environment.iter();
+    let pairs = variables.map(|(name, value)| format!("{} = {}", Quoted(name), Quoted(value)));
+    let table = show_table(pairs.collect());
+    push_pair(
+        text,
+        "environment",
+        (!tool.environment.is_empty()).then_some(table),
+    );
+    let inherit = &tool.environment_inherit;
+    let names = (!inherit.is_empty()).then(|| show_list(inherit));
+    push_pair(text, "environment_inherit", names);
+    push_pair(text, "stdin", tool.stdin.as_deref().map(Quoted));
+    let output = match &tool.output {
+        Output::Text => "text",
+        Output::Json => "json",
+        Output::Media(mime_type) => mime_type,
+    };
+    push_pair(text, "output", Some(Quoted(output)));
+    let limits = &tool.limits;
+    let timeout = limits
+        .timeout
+        .map(|timeout| format!("\"{}\"", Span(timeout)));
+    push_pair(text, "timeout", timeout);
+    push_pair(text, "concurrency", limits.concurrency);
+    push_pair(text, "queue", limits.queue);
+    let output_limit = limits
+        .output_bytes_max
+        .map(|bytes| format!("\"{}\"", Bytes(bytes as u64)));
+    push_pair(text, "output_limit", output_limit);
+    push_pair(text, "read_only", tool.annotations.read_only);
+    push_pair(text, "destructive", tool.annotations.destructive);
+    push_pair(text, "idempotent", tool.annotations.idempotent);
+    push_pair(text, "open_world", tool.annotations.open_world);
+    if !tool.arguments.is_empty() {
+        push_line(text, "[tool.arguments]");
+    }
+    for argument in &tool.arguments {
+        let key = Quoted(&argument.name).to_string();
+        push_pair(text, &key, Some(show_argument(argument)));
+    }
+}
+
+fn show_argument(argument: &Argument) -> String {
+    let mut pairs = Vec::new();
+    let mut push = |key: &str, value: Option<String>| {
+        pairs.extend(value.map(|value| format!("{key} = {value}")));
+    };
+    match &argument.kind {
+        Kind::String {
+            length_min,
+            length_max,
+            pattern,
+        } => {
+            push("type", Some("\"string\"".to_string()));
+            push("min_length", length_min.map(|length| length.to_string()));
+            push("max_length", length_max.map(|length| length.to_string()));
+            push(
+                "pattern",
+                pattern.as_deref().map(|text| Quoted(text).to_string()),
+            );
+        }
+        Kind::Integer { minimum, maximum } => {
+            push("type", Some("\"integer\"".to_string()));
+            push("minimum", minimum.map(|number| number.to_string()));
+            push("maximum", maximum.map(|number| number.to_string()));
+        }
+        Kind::Number { minimum, maximum } => {
+            push("type", Some("\"number\"".to_string()));
+            push("minimum", minimum.map(|number| format!("{number:?}")));
+            push("maximum", maximum.map(|number| format!("{number:?}")));
+        }
+        Kind::Boolean => push("type", Some("\"boolean\"".to_string())),
+    }
+    let choices = argument.choices.as_ref().map(|choices| {
+        let shown: Vec<String> = choices.iter().map(show_json).collect();
+        format!("[{}]", shown.join(", "))
+    });
+    push("enum", choices);
+    push("default", argument.default.as_ref().map(show_json));
+    // Required is what an argument without a default is anyway.
+    let optional = !argument.required && argument.default.is_none();
+    push("required", optional.then(|| "false".to_string()));
+    let description = argument.description.as_deref();
+    push(
+        "description",
+        description.map(|text| Quoted(text).to_string()),
+    );
+    show_table(pairs)
+}
+
+fn show_table(pairs: Vec<String>) -> String {
+    format!("{{ {} }}", pairs.join(", "))
+}
+
+/// A text, number or flag of JSON as TOML, which differs in how texts are escaped.
+fn show_json(value: &serde_json::Value) -> String {
+    match (value.as_str(), value.as_f64()) {
+        (Some(text), _) => Quoted(text).to_string(),
+        (None, Some(number)) if value.is_f64() => format!("{number:?}"),
+        (None, _) => value.to_string(),
+    }
+}
+
+/// The table of settings as Markdown, for the README.
+pub fn reference() -> String {
+    let mut text = "| Key | Default | Takes | Meaning |\n|---|---|---|---|\n".to_string();
+    for row in &SETTINGS {
+        let default = match row.default {
+            "" => "none".to_string(),
+            default => format!("`{default}`"),
+        };
+        let meaning = [row.doc, row.bounds].join(" ");
+        let takes = row.kind.expected();
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| `{}` | {default} | {takes} | {} |",
+            row.key,
+            meaning.trim()
+        );
+    }
+    push_keys(&mut text, "`[[tool]]`", &TOOL_KEYS);
+    push_keys(&mut text, "`[tool.arguments]`", &ARGUMENT_KEYS);
+    text
+}
+
+fn push_keys(text: &mut String, heading: &str, keys: &[Key]) {
+    let _ = writeln!(text, "\n| {heading} | Takes | Meaning |\n|---|---|---|");
+    for key in keys {
+        let _ = writeln!(text, "| `{}` | {} | {} |", key.name, key.takes, key.doc);
+    }
+}

@@ -1,0 +1,249 @@
+//! The one table of settings.
+//!
+//! A row says what a key is called, what it takes, what holds without it, what it is for and why
+//! its bounds are where they are. Reading a file, `--set`, `slimcp check`, the defaults and the
+//! reference all go through these rows, so none of them can know another set of keys.
+
+use crate::daemon::settings::Settings;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// One setting.
+pub(super) struct Setting {
+    /// Dotted, as in `--set`.
+    pub key: &'static str,
+    /// What it takes and where the value goes.
+    pub kind: Kind,
+    /// As TOML; empty when nothing holds without it.
+    pub default: &'static str,
+    /// One sentence for the operator.
+    pub doc: &'static str,
+    /// Why the bounds are where they are; empty when they explain themselves.
+    pub bounds: &'static str,
+}
+
+/// What a setting takes, and where its value goes.
+pub(super) enum Kind {
+    /// A whole number.
+    Count(RangeInclusive<u32>, fn(&mut Settings) -> &mut u32),
+    /// Bytes.
+    Size(RangeInclusive<usize>, fn(&mut Settings) -> &mut usize),
+    /// Time.
+    Duration(RangeInclusive<Duration>, fn(&mut Settings) -> &mut Duration),
+    /// One line of at most so many bytes.
+    Text(usize, fn(&mut Settings) -> &mut String),
+    /// Text of at most so many bytes that may be absent.
+    Optional(usize, fn(&mut Settings) -> &mut Option<String>),
+    /// `listen`.
+    Listeners,
+    /// `hosts`.
+    Hosts,
+    /// `origins`.
+    Origins,
+    /// `builtins`.
+    Builtins,
+    /// `auth`.
+    Auth,
+    /// `log.level`.
+    Level,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+const HOUR: Duration = Duration::from_secs(3600);
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// The time one call may take, for `timeouts.call` and a tool's own `timeout`.
+pub(super) const CALL_TIMEOUTS: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(24 * 3600);
+
+/// Calls at once, for `limits.calls` and a tool's own `concurrency`.
+pub(super) const CALLS: RangeInclusive<u32> = 1..=10_000;
+
+/// Bytes of one output, for `limits.output` and a tool's own `output_limit`.
+pub(super) const OUTPUTS: RangeInclusive<usize> = KIB..=64 * MIB;
+
+/// Every setting, in the order in which it is printed: sections stay together.
+pub(super) const SETTINGS: [Setting; 23] = [
+    Setting {
+        key: "listen",
+        kind: Kind::Listeners,
+        default: r#"["127.0.0.1:8000"]"#,
+        doc: "Where clients come in: \"127.0.0.1:8000\", \"[::]:8000\", \"localhost:8000\" (both \
+              loopback addresses), \"8000\" (127.0.0.1), \"unix:/path\" or \"systemd\".",
+        bounds: "At most 16; an address other than loopback needs auth = \"none\".",
+    },
+    Setting {
+        key: "auth",
+        kind: Kind::Auth,
+        default: "",
+        doc: "\"none\" lets a listener be open to the network though nobody shows a token.",
+        bounds: "",
+    },
+    Setting {
+        key: "name",
+        kind: Kind::Text(64, |settings| &mut settings.name),
+        default: r#""slimcp""#,
+        doc: "The server's name in the protocol.",
+        bounds: "Clients use it as a prefix of tool names, which are short themselves.",
+    },
+    Setting {
+        key: "title",
+        kind: Kind::Optional(256, |settings| &mut settings.title),
+        default: "",
+        doc: "The server's name for people.",
+        bounds: "It has to fit into one line of a client's list.",
+    },
+    Setting {
+        key: "instructions",
+        kind: Kind::Optional(16 * KIB, |settings| &mut settings.instructions),
+        default: "",
+        doc: "What a model reads about this server before it uses a tool.",
+        bounds: "It is sent with every initialize and fills the model's context.",
+    },
+    Setting {
+        key: "hosts",
+        kind: Kind::Hosts,
+        default: "[]",
+        doc: "Names accepted in the Host header beside the listeners' own addresses.",
+        bounds: "At most 64, without ports; each request is compared with all of them.",
+    },
+    Setting {
+        key: "origins",
+        kind: Kind::Origins,
+        default: "[]",
+        doc: "Origins of the web pages that may use this server, such as \
+              \"http://garage-pi.local:8000\".",
+        bounds: "At most 64; \"*\" is refused, since any page in any browser could call the tools.",
+    },
+    Setting {
+        key: "builtins",
+        kind: Kind::Builtins,
+        default: r#"["echo", "system-info"]"#,
+        doc: "Tools of the program itself that are offered.",
+        bounds: "",
+    },
+    Setting {
+        key: "limits.memory",
+        kind: Kind::Size(MIB..=3 << 30, |settings| {
+            &mut settings.limits.memory_bytes_max
+        }),
+        default: r#""8MiB""#,
+        doc: "The ceiling: tables for the capacities below, and the rest is one shared budget for \
+              bodies, replay and outputs.",
+        bounds: "More than 3GiB cannot be addressed by the 32-bit builds.",
+    },
+    Setting {
+        key: "limits.connections",
+        kind: Kind::Count(1..=1_000_000, |settings| {
+            &mut settings.limits.connections_max
+        }),
+        default: "1024",
+        doc: "Open connections, streams included.",
+        bounds: "Each takes 2.25 KiB of the ceiling, which a million all but fills.",
+    },
+    Setting {
+        key: "limits.sessions",
+        kind: Kind::Count(1..=1_000_000, |settings| &mut settings.limits.sessions_max),
+        default: "1000",
+        doc: "Sessions of all transports together.",
+        bounds: "Each takes 384 bytes of the ceiling, used or not.",
+    },
+    Setting {
+        key: "limits.calls",
+        kind: Kind::Count(CALLS, |settings| &mut settings.limits.calls_max),
+        default: "32",
+        doc: "Tool calls in flight.",
+        bounds: "Each may be a process with three pipes, and 12 KiB of the ceiling.",
+    },
+    Setting {
+        key: "limits.body",
+        kind: Kind::Size(KIB..=64 * MIB, |settings| {
+            &mut settings.limits.body_bytes_max
+        }),
+        default: r#""1MiB""#,
+        doc: "One request body.",
+        bounds: "An initialize of a common client has half a KiB; the budget must hold one body.",
+    },
+    Setting {
+        key: "limits.replay",
+        kind: Kind::Size(KIB..=16 * MIB, |settings| {
+            &mut settings.limits.replay_bytes_max
+        }),
+        default: r#""64KiB""#,
+        doc: "Most that one stream keeps for Last-Event-ID, out of the shared budget.",
+        bounds: "Less than 1KiB holds no answer; the budget must hold one full replay.",
+    },
+    Setting {
+        key: "limits.output",
+        kind: Kind::Size(OUTPUTS, |settings| &mut settings.limits.output_bytes_max),
+        default: r#""256KiB""#,
+        doc: "One tool's output.",
+        bounds: "Less than 1KiB cuts error messages; the budget must hold one output.",
+    },
+    Setting {
+        key: "timeouts.heartbeat",
+        kind: Kind::Duration(SECOND..=TEN_MINUTES, |settings| {
+            &mut settings.timeouts.heartbeat
+        }),
+        default: r#""25s""#,
+        doc: "Interval of heartbeats on every open stream.",
+        bounds: "Proxies cut quiet streams after 30 to 300 seconds; below a second it is a flood.",
+    },
+    Setting {
+        key: "timeouts.idle",
+        kind: Kind::Duration(SECOND..=Duration::from_secs(30 * 86_400), |settings| {
+            &mut settings.timeouts.idle
+        }),
+        default: r#""1h""#,
+        doc: "A session without stream and request for this long ends.",
+        bounds: "Beyond a month no client comes back with its session.",
+    },
+    Setting {
+        key: "timeouts.dead",
+        kind: Kind::Duration(Duration::from_secs(2)..=HOUR, |settings| {
+            &mut settings.timeouts.dead
+        }),
+        default: r#""60s""#,
+        doc: "A peer that acknowledges nothing for this long is gone.",
+        bounds: "Longer than timeouts.heartbeat, or a silent peer has had nothing to acknowledge.",
+    },
+    Setting {
+        key: "timeouts.head",
+        kind: Kind::Duration(SECOND..=TEN_MINUTES, |settings| &mut settings.timeouts.head),
+        default: r#""10s""#,
+        doc: "A request head must be complete, and a kept connection used again, within this time.",
+        bounds: "Below a second slow radio links fail; minutes let idle peers fill the table.",
+    },
+    Setting {
+        key: "timeouts.body",
+        kind: Kind::Duration(SECOND..=HOUR, |settings| &mut settings.timeouts.body),
+        default: r#""30s""#,
+        doc: "A request body must be complete within this time after its head.",
+        bounds: "The largest body over the slowest link that anyone would wait for.",
+    },
+    Setting {
+        key: "timeouts.call",
+        kind: Kind::Duration(CALL_TIMEOUTS, |settings| &mut settings.timeouts.call),
+        default: r#""60s""#,
+        doc: "One tool call, unless the tool has a timeout of its own.",
+        bounds: "A process needs some milliseconds to start; a day is for backups.",
+    },
+    Setting {
+        key: "timeouts.drain",
+        kind: Kind::Duration(Duration::ZERO..=TEN_MINUTES, |settings| {
+            &mut settings.timeouts.drain
+        }),
+        default: r#""10s""#,
+        doc: "Calls in flight may finish for this long after the order to stop.",
+        bounds: "systemd kills after 90 seconds unless its TimeoutStopSec says otherwise.",
+    },
+    Setting {
+        key: "log.level",
+        kind: Kind::Level,
+        default: r#""info""#,
+        doc: "The least important level that is written to stderr.",
+        bounds: "Release builds hold no trace messages: there trace writes what debug writes.",
+    },
+];

@@ -1,0 +1,120 @@
+//! A table whose values are taken one by one; what is left over is a mistake.
+
+use super::complaint::{Complaints, Fault, Place};
+use super::document::{Entry, Value};
+use super::nearest::nearest;
+
+/// A key that a table may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes, in words.
+    pub takes: &'static str,
+    /// One sentence for the operator.
+    pub doc: &'static str,
+}
+
+/// A table of the configuration while it is read.
+pub(super) struct Table<'a> {
+    /// The dotted key of the table itself.
+    pub label: String,
+    /// The source, at the line of the table's header.
+    pub place: Place,
+    /// Where its faults go.
+    pub complaints: &'a mut Complaints,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Table<'a> {
+    /// A table called `label` in complaints.
+    pub fn new(
+        label: String,
+        place: Place,
+        entries: Vec<Entry>,
+        complaints: &'a mut Complaints,
+    ) -> Table<'a> {
+        Table {
+            label,
+            place,
+            complaints,
+            entries,
+        }
+    }
+
+    /// The value of `key`, which is then no longer here.
+    pub fn take(&mut self, key: &str) -> Option<Value> {
+        let index = self.entries.iter().position(|entry| entry.key == key)?;
+        Some(self.entries.remove(index).value)
+    }
+
+    /// The value of `key` as `read` gives it; a fault is noted and counts as absent.
+    pub fn read<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&Value) -> Result<T, Fault>,
+    ) -> Option<T> {
+        let value = self.take(key)?;
+        read(&value).map_err(|fault| self.fault(key, fault)).ok()
+    }
+
+    /// As [`Table::read`], for a key that must be there.
+    pub fn demand<T>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        read: impl FnOnce(&Value) -> Result<T, Fault>,
+    ) -> Option<T> {
+        match self.take(key) {
+            Some(value) => read(&value).map_err(|fault| self.fault(key, fault)).ok(),
+            None => {
+                self.complain(key, format!("missing, expected {expected}"));
+                None
+            }
+        }
+    }
+
+    /// Notes a fault in the value of `key`.
+    pub fn fault(&mut self, key: &str, fault: Fault) {
+        let place = self.place.at(fault.line);
+        let key = self.key(key);
+        self.complaints.add(place, key, fault.problem);
+    }
+
+    /// Notes a problem with `key` at the line of the table.
+    pub fn complain(&mut self, key: &str, problem: impl Into<String>) {
+        let key = self.key(key);
+        self.complaints.add(self.place.clone(), key, problem);
+    }
+
+    /// Complains about what nobody took: `misplaced` says why a known key has no meaning here, and
+    /// is `None` where that cannot be told since something else is wrong already.
+    pub fn finish(&mut self, known: &[Key], misplaced: Option<&str>) {
+        for entry in std::mem::take(&mut self.entries) {
+            let place = self.place.at(entry.line);
+            let key = self.key(&entry.key);
+            if !known.iter().any(|known| known.name == entry.key) {
+                let names = known.iter().map(|key| key.name);
+                let problem = unknown_key(nearest(&entry.key, names));
+                self.complaints.add(place, key, problem);
+            } else if let Some(misplaced) = misplaced {
+                self.complaints.add(place, key, misplaced);
+            }
+        }
+    }
+
+    fn key(&self, key: &str) -> String {
+        match key {
+            "" => self.label.clone(),
+            key => format!("{}.{key}", self.label),
+        }
+    }
+}
+
+/// The problem with a key that nobody knows.
+pub(super) fn unknown_key(near: Option<&str>) -> String {
+    match near {
+        Some(near) => format!("unknown key, did you mean {near}?"),
+        None => "unknown key".to_string(),
+    }
+}

@@ -1,0 +1,488 @@
+//! JSON-RPC 2.0 messages: bytes to values that borrow from them, and values to one line of bytes.
+//!
+//! Parameters and results stay JSON text here; who knows the method decodes them. An id is given
+//! back exactly as it came. What is no message becomes a [`Fault`], which is the answer to it.
+//!
+//! A member that stands twice in a message is refused: parsers differ in which one they take, and
+//! a gate in front must not see another method than we do.
+
+mod id;
+
+pub use id::Id;
+
+use crate::limits::{BATCH_MESSAGES_MAX, ID_BYTES_MAX, JSON_DEPTH_MAX};
+use crate::wire::encode::{decimal, has_line_break};
+use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// The text is not JSON.
+pub const PARSE_ERROR: i32 = -32700;
+/// The JSON is not a message.
+pub const INVALID_REQUEST: i32 = -32600;
+/// No such method.
+pub const METHOD_NOT_FOUND: i32 = -32601;
+/// The method does not take these parameters.
+pub const INVALID_PARAMS: i32 = -32602;
+/// A fault of ours.
+pub const INTERNAL_ERROR: i32 = -32603;
+
+const _: () = assert!(BATCH_MESSAGES_MAX == 32, "a text below names it");
+const _: () = assert!(ID_BYTES_MAX == 128, "a text below names it");
+
+/// What one body or line brings.
+#[derive(Debug)]
+pub enum Incoming<'a> {
+    /// A message by itself.
+    One(Message<'a>),
+    /// An array of 1 to [`BATCH_MESSAGES_MAX`] messages, each good or bad by itself (2025-03-26).
+    Batch(Vec<Result<Message<'a>, Fault>>),
+}
+
+/// A message.
+#[derive(Debug)]
+pub enum Message<'a> {
+    /// Wants an answer.
+    Request {
+        /// What the answer will name.
+        id: Id,
+        /// What to do.
+        method: Cow<'a, str>,
+        /// With what: an object or an array.
+        params: Option<&'a RawValue>,
+    },
+    /// Wants none.
+    Notification {
+        /// What happened.
+        method: Cow<'a, str>,
+        /// The particulars: an object or an array.
+        params: Option<&'a RawValue>,
+    },
+    /// Answers a request of ours.
+    Response {
+        /// The request's.
+        id: Id,
+        /// The `result`, or the `error` object.
+        result: Result<&'a RawValue, &'a RawValue>,
+    },
+}
+
+/// What is wrong with something that should have been a message; also the answer to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// [`PARSE_ERROR`] or [`INVALID_REQUEST`].
+    pub code: i32,
+    /// The reason, for people.
+    pub message: Cow<'static, str>,
+    /// The id of the request, if one could be read.
+    pub id: Option<Id>,
+}
+
+/// The `error` member of a response.
+#[derive(Clone, Debug)]
+pub struct RpcError {
+    /// From the list above or that of MCP.
+    pub code: i32,
+    /// The reason, for people and models.
+    pub message: Cow<'static, str>,
+    /// The particulars, for programs.
+    pub data: Option<Box<RawValue>>,
+}
+
+impl RpcError {
+    /// An error without `data`.
+    pub fn new(code: i32, message: impl Into<Cow<'static, str>>) -> RpcError {
+        RpcError {
+            code,
+            message: message.into(),
+            data: None,
+        }
+    }
+}
+
+impl Fault {
+    fn new(code: i32, message: impl Into<Cow<'static, str>>, id: Option<Id>) -> Fault {
+        Fault {
+            code,
+            message: message.into(),
+            id,
+        }
+    }
+
+    fn invalid(message: &'static str, id: Option<Id>) -> Fault {
+        Fault::new(INVALID_REQUEST, message, id)
+    }
+
+    fn of(error: &serde_json::Error) -> Fault {
+        let code = match error.classify() {
+            serde_json::error::Category::Data => INVALID_REQUEST,
+            serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof
+            | serde_json::error::Category::Io => PARSE_ERROR,
+        };
+        Fault::new(code, error.to_string(), None)
+    }
+
+    /// Appends the error response.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        write_error(out, self.id.as_ref(), self.code, &self.message, None);
+    }
+}
+
+/// Decodes a body or a line.
+///
+/// # Errors
+///
+/// [`PARSE_ERROR`] for what is not UTF-8, not JSON, or nested [`JSON_DEPTH_MAX`] deep;
+/// [`INVALID_REQUEST`] for JSON that is no message, an empty batch or one over its limit.
+pub fn decode(body: &[u8]) -> Result<Incoming<'_>, Fault> {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return Err(Fault::new(PARSE_ERROR, "the text is not UTF-8", None));
+    };
+    if is_too_deep(body) {
+        let message = "the JSON is nested too deeply";
+        return Err(Fault::new(PARSE_ERROR, message, None));
+    }
+    match first_byte(text) {
+        Some(b'[') => decode_batch(text).map(Incoming::Batch),
+        _ => decode_message(text).map(Incoming::One),
+    }
+}
+
+/// The first byte that is not JSON's white space.
+fn first_byte(text: &str) -> Option<u8> {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    text.bytes().find(|byte| !is_blank(byte))
+}
+
+/// serde_json limits the nesting of what it decodes, but not of what it skips or leaves as text,
+/// and those who decode that text later should not be the first to notice. Few texts have so many
+/// brackets that it takes more than counting them.
+fn is_too_deep(text: &[u8]) -> bool {
+    // `[` and `{` differ in one bit from each other only.
+    let brackets = text.iter().filter(|byte| **byte | 0x20 == b'{').count();
+    brackets >= JSON_DEPTH_MAX && depth(text) >= JSON_DEPTH_MAX
+}
+
+/// The deepest nesting of arrays and objects.
+fn depth(text: &[u8]) -> usize {
+    let (mut now, mut most) = (0_usize, 0);
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => now += 1,
+            b']' | b'}' => now = now.saturating_sub(1),
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+        most = most.max(now);
+    }
+    most
+}
+
+/// Goes behind the quote that ends a string.
+fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => drop(bytes.next()),
+            _ => {}
+        }
+    }
+}
+
+/// The members of any message. `null` is present too: a request whose id is null is no
+/// notification.
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    jsonrpc: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    method: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+fn decode_message(text: &str) -> Result<Message<'_>, Fault> {
+    if first_byte(text) != Some(b'{') {
+        let parsed = serde_json::from_str::<IgnoredAny>(text);
+        return Err(match parsed {
+            Ok(_) => Fault::invalid("a message is an object", None),
+            Err(error) => Fault::of(&error),
+        });
+    }
+    let members: Members = serde_json::from_str(text).map_err(|error| Fault::of(&error))?;
+    members.into_message()
+}
+
+impl<'a> Members<'a> {
+    fn into_message(self) -> Result<Message<'a>, Fault> {
+        match self.method {
+            Some(method) => self.into_call(method),
+            None => self.into_response(),
+        }
+    }
+
+    fn into_call(self, method: &'a RawValue) -> Result<Message<'a>, Fault> {
+        let id = self.id.and_then(Id::of);
+        if !self.is_version_2() {
+            return Err(Fault::invalid("\"jsonrpc\" must be \"2.0\"", id));
+        }
+        if self.id.is_some() && id.is_none() {
+            return Err(Fault::invalid(
+                "\"id\" must be a string or a number of at most 128 bytes",
+                None,
+            ));
+        }
+        if self.result.is_some() || self.error.is_some() {
+            let message = "a message with \"method\" has no \"result\" and no \"error\"";
+            return Err(Fault::invalid(message, id));
+        }
+        let Some(method) = string(method) else {
+            return Err(Fault::invalid("\"method\" must be a string", id));
+        };
+        let params = self.params;
+        if params.is_some_and(|params| !params.get().starts_with(['{', '['])) {
+            let message = "\"params\" must be an object or an array";
+            return Err(Fault::invalid(message, id));
+        }
+        Ok(match id {
+            Some(id) => Message::Request { id, method, params },
+            None => Message::Notification { method, params },
+        })
+    }
+
+    /// The id of a broken response is not echoed: it is one of ours, and the peer would take the
+    /// error for the answer to one of its own. That of a broken request is.
+    fn into_response(self) -> Result<Message<'a>, Fault> {
+        let id = self.id.and_then(Id::of);
+        let result = match (self.result, self.error) {
+            (Some(result), None) => Ok(result),
+            (None, Some(error)) if error.get().starts_with('{') => Err(error),
+            (None, Some(_)) => return Err(Fault::invalid("\"error\" must be an object", None)),
+            (Some(_), Some(_)) => {
+                let message = "\"result\" and \"error\" exclude each other";
+                return Err(Fault::invalid(message, None));
+            }
+            (None, None) => {
+                let message = "one of \"method\", \"result\" and \"error\" is needed";
+                return Err(Fault::invalid(message, id));
+            }
+        };
+        if !self.is_version_2() {
+            return Err(Fault::invalid("\"jsonrpc\" must be \"2.0\"", None));
+        }
+        match id {
+            Some(id) => Ok(Message::Response { id, result }),
+            None => Err(Fault::invalid("a response names its request", None)),
+        }
+    }
+
+    fn is_version_2(&self) -> bool {
+        self.jsonrpc
+            .and_then(string)
+            .is_some_and(|version| version == "2.0")
+    }
+}
+
+/// The value of a JSON string; borrowed if nothing in it is escaped.
+fn string(json: &RawValue) -> Option<Cow<'_, str>> {
+    let inner = json.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        return serde_json::from_str(json.get()).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(inner))
+}
+
+fn decode_batch(text: &str) -> Result<Vec<Result<Message<'_>, Fault>>, Fault> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let messages = deserializer.deserialize_seq(BatchVisitor);
+    let messages = messages.and_then(|messages| deserializer.end().map(|()| messages));
+    match messages {
+        Ok(messages) if messages.is_empty() => Err(Fault::invalid("the batch is empty", None)),
+        Ok(messages) => Ok(messages),
+        Err(error) => Err(Fault::of(&error)),
+    }
+}
+
+/// Stops at the first message too many, so that a body of a million zeros makes no large vector.
+struct BatchVisitor;
+
+impl<'de> Visitor<'de> for BatchVisitor {
+    type Value = Vec<Result<Message<'de>, Fault>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let mut messages = Vec::new();
+        while let Some(element) = elements.next_element::<&RawValue>()? {
+            if messages.len() == BATCH_MESSAGES_MAX {
+                return Err(A::Error::custom("the batch has more than 32 messages"));
+            }
+            messages.push(decode_message(element.get()));
+        }
+        Ok(messages)
+    }
+}
+
+/// Appends a response. A result that cannot be serialized is a fault of ours, and the peer gets
+/// [`INTERNAL_ERROR`] instead of silence.
+pub fn response(out: &mut Vec<u8>, id: &Id, result: &impl Serialize) {
+    let start = out.len();
+    begin(out, Some(id));
+    out.extend_from_slice(b",\"result\":");
+    match serde_json::to_writer(&mut *out, result) {
+        Ok(()) => end(out, start),
+        Err(_) => {
+            out.truncate(start);
+            let message = "the result cannot be written as JSON";
+            write_error(out, Some(id), INTERNAL_ERROR, message, None);
+        }
+    }
+}
+
+/// Appends a response whose result is JSON already.
+pub fn response_raw(out: &mut Vec<u8>, id: &Id, result_json: &str) {
+    let start = out.len();
+    begin(out, Some(id));
+    out.extend_from_slice(b",\"result\":");
+    out.extend_from_slice(result_json.as_bytes());
+    end(out, start);
+}
+
+/// Appends an error response. Without an id there is no `id` member: the schemas of MCP know no
+/// null there.
+pub fn error(out: &mut Vec<u8>, id: Option<&Id>, error: &RpcError) {
+    let data = error.data.as_deref();
+    write_error(out, id, error.code, &error.message, data);
+}
+
+/// Appends an error response whose `error` member is JSON already, as an upstream sent it.
+pub fn error_raw(out: &mut Vec<u8>, id: &Id, error_json: &str) {
+    let start = out.len();
+    begin(out, Some(id));
+    out.extend_from_slice(b",\"error\":");
+    out.extend_from_slice(error_json.as_bytes());
+    end(out, start);
+}
+
+/// Appends a notification. Params that serialize to `null`, as `&()` does, are left out.
+///
+/// # Errors
+///
+/// If `params` cannot be serialized; `out` is as before then.
+pub fn notification(
+    out: &mut Vec<u8>,
+    method: &str,
+    params: &impl Serialize,
+) -> Result<(), serde_json::Error> {
+    write_call(out, None, method, params)
+}
+
+/// Appends a request. Params that serialize to `null`, as `&()` does, are left out.
+///
+/// # Errors
+///
+/// If `params` cannot be serialized; `out` is as before then.
+pub fn request(
+    out: &mut Vec<u8>,
+    id: &Id,
+    method: &str,
+    params: &impl Serialize,
+) -> Result<(), serde_json::Error> {
+    write_call(out, Some(id), method, params)
+}
+
+fn write_call(
+    out: &mut Vec<u8>,
+    id: Option<&Id>,
+    method: &str,
+    params: &impl Serialize,
+) -> Result<(), serde_json::Error> {
+    let start = out.len();
+    begin(out, id);
+    out.extend_from_slice(b",\"method\":");
+    write_string(out, method);
+    let before = out.len();
+    out.extend_from_slice(b",\"params\":");
+    let value = out.len();
+    if let Err(error) = serde_json::to_writer(&mut *out, params) {
+        out.truncate(start);
+        return Err(error);
+    }
+    if &out[value..] == b"null" {
+        out.truncate(before);
+    }
+    end(out, start);
+    Ok(())
+}
+
+fn write_error(
+    out: &mut Vec<u8>,
+    id: Option<&Id>,
+    code: i32,
+    message: &str,
+    data: Option<&RawValue>,
+) {
+    let start = out.len();
+    begin(out, id);
+    out.extend_from_slice(b",\"error\":{\"code\":");
+    if code < 0 {
+        out.push(b'-');
+    }
+    decimal(out, u64::from(code.unsigned_abs()));
+    out.extend_from_slice(b",\"message\":");
+    write_string(out, message);
+    if let Some(data) = data {
+        out.extend_from_slice(b",\"data\":");
+        out.extend_from_slice(data.get().as_bytes());
+    }
+    out.push(b'}');
+    end(out, start);
+}
+
+fn write_string(out: &mut Vec<u8>, string: &str) {
+    serde_json::to_writer(out, string).expect("a string can be written into memory");
+}
+
+fn begin(out: &mut Vec<u8>, id: Option<&Id>) {
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\"");
+    if let Some(id) = id {
+        out.extend_from_slice(b",\"id\":");
+        out.extend_from_slice(id.as_json().as_bytes());
+    }
+}
+
+/// Ends the message that begins at `start` and makes it one line. Line breaks in JSON can only
+/// stand between tokens, since strings have them escaped, so leaving them out changes nothing.
+fn end(out: &mut Vec<u8>, start: usize) {
+    out.push(b'}');
+    if !has_line_break(&out[start..]) {
+        return;
+    }
+    let mut kept = start;
+    for at in start..out.len() {
+        if !matches!(out[at], b'\r' | b'\n') {
+            out[kept] = out[at];
+            kept += 1;
+        }
+    }
+    out.truncate(kept);
+}
+
+#[cfg(test)]
+mod tests;
