@@ -68,8 +68,7 @@ pub struct Timeouts {
     pub idle: Duration,
     /// A peer that acknowledges nothing for this long is gone.
     pub dead: Duration,
-    /// From the first byte of a request head to its last; also how long a kept connection may stay
-    /// silent.
+    /// From the first byte of a request head to its last.
     pub head: Duration,
     /// From the end of the head to the end of the body.
     pub body: Duration,
@@ -111,6 +110,9 @@ pub const CHUNK_LINE_BYTES_MAX: usize = 256;
 /// Bytes of all trailer fields together; they are read and dropped.
 pub const TRAILER_BYTES_MAX: usize = 4 * KIB;
 
+/// How long a kept connection may stay silent between two requests; nginx says the same.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
 /// How long a client that met a full table should wait before it tries again (`Retry-After`).
 pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -122,11 +124,15 @@ pub const ID_BYTES_MAX: usize = 128;
 /// Messages in one batch (2025-03-26 only).
 pub const BATCH_MESSAGES_MAX: usize = 32;
 
-/// Nesting of a JSON message; serde_json stops here by itself, a test holds it to that.
+/// Nesting of a JSON message. serde_json looks at the depth of what it parses, but not of raw
+/// values, so brackets are counted first.
 pub const JSON_DEPTH_MAX: usize = 128;
 
 /// Entries in one page of `tools/list` and the other listings.
 pub const PAGE_ENTRIES_MAX: usize = 100;
+
+/// Values in one answer to `completion/complete`; the protocol's own limit.
+pub const COMPLETIONS_MAX: usize = 100;
 
 /// Bytes of one line from a stdio peer or a child.
 pub const LINE_BYTES_MAX: usize = MIB;
@@ -222,7 +228,7 @@ pub struct TooLittleMemory {
 
 impl Memory {
     /// Adds up the tables for `limits` and leaves the rest as budget.
-    pub fn of(limits: &Limits) -> Result<Memory, TooLittleMemory> {
+    pub fn of(limits: &Limits) -> Result<Memory, Box<TooLittleMemory>> {
         let tables = [
             ("base", BASE_BYTES),
             (
@@ -241,11 +247,11 @@ impl Memory {
                 budget,
                 tables,
             }),
-            _ => Err(TooLittleMemory {
+            _ => Err(Box::new(TooLittleMemory {
                 needed: fixed + budget_min,
                 tables,
                 budget_min,
-            }),
+            })),
         }
     }
 }

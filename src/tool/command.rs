@@ -14,6 +14,7 @@
 
 mod arguments;
 mod nearest;
+mod outcome;
 mod schema;
 mod template;
 mod value;
@@ -21,6 +22,7 @@ mod value;
 use super::{Annotations, CallLimits, Outcome, Start, Tool, ToolSpec, Work};
 use arguments::Arguments;
 pub use arguments::check_pattern;
+pub use outcome::{Ended, Exit, Stopped, outcome};
 use serde_json::value::RawValue;
 use std::rc::Rc;
 use template::Template;

@@ -29,6 +29,13 @@ pub struct Registry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ToolIndex(u16);
 
+impl ToolIndex {
+    /// The place as a number from 0, in the order of the listing.
+    pub fn as_usize(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
 /// One page of `tools/list`.
 struct Page {
     /// What the client sends to get it; nothing for the first.

@@ -364,6 +364,15 @@ pub fn response_raw(out: &mut Vec<u8>, id: &Id, result_json: &str) {
     end(out, start);
 }
 
+/// Appends a response whose result `write` appends as JSON.
+pub fn response_with(out: &mut Vec<u8>, id: &Id, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    begin(out, Some(id));
+    out.extend_from_slice(b",\"result\":");
+    write(out);
+    end(out, start);
+}
+
 /// Appends an error response. Without an id there is no `id` member: the schemas of MCP know no
 /// null there.
 pub fn error(out: &mut Vec<u8>, id: Option<&Id>, error: &RpcError) {

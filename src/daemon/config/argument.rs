@@ -5,7 +5,7 @@ use super::document::{Data, Value};
 use super::table::{Key, Table};
 use super::tool::{TEXT_BYTES_MAX, key};
 use super::values::{self, Letters};
-use crate::tool::command::{Argument, Kind};
+use crate::tool::command::{Argument, Kind, check_pattern};
 use std::fmt::Display;
 
 /// The keys of an argument.
@@ -65,11 +65,6 @@ enum Type {
     Integer,
     Number,
     Boolean,
-}
-
-/// Says whether a pattern can be compiled.
-fn check_pattern(_pattern: &str) -> Result<(), String> {
-    Ok(())
 }
 
 /// Reads the argument called `name` from its table. `None` when its type is unknown, without which
