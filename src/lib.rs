@@ -8,6 +8,9 @@ pub mod time;
 pub mod bounded;
 pub mod wire;
 
+pub mod auth;
+pub mod mcp;
+
 pub mod tool;
 
 pub mod daemon;

@@ -1,0 +1,3 @@
+//! Who may ask: which `Host` and `Origin` are ours. Tokens and roles will live here too.
+
+pub mod origin;

@@ -1,0 +1,20 @@
+//! What the Model Context Protocol says, revision by revision: names, rules and shapes. Pure values;
+//! no session and no stream is known here.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`revision`] | the protocol's dates and what each of them has |
+//! | [`method`] | the requests and notifications a server answers |
+//! | [`message`] | parameters read and results written |
+//! | [`catalogue`] | resources and prompts with fixed contents |
+//! | [`http_sse`] | HTTP+SSE of 2024-11-05: its doors and its `endpoint` event |
+//! | [`streamable`] | Streamable HTTP of 2025: headers and event ids |
+//! | [`refusal`] | the one table of refusals |
+
+pub mod catalogue;
+pub mod http_sse;
+pub mod message;
+pub mod method;
+pub mod refusal;
+pub mod revision;
+pub mod streamable;
