@@ -13,5 +13,7 @@ pub mod mcp;
 
 pub mod tool;
 
+pub mod engine;
+
 pub mod daemon;
 pub mod edge;

@@ -1,0 +1,125 @@
+//! What is true between two inputs. The simulation asks after every step.
+
+use super::Engine;
+use super::stream::{Kind, Phase};
+
+impl Engine {
+    /// Panics if an invariant is broken. `edge_bytes` is what the driver holds of the budget
+    /// through [`Engine::take_bytes`].
+    pub fn check(&self, edge_bytes: usize) {
+        self.check_budget(edge_bytes);
+        self.check_deadlines();
+        self.check_sessions();
+        self.check_streams();
+        self.check_calls();
+    }
+
+    /// Every byte of the budget has an owner.
+    fn check_budget(&self, edge_bytes: usize) {
+        let held: usize = self
+            .streams
+            .iter()
+            .map(|(_, stream)| stream.held_bytes())
+            .sum();
+        assert_eq!(
+            self.pool.used(),
+            held + edge_bytes,
+            "bytes of the budget leaked"
+        );
+    }
+
+    /// Every deadline has a record, and every record at most one deadline.
+    fn check_deadlines(&self) {
+        let connections = self
+            .connections
+            .iter()
+            .filter(|(_, record)| record.has_timer())
+            .count();
+        let sessions = self
+            .sessions
+            .iter()
+            .filter(|(_, record)| record.timer.is_some())
+            .count();
+        let streams = self
+            .streams
+            .iter()
+            .filter(|(_, record)| record.timer.is_some())
+            .count();
+        let calls = self
+            .calls
+            .iter()
+            .filter(|(_, record)| record.has_timer())
+            .count();
+        let drain = usize::from(
+            self.drain
+                .as_ref()
+                .is_some_and(|drain| drain.timer.is_some()),
+        );
+        let owned = connections + sessions + streams + calls + drain;
+        assert_eq!(self.wheel.len() as usize, owned, "a deadline leaked");
+    }
+
+    /// A session is found by its id, counts its calls, and ages unless it has an open stream.
+    fn check_sessions(&self) {
+        for (key, session) in self.sessions.iter() {
+            assert_eq!(self.sessions.find(session.id.as_str()), Some(key));
+            let calls = self
+                .calls
+                .iter()
+                .filter(|(_, call)| call.session == Some(key))
+                .count();
+            assert_eq!(
+                session.calls as usize, calls,
+                "a session miscounts its calls"
+            );
+            let stream = session
+                .stream
+                .map(|key| self.streams.get(key).expect("it lives"));
+            let is_open = stream.is_some_and(|stream| stream.attached);
+            assert_eq!(
+                session.timer.is_some(),
+                !is_open,
+                "a session ages unless it listens"
+            );
+            assert!(stream.is_none_or(|stream| stream.session == Some(key)));
+        }
+    }
+
+    /// A stream belongs to a living session, and an answer waits for exactly its calls.
+    fn check_streams(&self) {
+        for (key, stream) in self.streams.iter() {
+            assert!(
+                stream
+                    .session
+                    .is_none_or(|key| self.sessions.get(key).is_some())
+            );
+            assert!(stream.attached || !stream.blocked);
+            let calls = self
+                .calls
+                .iter()
+                .filter(|(_, call)| call.stream == Some(key))
+                .count();
+            match stream.kind {
+                Kind::Answer => {
+                    let answer = stream.answer.as_ref().expect("answers have a state");
+                    assert_eq!(answer.outstanding as usize, calls, "an answer miscounts");
+                    let is_over = matches!(stream.phase, Phase::Answered | Phase::Ending);
+                    assert_eq!(is_over, calls == 0 || self.is_draining());
+                }
+                Kind::HttpSse | Kind::Listening => assert!(stream.session.is_some()),
+            }
+        }
+    }
+
+    /// A call's session and stream live, and no more calls run than there are places.
+    fn check_calls(&self) {
+        for (_, call) in self.calls.iter() {
+            assert!(
+                call.session
+                    .is_none_or(|key| self.sessions.get(key).is_some())
+            );
+            assert!(call.stream.is_none_or(|key| self.streams.contains(key)));
+        }
+        self.check_tools();
+    }
+}

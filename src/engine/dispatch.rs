@@ -1,0 +1,428 @@
+//! From a JSON-RPC message to what answers it: the same for every transport.
+
+use super::Engine;
+use super::call::{self, Call, Wanted};
+use super::session::Session;
+use super::stream::Stream;
+use crate::bounded::Key;
+use crate::limits;
+use crate::mcp::catalogue::{self, Missing};
+use crate::mcp::message::{
+    CallParams, CancelledParams, Capabilities, CompletionParams, Empty, GetPromptParams,
+    InitializeParams, InitializeResult, ListChanged, ListParams, ListResult, ResourceParams,
+    ResourcesCapability, ServerInfo, SetLevelParams,
+};
+use crate::mcp::method::{Method, Notice};
+use crate::mcp::refusal::Refusal;
+use crate::mcp::revision::Revision;
+use crate::time::Instant;
+use crate::tool::Start;
+use crate::wire::jsonrpc::{self, Id, RpcError};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// What a request led to.
+pub(super) enum Dispatched {
+    /// The response is in the payload.
+    Answered,
+    /// A call will answer it.
+    Called(Key<Call>),
+    /// It is not served, and nothing was done.
+    Refused(Refusal),
+}
+
+/// The error of a request that makes no sense.
+type Wrong = RpcError;
+
+/// No resource has this URI (MCP 2024-11-05 to 2025-11-25, server/resources, error handling).
+const RESOURCE_NOT_FOUND: i32 = -32002;
+
+impl Engine {
+    /// Serves one request; `payload` is empty and takes the response if there is one at once.
+    pub(super) fn dispatch(
+        &mut self,
+        now: Instant,
+        session: Option<Key<Session>>,
+        id: &Id,
+        method: &str,
+        params: Option<&RawValue>,
+        payload: &mut Vec<u8>,
+    ) -> Dispatched {
+        let Some(known) = Method::parse(method) else {
+            return answer(payload, id, Err(method_unknown(method)));
+        };
+        if known.needs_session() && session.is_none() {
+            return Dispatched::Refused(Refusal::SessionNeeded);
+        }
+        let result = match known {
+            Method::ToolsCall => return self.call_tool(now, session, id, params, payload),
+            Method::Initialize => match session {
+                Some(session) if !self.is_initialized(session) => {
+                    self.initialize(session, id, params, payload);
+                    return Dispatched::Answered;
+                }
+                Some(_) => return Dispatched::Refused(Refusal::SessionOpen),
+                None => return Dispatched::Refused(Refusal::SessionNeeded),
+            },
+            Method::ToolsList => match self.list_tools(params) {
+                Ok(page) => {
+                    jsonrpc::response_raw(payload, id, page);
+                    return Dispatched::Answered;
+                }
+                Err(wrong) => Err(wrong),
+            },
+            Method::Ping => Ok(()),
+            Method::LoggingSetLevel => self.set_level(session, params),
+            Method::ResourcesList
+            | Method::ResourceTemplatesList
+            | Method::ResourcesRead
+            | Method::ResourcesSubscribe
+            | Method::ResourcesUnsubscribe
+                if !self.catalogue.has_resources() =>
+            {
+                Err(not_offered(method))
+            }
+            Method::PromptsList | Method::PromptsGet | Method::CompletionComplete
+                if !self.catalogue.has_prompts() =>
+            {
+                Err(not_offered(method))
+            }
+            Method::ResourcesSubscribe => self.subscribe(session, params),
+            Method::ResourcesUnsubscribe => self.unsubscribe(session, params),
+            Method::ResourcesList
+            | Method::ResourceTemplatesList
+            | Method::ResourcesRead
+            | Method::PromptsList
+            | Method::PromptsGet
+            | Method::CompletionComplete => match self.consult(known, id, params, payload) {
+                Ok(()) => return Dispatched::Answered,
+                Err(wrong) => Err(wrong),
+            },
+        };
+        answer(payload, id, result)
+    }
+
+    /// Requests that only read the catalogue.
+    fn consult(
+        &self,
+        method: Method,
+        id: &Id,
+        params: Option<&RawValue>,
+        payload: &mut Vec<u8>,
+    ) -> Result<(), Wrong> {
+        let catalogue = &self.catalogue;
+        match method {
+            Method::ResourcesList => list(payload, id, "resources", &catalogue.resources, params),
+            Method::ResourceTemplatesList => list(
+                payload,
+                id,
+                "resourceTemplates",
+                &catalogue.templates,
+                params,
+            ),
+            Method::PromptsList => list(payload, id, "prompts", &catalogue.prompts, params),
+            Method::ResourcesRead => {
+                let params: ResourceParams = parse(params)?;
+                let result = catalogue.read(&params.uri).map_err(missing)?;
+                jsonrpc::response(payload, id, &result);
+                Ok(())
+            }
+            Method::PromptsGet => {
+                let params: GetPromptParams = parse(params)?;
+                let result = catalogue.fill(&params).map_err(missing)?;
+                jsonrpc::response(payload, id, &result);
+                Ok(())
+            }
+            Method::CompletionComplete => {
+                let params: CompletionParams = parse(params)?;
+                let result = catalogue.complete(&params).map_err(missing)?;
+                jsonrpc::response(payload, id, &result);
+                Ok(())
+            }
+            Method::Initialize
+            | Method::Ping
+            | Method::ToolsList
+            | Method::ToolsCall
+            | Method::ResourcesSubscribe
+            | Method::ResourcesUnsubscribe
+            | Method::LoggingSetLevel => unreachable!("served by the caller"),
+        }
+    }
+
+    /// A notification. None is ever answered.
+    pub(super) fn notice(
+        &mut self,
+        now: Instant,
+        key: Key<Session>,
+        method: &str,
+        params: Option<&RawValue>,
+    ) {
+        match Notice::parse(method) {
+            Notice::Initialized => {
+                if let Some(session) = self.sessions.get_mut(key) {
+                    session.confirmed = session.initialized;
+                }
+            }
+            Notice::Cancelled => {
+                let Ok(params) = parse::<CancelledParams>(params) else {
+                    return;
+                };
+                if let Some(id) = Id::of(params.request_id) {
+                    self.cancel_request(now, key, &id);
+                }
+            }
+            Notice::Other => {}
+        }
+    }
+
+    fn is_initialized(&self, session: Key<Session>) -> bool {
+        self.sessions
+            .get(session)
+            .is_some_and(|session| session.initialized)
+    }
+
+    /// `initialize`: agrees on a revision and says what there is.
+    pub(super) fn initialize(
+        &mut self,
+        key: Key<Session>,
+        id: &Id,
+        params: Option<&RawValue>,
+        payload: &mut Vec<u8>,
+    ) {
+        let params = match parse::<InitializeParams>(params) {
+            Ok(params) => params,
+            Err(wrong) => return jsonrpc::error(payload, Some(id), &wrong),
+        };
+        let revision = Revision::negotiate(&params.protocol_version);
+        let session = self.sessions.get_mut(key).expect("the caller has found it");
+        session.revision = revision;
+        session.initialized = true;
+        if let Some(client) = &params.client_info {
+            log::debug!(
+                "session {:?} client={:?} {:?}",
+                session.id,
+                client.name,
+                client.version
+            );
+        }
+        let result = InitializeResult {
+            protocol_version: revision.date(),
+            capabilities: Capabilities {
+                tools: ListChanged { list_changed: true },
+                logging: Empty {},
+                resources: self
+                    .catalogue
+                    .has_resources()
+                    .then_some(ResourcesCapability {
+                        subscribe: true,
+                        list_changed: false,
+                    }),
+                prompts: self.catalogue.has_prompts().then_some(ListChanged {
+                    list_changed: false,
+                }),
+                completions: self.catalogue.has_prompts().then_some(Empty {}),
+            },
+            server_info: ServerInfo {
+                name: &self.config.name,
+                title: self.config.title.as_deref(),
+                version: env!("CARGO_PKG_VERSION"),
+            },
+            instructions: self.config.instructions.as_deref(),
+        };
+        jsonrpc::response(payload, id, &result);
+    }
+
+    /// `tools/list`: a page, encoded once when the tools were registered.
+    fn list_tools(&self, params: Option<&RawValue>) -> Result<&str, Wrong> {
+        let cursor = match params {
+            Some(_) => parse::<ListParams>(params)?.cursor,
+            None => None,
+        };
+        self.registry
+            .page(cursor.as_deref())
+            .ok_or_else(cursor_unknown)
+    }
+
+    /// `logging/setLevel`.
+    fn set_level(
+        &mut self,
+        session: Option<Key<Session>>,
+        params: Option<&RawValue>,
+    ) -> Result<(), Wrong> {
+        let level = parse::<SetLevelParams>(params)?.level;
+        let session = session.and_then(|session| self.sessions.get_mut(session));
+        session.expect("the method needs a session").log_level = Some(level);
+        Ok(())
+    }
+
+    /// `resources/subscribe`.
+    fn subscribe(
+        &mut self,
+        session: Option<Key<Session>>,
+        params: Option<&RawValue>,
+    ) -> Result<(), Wrong> {
+        let uri = parse::<ResourceParams>(params)?.uri;
+        if !self.catalogue.has_resource(&uri) {
+            return Err(missing(Missing::Resource(uri.into_owned())));
+        }
+        let session = session.and_then(|session| self.sessions.get_mut(session));
+        let session = session.expect("the method needs a session");
+        let subscriptions = session.subscriptions.get_or_insert_default();
+        if subscriptions.iter().any(|subscribed| *subscribed == uri) {
+            return Ok(());
+        }
+        if subscriptions.len() >= limits::SUBSCRIPTIONS_MAX {
+            let text = format!(
+                "a session may subscribe to {} resources",
+                subscriptions.len()
+            );
+            return Err(RpcError::new(jsonrpc::INVALID_PARAMS, text));
+        }
+        subscriptions.push(uri.into_owned());
+        Ok(())
+    }
+
+    /// `resources/unsubscribe`. What is not subscribed to is left alone.
+    fn unsubscribe(
+        &mut self,
+        session: Option<Key<Session>>,
+        params: Option<&RawValue>,
+    ) -> Result<(), Wrong> {
+        let uri = parse::<ResourceParams>(params)?.uri;
+        let session = session.and_then(|session| self.sessions.get_mut(session));
+        let session = session.expect("the method needs a session");
+        if let Some(subscriptions) = &mut session.subscriptions {
+            subscriptions.retain(|subscribed| *subscribed != uri);
+        }
+        Ok(())
+    }
+
+    /// `tools/call`.
+    fn call_tool(
+        &mut self,
+        now: Instant,
+        session: Option<Key<Session>>,
+        id: &Id,
+        params: Option<&RawValue>,
+        payload: &mut Vec<u8>,
+    ) -> Dispatched {
+        let params = match parse::<CallParams>(params) {
+            Ok(params) => params,
+            Err(wrong) => return answer(payload, id, Err(wrong)),
+        };
+        let Some(index) = self.registry.find(&params.name) else {
+            return answer(payload, id, Err(tool_unknown(&params.name)));
+        };
+        let token = params.meta.as_ref().and_then(|meta| meta.progress_token);
+        if token.is_some_and(|token| Id::of(token).is_none()) {
+            let text = "params._meta.progressToken: a string or a number of at most 128 bytes";
+            return answer(
+                payload,
+                id,
+                Err(RpcError::new(jsonrpc::INVALID_PARAMS, text)),
+            );
+        }
+        let arguments = params.arguments.unwrap_or_else(|| no_arguments());
+        match self.registry.get(index).start(arguments) {
+            Start::Done(outcome) => {
+                self.stats.calls += 1;
+                self.stats.calls_failed += u64::from(outcome.is_error);
+                call::encode_outcome(payload, id, &outcome);
+                Dispatched::Answered
+            }
+            Start::Work(work) => {
+                let progress_token = token.map(ToOwned::to_owned);
+                let wanted = Wanted {
+                    id: id.clone(),
+                    session,
+                    progress_token,
+                };
+                match self.start_call(now, index, work, wanted) {
+                    Ok(call) => Dispatched::Called(call),
+                    Err(refusal) => Dispatched::Refused(refusal),
+                }
+            }
+        }
+    }
+
+    /// A call that is answered on a session's one stream.
+    pub(super) fn direct_call(&mut self, now: Instant, key: Key<Call>, stream: Key<Stream>) {
+        self.calls.get_mut(key).expect("it was just started").stream = Some(stream);
+        self.watch_call(now, key);
+    }
+}
+
+/// `{}`.
+fn no_arguments() -> &'static RawValue {
+    serde_json::from_str("{}").expect("an empty object is JSON")
+}
+
+/// Writes one page of a list.
+fn list<T: Serialize>(
+    payload: &mut Vec<u8>,
+    id: &Id,
+    name: &'static str,
+    entries: &[T],
+    params: Option<&RawValue>,
+) -> Result<(), Wrong> {
+    let params: ListParams = parse(params)?;
+    let page = catalogue::page(entries, params.cursor.as_deref()).map_err(missing)?;
+    jsonrpc::response(payload, id, &ListResult { name, page });
+    Ok(())
+}
+
+/// What is not in the catalogue. -32002 is every handshake revision's code for a resource.
+fn missing(missing: Missing) -> Wrong {
+    match missing {
+        Missing::Cursor => cursor_unknown(),
+        Missing::Named(text) => RpcError::new(jsonrpc::INVALID_PARAMS, text),
+        Missing::Resource(uri) => {
+            RpcError::new(RESOURCE_NOT_FOUND, format!("resource not found: {uri}"))
+        }
+    }
+}
+
+fn cursor_unknown() -> Wrong {
+    RpcError::new(
+        jsonrpc::INVALID_PARAMS,
+        "params.cursor: not a cursor of this list",
+    )
+}
+
+/// Writes an empty result, or the error.
+fn answer(payload: &mut Vec<u8>, id: &Id, result: Result<(), Wrong>) -> Dispatched {
+    match result {
+        Ok(()) => jsonrpc::response(payload, id, &Empty {}),
+        Err(wrong) => jsonrpc::error(payload, Some(id), &wrong),
+    }
+    Dispatched::Answered
+}
+
+/// Reads `params`; absent ones are an empty object.
+fn parse<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, Wrong> {
+    serde_json::from_str(params.map_or("{}", RawValue::get))
+        .map_err(|error| RpcError::new(jsonrpc::INVALID_PARAMS, format!("params: {error}")))
+}
+
+fn method_unknown(method: &str) -> Wrong {
+    let shown: String = method.chars().take(64).collect();
+    RpcError::new(
+        jsonrpc::METHOD_NOT_FOUND,
+        format!("unknown method {shown:?}"),
+    )
+}
+
+fn not_offered(method: &str) -> Wrong {
+    RpcError::new(
+        jsonrpc::METHOD_NOT_FOUND,
+        format!("{method} is not offered by this server"),
+    )
+}
+
+fn tool_unknown(name: &str) -> Wrong {
+    let shown: String = name.chars().take(64).collect();
+    RpcError::new(
+        jsonrpc::INVALID_PARAMS,
+        format!("unknown tool {shown:?}: see tools/list"),
+    )
+}

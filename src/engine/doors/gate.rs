@@ -1,0 +1,25 @@
+//! The checks every request passes, in this order: host, origin, path. Authentication will stand
+//! between origin and path.
+
+use crate::engine::Engine;
+use crate::engine::route::{self, Door};
+use crate::mcp::refusal::Refusal;
+use crate::wire::head::Head;
+
+impl Engine {
+    /// Lets a request through to its door, or says why not.
+    pub(super) fn gate(&self, head: &Head<'_>) -> Result<Door, Refusal> {
+        // HTTP/1.0 may come without a host; such a client is no browser.
+        let host = head.fields.host;
+        let origins = &self.config.origins;
+        if !host.is_none_or(|host| origins.host_is_ours(host)) {
+            return Err(Refusal::HostForeign);
+        }
+        if let Some(origin) = head.fields.origin
+            && !origins.origin_is_allowed(origin, host.unwrap_or_default())
+        {
+            return Err(Refusal::OriginForeign);
+        }
+        route::route(head.target.path).ok_or(Refusal::PathUnknown)
+    }
+}

@@ -1,0 +1,142 @@
+//! The doors: from a whole HTTP request to its answer or to a stream.
+//!
+//! Every request passes [`gate`] in its fixed order of checks, and nothing is allocated for one
+//! that is refused.
+
+mod gate;
+mod http_sse;
+mod operations;
+mod streamable;
+
+use super::Engine;
+use super::connection::Connection;
+use super::route::Door;
+use super::stream::{Framing, Stream};
+use crate::bounded::Key;
+use crate::limits;
+use crate::mcp::refusal::Refusal;
+use crate::time::Instant;
+use crate::wire::encode::{self, Content};
+use crate::wire::head::{Fields, Head, Method, Version};
+use crate::wire::jsonrpc::{self, Id, RpcError};
+use crate::wire::receive::Request;
+use crate::wire::status::Status;
+
+/// How a request is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The whole response is in the buffer.
+    Sent {
+        /// Whether the connection takes a further request.
+        keep_alive: bool,
+    },
+    /// The response is this stream: ask [`Engine::poll_transmit`] for its bytes.
+    Stream(Key<Stream>),
+}
+
+/// One request on its way to its answer.
+struct Exchange<'r> {
+    now: Instant,
+    head: &'r Head<'r>,
+    body: &'r [u8],
+    keep_alive: bool,
+    out: &'r mut Vec<u8>,
+}
+
+impl Engine {
+    /// Answers a whole request that came in over `connection`. The response, or nothing if it is a
+    /// stream, is appended to `out`.
+    pub fn handle_request(
+        &mut self,
+        now: Instant,
+        connection: Key<Connection>,
+        request: &Request<'_>,
+        out: &mut Vec<u8>,
+    ) -> Reply {
+        debug_assert!(self.connections.contains(connection));
+        self.stats.requests += 1;
+        let keep_alive = request.keep_alive && self.drain.is_none();
+        let mut exchange = Exchange {
+            now,
+            head: &request.head,
+            body: request.body,
+            keep_alive,
+            out,
+        };
+        let begin = exchange.out.len();
+        let reply = match self.gate(exchange.head) {
+            Ok(Door::Mcp) => self.streamable(&mut exchange),
+            Ok(Door::Sse(pair)) => self.http_sse_stream(&mut exchange, pair),
+            Ok(Door::Messages) => self.http_sse_message(&mut exchange),
+            Ok(Door::Health) => self.health(&mut exchange),
+            Err(refusal) => Err(refusal),
+        };
+        reply.unwrap_or_else(|refusal| {
+            self.stats.refusals += 1;
+            debug_assert_eq!(exchange.out.len(), begin, "a refusal is the whole response");
+            exchange.refuse(refusal, None)
+        })
+    }
+}
+
+impl<'r> Exchange<'r> {
+    fn fields(&self) -> &'r Fields<'r> {
+        &self.head.fields
+    }
+
+    /// How a stream that answers this request is framed.
+    fn framing(&self) -> Framing {
+        Framing {
+            chunked: self.head.version == Version::Http11,
+            keep_alive: self.keep_alive,
+        }
+    }
+
+    /// A complete response with a JSON body.
+    fn json(&mut self, status: Status, fields: &[(&str, &str)], body: &[u8]) -> Reply {
+        let content = match self.head.method {
+            Method::Head => Content::HeadOnly,
+            Method::Get | Method::Post | Method::Delete | Method::Options | Method::Other => {
+                Content::Sent
+            }
+        };
+        encode::json(self.out, status, self.keep_alive, fields, body, content);
+        Reply::Sent {
+            keep_alive: self.keep_alive,
+        }
+    }
+
+    /// A complete response without a body.
+    fn empty(&mut self, status: Status) -> Reply {
+        encode::empty(self.out, status, self.keep_alive);
+        Reply::Sent {
+            keep_alive: self.keep_alive,
+        }
+    }
+
+    /// The response that says why not. The request's id is echoed where there is one.
+    fn refuse(&mut self, refusal: Refusal, id: Option<&Id>) -> Reply {
+        let mut body = Vec::new();
+        jsonrpc::error(
+            &mut body,
+            id,
+            &RpcError::new(refusal.code(), refusal.text()),
+        );
+        let retry_after = limits::RETRY_AFTER.as_secs().to_string();
+        let field = match refusal {
+            Refusal::MethodWrong(allow) => Some(("Allow", allow)),
+            _ if refusal.status() == Status::ServiceUnavailable => {
+                Some(("Retry-After", retry_after.as_str()))
+            }
+            _ => None,
+        };
+        self.json(refusal.status(), field.as_slice(), &body)
+    }
+
+    /// The response to a body that is not a JSON-RPC message.
+    fn fault(&mut self, fault: &jsonrpc::Fault) -> Reply {
+        let mut body = Vec::new();
+        fault.encode(&mut body);
+        self.json(Status::BadRequest, &[], &body)
+    }
+}

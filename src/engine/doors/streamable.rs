@@ -1,0 +1,337 @@
+//! Streamable HTTP of 2025 on `/mcp`: POST, GET and DELETE of one URL.
+
+use super::{Exchange, Reply};
+use crate::bounded::Key;
+use crate::engine::Engine;
+use crate::engine::call::Call;
+use crate::engine::dispatch::Dispatched;
+use crate::engine::session::{Session, Transport};
+use crate::engine::stream::{Answer, Kind};
+use crate::mcp::http_sse::Pair;
+use crate::mcp::message::MetaParams;
+use crate::mcp::method::Method as McpMethod;
+use crate::mcp::refusal::Refusal;
+use crate::mcp::revision::{MODERN, Revision};
+use crate::mcp::streamable;
+use crate::tool::command::Stopped;
+use crate::wire::head::Method;
+use crate::wire::jsonrpc::{self, Fault, Id, Incoming, Message, RpcError};
+use crate::wire::status::Status;
+use serde_json::value::RawValue;
+
+impl Engine {
+    /// `/mcp`.
+    pub(super) fn streamable(&mut self, exchange: &mut Exchange<'_>) -> Result<Reply, Refusal> {
+        match exchange.head.method {
+            Method::Post => self.streamable_post(exchange),
+            Method::Get => self.streamable_get(exchange),
+            Method::Delete => self.streamable_delete(exchange),
+            Method::Head | Method::Options | Method::Other => {
+                Err(Refusal::MethodWrong("GET, POST, DELETE"))
+            }
+        }
+    }
+
+    /// `GET /mcp`: the session's listening stream, or a resumed one. Without a session only a
+    /// client of 2024 asks so, since every newer one has a session or knows the revision.
+    fn streamable_get(&mut self, exchange: &mut Exchange<'_>) -> Result<Reply, Refusal> {
+        let fields = exchange.fields();
+        let Some(id) = fields.mcp_session_id else {
+            let is_old = fields.mcp_protocol_version.is_none()
+                && fields
+                    .accept
+                    .is_some_and(|_| streamable::accepts_stream(fields.accept));
+            return match is_old {
+                true => self.open_http_sse(exchange, Pair::Sse).map(Reply::Stream),
+                false => Err(Refusal::MethodWrong("POST")),
+            };
+        };
+        let session = self.streamable_session(id)?;
+        streamable::check_version(fields.mcp_protocol_version)?;
+        if !streamable::accepts_stream(fields.accept) {
+            return Err(Refusal::NotAcceptable);
+        }
+        self.touch(exchange.now, session);
+        let framing = exchange.framing();
+        let stream = match fields.last_event_id {
+            None => {
+                let stream = self.listen(session, Kind::Listening, framing)?;
+                self.tell_missed_change(exchange.now, session);
+                stream
+            }
+            Some(event) => {
+                let seen = streamable::parse_event_id(event);
+                let (ordinal, sequence) = seen.ok_or(Refusal::EventIdWrong)?;
+                let stream = self
+                    .find_stream(session, ordinal)
+                    .ok_or(Refusal::EventsGone)?;
+                self.resume(stream, sequence, framing)?
+            }
+        };
+        Ok(Reply::Stream(stream))
+    }
+
+    /// `DELETE /mcp`: the client is done.
+    fn streamable_delete(&mut self, exchange: &mut Exchange<'_>) -> Result<Reply, Refusal> {
+        let id = exchange
+            .fields()
+            .mcp_session_id
+            .ok_or(Refusal::SessionMissing)?;
+        let session = self.streamable_session(id)?;
+        self.end_session(exchange.now, session);
+        Ok(exchange.empty(Status::NoContent))
+    }
+
+    /// The Streamable HTTP session with this id.
+    fn streamable_session(&self, id: &str) -> Result<Key<Session>, Refusal> {
+        let key = self.sessions.find(id).ok_or(Refusal::SessionUnknown)?;
+        let session = self.sessions.get(key).expect("it was just found");
+        match session.transport {
+            Transport::Streamable => Ok(key),
+            Transport::HttpSse(_) => Err(Refusal::SessionUnknown),
+        }
+    }
+
+    /// `POST /mcp`: one message or a batch, with or without a session.
+    fn streamable_post(&mut self, exchange: &mut Exchange<'_>) -> Result<Reply, Refusal> {
+        let fields = exchange.fields();
+        if !fields.content_type.is_some_and(streamable::is_json) {
+            return Err(Refusal::NotJson);
+        }
+        if !streamable::accepts_answer(fields.accept) {
+            return Err(Refusal::NotAcceptable);
+        }
+        let incoming = match jsonrpc::decode(exchange.body) {
+            Ok(incoming) => incoming,
+            Err(fault) => return Ok(exchange.fault(&fault)),
+        };
+        let session = match fields.mcp_session_id {
+            Some(id) => Some(self.streamable_session(id)?),
+            None => None,
+        };
+        if let Some(session) = session {
+            self.touch(exchange.now, session);
+        }
+        match incoming {
+            Incoming::One(message) => self.streamable_message(exchange, session, message),
+            Incoming::Batch(messages) => self.streamable_batch(exchange, session, messages),
+        }
+    }
+
+    /// One message.
+    fn streamable_message(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        session: Option<Key<Session>>,
+        message: Message<'_>,
+    ) -> Result<Reply, Refusal> {
+        match message {
+            Message::Request { id, method, params } => {
+                let answered = self.streamable_request(exchange, session, &id, &method, params);
+                Ok(answered.unwrap_or_else(|refusal| {
+                    self.stats.refusals += 1;
+                    exchange.refuse(refusal, Some(&id))
+                }))
+            }
+            Message::Notification { method, params } => {
+                streamable::check_version(exchange.fields().mcp_protocol_version)
+                    .or_else(ignore_modern)?;
+                if let Some(session) = session {
+                    self.notice(exchange.now, session, &method, params);
+                }
+                Ok(exchange.empty(Status::Accepted))
+            }
+            Message::Response { .. } if session.is_none() => Err(Refusal::ResponseUnasked),
+            Message::Response { .. } => Ok(exchange.empty(Status::Accepted)),
+        }
+    }
+
+    /// One request, answered at once or through a stream.
+    fn streamable_request(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        session: Option<Key<Session>>,
+        id: &Id,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<Reply, Refusal> {
+        check_era(exchange.fields().mcp_protocol_version, params)?;
+        if McpMethod::parse(method) == Some(McpMethod::Initialize) {
+            return self.streamable_initialize(exchange, session, id, params);
+        }
+        let mut body = Vec::new();
+        match self.dispatch(exchange.now, session, id, method, params, &mut body) {
+            Dispatched::Answered => Ok(exchange.json(Status::Ok, &[], &body)),
+            Dispatched::Refused(refusal) => Err(refusal),
+            Dispatched::Called(call) => {
+                let answer = Answer {
+                    outstanding: 1,
+                    ..Answer::default()
+                };
+                self.answer_through_stream(exchange, session, &[call], answer)
+            }
+        }
+    }
+
+    /// Opens the stream through which these calls are answered.
+    fn answer_through_stream(
+        &mut self,
+        exchange: &Exchange<'_>,
+        session: Option<Key<Session>>,
+        calls: &[Key<Call>],
+        answer: Answer,
+    ) -> Result<Reply, Refusal> {
+        match self.open_answer(session, exchange.framing(), answer) {
+            Ok(stream) => {
+                for call in calls {
+                    self.calls
+                        .get_mut(*call)
+                        .expect("it was just started")
+                        .stream = Some(stream);
+                }
+                Ok(Reply::Stream(stream))
+            }
+            Err(refusal) => {
+                for call in calls {
+                    self.stop_call(exchange.now, *call, Stopped::Cancelled);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    /// `initialize`: a new session, whose id goes into the answer's head.
+    fn streamable_initialize(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        session: Option<Key<Session>>,
+        id: &Id,
+        params: Option<&RawValue>,
+    ) -> Result<Reply, Refusal> {
+        if session.is_some() {
+            return Err(Refusal::SessionOpen);
+        }
+        let now = exchange.now;
+        let session = self.open_session(now, Transport::Streamable, Revision::V2025_03_26)?;
+        let mut body = Vec::new();
+        self.initialize(session, id, params, &mut body);
+        let record = self.sessions.get(session).expect("it was just opened");
+        if !record.initialized {
+            self.end_session(now, session);
+            return Ok(exchange.json(Status::Ok, &[], &body));
+        }
+        let name = record.id;
+        Ok(exchange.json(Status::Ok, &[("Mcp-Session-Id", name.as_str())], &body))
+    }
+
+    /// A batch: answered as an array, or message by message once a call takes its time.
+    fn streamable_batch(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        session: Option<Key<Session>>,
+        messages: Vec<Result<Message<'_>, Fault>>,
+    ) -> Result<Reply, Refusal> {
+        let revision = match session.and_then(|session| self.sessions.get(session)) {
+            Some(session) => Some(session.revision),
+            None => exchange
+                .fields()
+                .mcp_protocol_version
+                .and_then(Revision::parse),
+        };
+        let is_initialize = |message: &Result<Message<'_>, Fault>| matches!(message, Ok(Message::Request { method, .. }) if *method == "initialize");
+        if !revision.is_none_or(Revision::has_batches) || messages.iter().any(is_initialize) {
+            return Err(Refusal::BatchWrong);
+        }
+        let mut answer = Answer {
+            batch: true,
+            ..Answer::default()
+        };
+        let mut calls = Vec::new();
+        for message in messages {
+            self.batch_message(exchange, session, message, &mut answer, &mut calls);
+        }
+        if !calls.is_empty() {
+            answer.outstanding = calls.len() as u32;
+            if !self.take_bytes(answer.held_bytes()) {
+                answer.done.clear();
+                for call in calls {
+                    self.stop_call(exchange.now, call, Stopped::Cancelled);
+                }
+                return Err(Refusal::MemoryFull);
+            }
+            let held_bytes = answer.held_bytes();
+            let reply = self.answer_through_stream(exchange, session, &calls, answer);
+            if reply.is_err() {
+                self.give_bytes(held_bytes);
+            }
+            return reply;
+        }
+        if answer.done.is_empty() {
+            return Ok(exchange.empty(Status::Accepted));
+        }
+        let body = [b"[", answer.done.join(&b',').as_slice(), b"]"].concat();
+        Ok(exchange.json(Status::Ok, &[], &body))
+    }
+
+    /// One message of a batch: its answer goes to `answer`, its call to `calls`.
+    fn batch_message(
+        &mut self,
+        exchange: &Exchange<'_>,
+        session: Option<Key<Session>>,
+        message: Result<Message<'_>, Fault>,
+        answer: &mut Answer,
+        calls: &mut Vec<Key<Call>>,
+    ) {
+        let now = exchange.now;
+        let mut payload = Vec::new();
+        match message {
+            Err(fault) => fault.encode(&mut payload),
+            Ok(Message::Request { id, method, params }) => {
+                match self.dispatch(now, session, &id, &method, params, &mut payload) {
+                    Dispatched::Answered => {}
+                    Dispatched::Called(call) => return calls.push(call),
+                    Dispatched::Refused(refusal) => {
+                        self.stats.refusals += 1;
+                        let error = RpcError::new(refusal.code(), refusal.text());
+                        jsonrpc::error(&mut payload, Some(&id), &error);
+                    }
+                }
+            }
+            Ok(Message::Notification { method, params }) => {
+                if let Some(session) = session {
+                    self.notice(now, session, &method, params);
+                }
+                return;
+            }
+            Ok(Message::Response { .. }) => return,
+        }
+        answer.done.push(payload);
+    }
+}
+
+/// Tells the stateless revision from the others. Its clients try again with `initialize` when they
+/// are refused this way.
+fn check_era(version: Option<&str>, params: Option<&RawValue>) -> Result<(), Refusal> {
+    if version != Some(MODERN) {
+        return streamable::check_version(version);
+    }
+    let params = params.and_then(|params| serde_json::from_str::<MetaParams>(params.get()).ok());
+    let has_claim = params
+        .and_then(|params| params.meta)
+        .is_some_and(|meta| meta.claim.is_some());
+    Err(if has_claim {
+        Refusal::ModernUnserved
+    } else {
+        Refusal::MetaMissing
+    })
+}
+
+/// A notification of the stateless revision is acknowledged and ignored: there is nothing its
+/// sender could do about a refusal.
+fn ignore_modern(refusal: Refusal) -> Result<(), Refusal> {
+    if refusal == Refusal::MetaMissing {
+        Ok(())
+    } else {
+        Err(refusal)
+    }
+}

@@ -1,0 +1,84 @@
+//! Stopping without breaking anything off: no new work, finish what runs, end the streams.
+
+use super::connection::Connection;
+use super::stream::Phase;
+use super::{Deadline, Engine, Job};
+use crate::bounded::{Key, Timer};
+use crate::time::Instant;
+use crate::tool::command::Stopped;
+
+/// How far the drain has come.
+#[derive(Debug)]
+pub(super) struct Drain {
+    /// Runs until calls in flight are given up.
+    pub timer: Option<Timer>,
+    /// Streams have been told to end.
+    pub is_closing: bool,
+}
+
+impl Engine {
+    /// Begins to stop: from here on sessions, calls and connections are refused with 503.
+    pub fn drain(&mut self, now: Instant) {
+        if self.drain.is_some() {
+            return;
+        }
+        let timer = self.schedule(now + self.config.timeouts.drain, Deadline::Drain);
+        self.drain = Some(Drain {
+            timer,
+            is_closing: false,
+        });
+        self.drain_further();
+    }
+
+    /// Whether the server is stopping.
+    pub fn is_draining(&self) -> bool {
+        self.drain.is_some()
+    }
+
+    /// Whether everything has ended and the process may exit.
+    pub fn is_drained(&self) -> bool {
+        let is_closing = self.drain.as_ref().is_some_and(|drain| drain.is_closing);
+        is_closing && self.calls.is_empty() && self.streams.iter().all(|(_, s)| !s.attached)
+    }
+
+    /// Once no call is left, tells every stream to end.
+    pub(super) fn drain_further(&mut self) {
+        let Some(drain) = &mut self.drain else { return };
+        if drain.is_closing || !self.calls.is_empty() {
+            return;
+        }
+        drain.is_closing = true;
+        let timer = drain.timer.take();
+        self.cancel(timer);
+        let keys: Vec<Key<super::Stream>> = self.streams.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let stream = self.streams.get_mut(key).expect("the keys were just read");
+            if stream.phase == Phase::Open {
+                stream.phase = Phase::Ending;
+                self.make_ready(key);
+            }
+        }
+        let is_idle = |connection: &Connection| connection.is_idle();
+        let idle = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| is_idle(connection));
+        let close = |(connection, _)| Job::CloseConnection {
+            connection,
+            in_request: false,
+        };
+        self.jobs.extend(idle.map(close));
+    }
+
+    /// Calls have had their time.
+    pub(super) fn drain_expired(&mut self, now: Instant) {
+        self.drain
+            .as_mut()
+            .expect("a deadline dies with its record")
+            .timer = None;
+        let keys: Vec<_> = self.calls.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.stop_call(now, key, Stopped::Draining);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The engine: all state, every decision, no I/O.
+//!
+//! Bytes and events go in through `handle_*`, together with the time; what is to be done comes out
+//! through `poll_*`. One input, then everything out, then the next input: between two inputs the
+//! engine is consistent, and [`Engine::check`] says what that means.
+//!
+//! | in | when |
+//! |---|---|
+//! | [`Engine::open_connection`], [`Engine::close_connection`] | a socket came or went |
+//! | [`Engine::handle_waiting`] | a connection waits for (more of) a request |
+//! | [`Engine::handle_request`] | a whole request is here |
+//! | [`Engine::handle_parked`], [`Engine::handle_blocked`], [`Engine::handle_drained`], [`Engine::handle_stream_closed`] | what became of a stream's socket |
+//! | [`Engine::handle_line`], [`Engine::handle_outcome`] | a call reports, a call is over |
+//! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
+//! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
+//!
+//! | out | what |
+//! |---|---|
+//! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, close |
+//! | [`Engine::poll_ready`], [`Engine::poll_transmit`] | a stream with something to send, its bytes |
+//! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
+//!
+//! The state lives in four tables of fixed capacity (connections, sessions, streams, calls), one
+//! timer wheel and one byte budget. Each file of this folder owns the transitions of one of them.
+
+pub mod call;
+mod check;
+pub mod connection;
+mod dispatch;
+mod doors;
+mod drain;
+mod news;
+pub mod route;
+pub mod session;
+mod sessions;
+pub mod stats;
+pub mod stream;
+mod streams;
+mod transmit;
+
+use crate::auth::origin::Origins;
+use crate::bounded::{Key, Pool, Slab, Timer, Wheel};
+use crate::limits::{Limits, Memory, Timeouts};
+use crate::mcp::catalogue::Catalogue;
+use crate::time::Instant;
+use crate::tool::Work;
+use crate::tool::registry::Registry;
+use call::{Call, ToolState};
+use connection::Connection;
+use drain::Drain;
+use session::{Session, SessionId, Sessions};
+use stats::Stats;
+use std::collections::VecDeque;
+use stream::Stream;
+
+pub use doors::Reply;
+pub use stream::Transmit;
+
+/// What an engine is told once.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `name` of the configuration, `serverInfo.name` on the wire.
+    pub name: String,
+    /// `serverInfo.title`: the name for people.
+    pub title: Option<String>,
+    /// What a model should know of this server.
+    pub instructions: Option<String>,
+    /// Which hosts and origins are ours.
+    pub origins: Origins,
+    /// Capacities.
+    pub limits: Limits,
+    /// Periods.
+    pub timeouts: Timeouts,
+}
+
+/// Work for the edge.
+#[derive(Debug)]
+pub enum Job {
+    /// Do the work, report lines, then the outcome.
+    Start {
+        /// Under this key.
+        call: Key<Call>,
+        /// The work.
+        work: Work,
+        /// Bytes of output to keep.
+        output_bytes_max: usize,
+    },
+    /// Send TERM to the call's process group.
+    Terminate(Key<Call>),
+    /// Send KILL to the call's process group.
+    Kill(Key<Call>),
+    /// Close the socket that carries this stream; the engine has forgotten the stream already.
+    CloseStream(Key<Stream>),
+    /// Close this connection, which has waited too long for its peer.
+    CloseConnection {
+        /// The connection.
+        connection: Key<Connection>,
+        /// Whether part of a request is here, so that the peer is owed a 408.
+        in_request: bool,
+    },
+}
+
+/// What the wheel runs for. Each key has at most one deadline of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deadline {
+    /// A peer has been silent for too long.
+    Connection(Key<Connection>),
+    /// A session has been unused for too long.
+    Session(Key<Session>),
+    /// A heartbeat, the end of a hold, the end of a resume window: by the stream's phase.
+    Stream(Key<Stream>),
+    /// A call has run for too long, or a stopping one has used up its grace.
+    Call(Key<Call>),
+    /// The drain has lasted too long.
+    Drain,
+}
+
+/// The whole state of a server.
+pub struct Engine {
+    config: Config,
+    memory: Memory,
+    registry: Registry,
+    catalogue: Catalogue,
+    tools: Vec<ToolState>,
+    connections: Slab<Connection>,
+    sessions: Sessions,
+    streams: Slab<Stream>,
+    calls: Slab<Call>,
+    wheel: Wheel<Deadline>,
+    pool: Pool,
+    /// What the edge has to do; drained after every input.
+    jobs: VecDeque<Job>,
+    /// Streams with something to send, each at most once.
+    ready: VecDeque<Key<Stream>>,
+    /// Where the search for replay memory to give up goes on.
+    reclaim_hand: u32,
+    drain: Option<Drain>,
+    stats: Stats,
+    /// Draws session ids. Chance comes from outside, so that a simulation can repeat itself.
+    draw_id: Box<dyn FnMut() -> SessionId>,
+}
+
+impl Engine {
+    /// An engine with empty tables. `memory` is the sum for `config.limits`.
+    pub fn new(
+        config: Config,
+        memory: Memory,
+        registry: Registry,
+        draw_id: Box<dyn FnMut() -> SessionId>,
+    ) -> Engine {
+        let limits = &config.limits;
+        Engine {
+            connections: Slab::with_capacity(limits.connections_max),
+            sessions: Sessions::new(limits.sessions_max),
+            streams: Slab::with_capacity(limits.streams_max()),
+            calls: Slab::with_capacity(limits.calls_max),
+            wheel: Wheel::with_capacity(limits.deadlines_max()),
+            pool: Pool::new(memory.budget),
+            tools: ToolState::for_registry(&registry),
+            jobs: VecDeque::new(),
+            ready: VecDeque::new(),
+            reclaim_hand: 0,
+            drain: None,
+            stats: Stats::default(),
+            config,
+            memory,
+            registry,
+            catalogue: Catalogue::default(),
+            draw_id,
+        }
+    }
+
+    /// The same engine with resources and prompts.
+    pub fn with_catalogue(mut self, catalogue: Catalogue) -> Engine {
+        self.catalogue = catalogue;
+        self
+    }
+
+    /// The next piece of work for the edge.
+    pub fn poll_job(&mut self) -> Option<Job> {
+        self.jobs.pop_front()
+    }
+
+    /// The next stream with something to send.
+    pub fn poll_ready(&mut self) -> Option<Key<Stream>> {
+        while let Some(key) = self.ready.pop_front() {
+            if let Some(stream) = self.streams.get_mut(key) {
+                stream.queued = false;
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// When [`Engine::handle_timeout`] is to be called; `None` while nothing is waited for.
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        self.wheel.next_deadline()
+    }
+
+    /// Whether a deadline has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(deadline) = self.wheel.expire(now) {
+            match deadline {
+                Deadline::Connection(key) => self.connection_expired(now, key),
+                Deadline::Session(key) => self.session_expired(now, key),
+                Deadline::Stream(key) => self.stream_expired(now, key),
+                Deadline::Call(key) => self.call_expired(now, key),
+                Deadline::Drain => self.drain_expired(now),
+            }
+        }
+    }
+
+    /// Takes `bytes` of the shared budget for the edge (a body, a tool's output), giving up replay
+    /// memory if need be. Returns whether there was enough.
+    pub fn take_bytes(&mut self, bytes: usize) -> bool {
+        if self.pool.take(bytes).is_ok() {
+            return true;
+        }
+        self.reclaim(bytes);
+        let enough = self.pool.take(bytes).is_ok();
+        self.stats.memory_refusals += u64::from(!enough);
+        enough
+    }
+
+    /// Gives back what [`Engine::take_bytes`] took.
+    pub fn give_bytes(&mut self, bytes: usize) {
+        self.pool.give(bytes);
+    }
+
+    /// What the engine was told.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Schedules a deadline. There is always room: the wheel is as large as all tables together.
+    fn schedule(&mut self, at: Instant, deadline: Deadline) -> Option<Timer> {
+        Some(
+            self.wheel
+                .schedule(at, deadline)
+                .expect("every record has room for its deadline"),
+        )
+    }
+
+    /// Cancels a deadline, if it is scheduled.
+    fn cancel(&mut self, timer: Option<Timer>) {
+        if let Some(timer) = timer {
+            self.wheel.cancel(timer);
+        }
+    }
+}

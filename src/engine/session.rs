@@ -1,0 +1,183 @@
+//! Sessions: who is connected, under which id, and for how long without a sign of life.
+//!
+//! A session ends when its client says so (`DELETE`), when it has been without a stream and without
+//! a request for `timeouts.idle` (HTTP+SSE: for the resume window, since its stream *is* the
+//! session), or when another one needs its place and it is the one unused for longest. A session
+//! with an open stream never times out: dead peers are found by their connection.
+
+use super::stream::Stream;
+use crate::bounded::index::{self, Index};
+use crate::bounded::{Full, Key, Slab, Timer};
+use crate::mcp::http_sse::Pair;
+use crate::mcp::message::Level;
+use crate::mcp::revision::Revision;
+use crate::time::Instant;
+
+/// Characters of a session id. 22 of nanoid's 64 letters are 132 random bits, all of them visible
+/// ASCII (MCP 2025-11-25, basic/transports, session management).
+pub const SESSION_ID_BYTES: usize = 22;
+
+/// A session's name on the wire: random, unguessable, unrelated to where it is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SessionId([u8; SESSION_ID_BYTES]);
+
+impl SessionId {
+    /// An id from random letters. Panics on letters that have no place in a header or a URL: they
+    /// come from our own generator.
+    pub fn new(letters: [u8; SESSION_ID_BYTES]) -> SessionId {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        assert!(letters.iter().all(plain), "session ids are URL-safe");
+        SessionId(letters)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("session ids are ASCII")
+    }
+}
+
+impl std::fmt::Debug for SessionId {
+    /// Only the beginning: whoever reads a log must not be able to take over a session.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}...", &self.as_str()[..6])
+    }
+}
+
+/// How the client reaches us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// HTTP+SSE of 2024-11-05, through this pair of doors.
+    HttpSse(Pair),
+    /// Streamable HTTP.
+    Streamable,
+}
+
+/// One client's session.
+#[derive(Debug)]
+pub struct Session {
+    /// Its name on the wire.
+    pub id: SessionId,
+    /// How the client reaches us.
+    pub transport: Transport,
+    /// The revision agreed on; before that the transport's oldest.
+    pub revision: Revision,
+    /// Whether `initialize` was answered. Set once.
+    pub initialized: bool,
+    /// The client has confirmed the handshake: from here on its events are kept for replay.
+    pub confirmed: bool,
+    /// The tools changed while there was no stream to say so.
+    pub tools_changed: bool,
+    /// Resources it wants to hear of. Boxed twice: hardly any session has some.
+    #[allow(clippy::box_collection)]
+    pub subscriptions: Option<Box<Vec<String>>>,
+    /// Least severity of log messages the client asked for.
+    pub log_level: Option<Level>,
+    /// The listening stream: HTTP+SSE always has one, Streamable HTTP after its first `GET`.
+    pub stream: Option<Key<Stream>>,
+    /// Calls of this session in flight.
+    pub calls: u32,
+    /// Number of the next answer stream.
+    pub next_ordinal: u32,
+    /// When a request of this session came last.
+    pub last_seen: Instant,
+    /// Runs while there is no open listening stream.
+    pub timer: Option<Timer>,
+}
+
+impl Session {
+    /// The number of a new stream of this session.
+    pub(super) fn take_ordinal(&mut self) -> u32 {
+        let ordinal = self.next_ordinal;
+        self.next_ordinal = ordinal.wrapping_add(1);
+        ordinal
+    }
+}
+
+/// All sessions, found by key or by id.
+pub struct Sessions {
+    slab: Slab<Session>,
+    index: Index,
+}
+
+impl Sessions {
+    /// Room for `sessions_max` sessions.
+    pub fn new(sessions_max: u32) -> Sessions {
+        Sessions {
+            slab: Slab::with_capacity(sessions_max),
+            index: Index::with_capacity(sessions_max),
+        }
+    }
+
+    /// Sessions there are.
+    pub fn len(&self) -> u32 {
+        self.slab.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.slab.len() == 0
+    }
+
+    /// Whether a further one would be refused.
+    pub fn is_full(&self) -> bool {
+        self.slab.is_full()
+    }
+
+    /// The session with this key.
+    pub fn get(&self, key: Key<Session>) -> Option<&Session> {
+        self.slab.get(key)
+    }
+
+    /// The session with this key, to change it.
+    pub fn get_mut(&mut self, key: Key<Session>) -> Option<&mut Session> {
+        self.slab.get_mut(key)
+    }
+
+    /// All sessions.
+    pub fn iter(&self) -> impl Iterator<Item = (Key<Session>, &Session)> {
+        self.slab.iter()
+    }
+
+    /// The session that a client names.
+    pub fn find(&self, id: &str) -> Option<Key<Session>> {
+        let matches = |slot| {
+            let (_, session) = self.slab.at(slot).expect("the index names occupied slots");
+            session.id.as_str() == id
+        };
+        let slot = self.index.find(index::hash(id.as_bytes()), matches)?;
+        self.slab.at(slot).map(|(key, _)| key)
+    }
+
+    /// Adds a session.
+    pub fn insert(&mut self, session: Session) -> Result<Key<Session>, Full<Session>> {
+        let hash = index::hash(session.id.as_str().as_bytes());
+        let key = self.slab.insert(session)?;
+        self.index
+            .insert(hash, key.index())
+            .expect("the index is as large as the slab");
+        Ok(key)
+    }
+
+    /// Takes a session out.
+    pub fn remove(&mut self, key: Key<Session>) -> Option<Session> {
+        let id = self.slab.get(key)?.id;
+        let slab = &self.slab;
+        let hash_at = |slot| {
+            let (_, session) = slab.at(slot).expect("the index names occupied slots");
+            index::hash(session.id.as_str().as_bytes())
+        };
+        let hash = index::hash(id.as_str().as_bytes());
+        self.index.remove(hash, |slot| slot == key.index(), hash_at);
+        self.slab.remove(key)
+    }
+
+    /// The session that has been without a stream, calls and requests for longest, if any: the one
+    /// that makes room when the table is full.
+    pub fn oldest_unused(&self, is_open: impl Fn(Key<Stream>) -> bool) -> Option<Key<Session>> {
+        self.slab
+            .iter()
+            .filter(|(_, session)| session.calls == 0 && !session.stream.is_some_and(&is_open))
+            .min_by_key(|(_, session)| session.last_seen)
+            .map(|(key, _)| key)
+    }
+}

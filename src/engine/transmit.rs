@@ -1,0 +1,389 @@
+//! From events to bytes: what is pushed into a stream, what it sends, what it keeps.
+
+use super::Engine;
+use super::session::Transport;
+use super::stream::{Kind, Phase, Stream, Transmit};
+use crate::bounded::{Event, Key, Room};
+use crate::limits;
+use crate::time::Instant;
+use crate::wire::encode::{self, Content, ResponseFraming, ResponseHead};
+use crate::wire::sse::{self, EventId};
+use crate::wire::status::Status;
+use std::rc::Rc;
+
+/// Fields of every event stream. Proxies must neither keep, transform nor buffer it.
+const EVENT_STREAM_FIELDS: [(&str, &str); 2] = [
+    ("Cache-Control", "no-cache, no-transform"),
+    ("X-Accel-Buffering", "no"),
+];
+
+impl Engine {
+    /// Sends a message that is not an answer: progress, log, change of a list.
+    pub(super) fn emit(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
+        let Some(stream) = self.streams.get(key) else {
+            return;
+        };
+        match stream.phase {
+            Phase::Held if stream.attached => self.begin_events(now, key),
+            // Without an id the client cannot come back for it.
+            Phase::Held | Phase::Answered | Phase::Ending => return,
+            Phase::Open => {}
+        }
+        self.push(now, key, payload);
+    }
+
+    /// Sends an answer; the stream ends with its last one, unless it is a listening stream.
+    pub(super) fn answer(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
+        let Some(stream) = self.streams.get_mut(key) else {
+            self.stats.answers_unwanted += 1;
+            return;
+        };
+        let Some(answer) = &mut stream.answer else {
+            return self.push(now, key, payload);
+        };
+        answer.outstanding -= 1;
+        let is_last = answer.outstanding == 0;
+        if stream.phase == Phase::Held {
+            return self.hold_answer(now, key, payload, is_last);
+        }
+        if is_last {
+            stream.phase = Phase::Ending;
+        }
+        let is_attached = stream.attached;
+        self.push(now, key, payload);
+        if is_last && !is_attached && self.streams.contains(key) {
+            self.keep_for_replay(now, key);
+        }
+    }
+
+    /// Keeps an answer until all of a held stream are there.
+    fn hold_answer(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>, is_last: bool) {
+        if !self.take_bytes(payload.len()) {
+            return self.give_up(now, key);
+        }
+        let stream = self.streams.get_mut(key).expect("the caller has seen it");
+        stream
+            .answer
+            .as_mut()
+            .expect("held streams are answers")
+            .done
+            .push(payload);
+        if is_last {
+            stream.phase = Phase::Answered;
+            let timer = stream.timer.take();
+            self.cancel(timer);
+            self.make_ready(key);
+        }
+    }
+
+    /// Appends an event. A stream whose client lags so far behind that there is no room is given
+    /// up: its client notices, where a dropped event would be silent.
+    pub(super) fn push(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
+        let cost = payload.len() + limits::EVENT_OVERHEAD_BYTES;
+        if !self.take_bytes(cost) {
+            return self.give_up(now, key);
+        }
+        let lag_max = self
+            .config
+            .limits
+            .replay_bytes_max
+            .max(self.pool.capacity() / 4);
+        let Some(stream) = self.streams.get_mut(key) else {
+            return self.pool.give(cost);
+        };
+        let room = Room {
+            events_max: limits::RING_EVENTS_MAX,
+            replay_bytes_max: self.config.limits.replay_bytes_max,
+            unsent_bytes_max: lag_max.max(cost),
+            sent_before: stream.next,
+        };
+        match stream.ring.push(
+            Event {
+                kind: (),
+                payload: Rc::from(payload),
+            },
+            room,
+        ) {
+            Ok(pushed) => {
+                self.pool.give(pushed.freed_bytes);
+                self.make_ready(key);
+            }
+            Err(_) => {
+                self.pool.give(cost);
+                self.give_up(now, key);
+            }
+        }
+    }
+
+    /// Ends a stream that cannot deliver what it owes; an HTTP+SSE session ends with it.
+    fn give_up(&mut self, now: Instant, key: Key<Stream>) {
+        self.stats.lagging += 1;
+        let Some(stream) = self.streams.get(key) else {
+            return;
+        };
+        match (stream.kind, stream.session) {
+            (Kind::HttpSse, Some(session)) => self.end_session(now, session),
+            (Kind::HttpSse | Kind::Listening | Kind::Answer, _) => self.remove_stream(key),
+        }
+    }
+
+    /// Encodes what the stream has to send, up to [`limits::TRANSMIT_BYTES_MAX`] and one event.
+    pub fn poll_transmit(&mut self, now: Instant, key: Key<Stream>, out: &mut Vec<u8>) -> Transmit {
+        let Some(stream) = self.streams.get(key) else {
+            return Transmit::Finished { keep_alive: false };
+        };
+        match stream.phase {
+            _ if !stream.attached || stream.blocked => Transmit::Waiting,
+            Phase::Held => Transmit::Waiting,
+            Phase::Answered => self.transmit_answer(key, out),
+            Phase::Open | Phase::Ending => self.transmit_events(now, key, out),
+        }
+    }
+
+    /// A complete answer as one JSON body.
+    fn transmit_answer(&mut self, key: Key<Stream>, out: &mut Vec<u8>) -> Transmit {
+        let stream = self.streams.get_mut(key).expect("the caller has seen it");
+        let keep_alive = stream.framing.keep_alive;
+        let answer = stream.answer.as_ref().expect("only answers are answered");
+        match (answer.batch, answer.done.as_slice()) {
+            (false, [body]) => encode::json(out, Status::Ok, keep_alive, &[], body, Content::Sent),
+            (false, _) => unreachable!("one request has one answer"),
+            (true, bodies) => {
+                let body = [b"[", bodies.join(&b',').as_slice(), b"]"].concat();
+                encode::json(out, Status::Ok, keep_alive, &[], &body, Content::Sent);
+            }
+        }
+        stream.attached = false;
+        self.remove_stream(key);
+        Transmit::Finished { keep_alive }
+    }
+
+    /// The head if it is due, then events, then a heartbeat if it is due.
+    fn transmit_events(&mut self, now: Instant, key: Key<Stream>, out: &mut Vec<u8>) -> Transmit {
+        let begin = out.len();
+        let stream = self.streams.get_mut(key).expect("the caller has seen it");
+        let session = stream
+            .session
+            .and_then(|session| self.sessions.get(session));
+        let mut prefix = Prefix::default();
+        let prefix = match session {
+            None => None,
+            Some(session) => Some(match session.transport {
+                Transport::HttpSse(_) => session.id.as_str(),
+                Transport::Streamable => prefix.decimal(stream.ordinal),
+            }),
+        };
+        if std::mem::take(&mut stream.head_due) {
+            encode_head(stream.framing, out);
+            if let Some(session) = session {
+                encode_preamble(stream, session, prefix, out);
+            }
+        }
+        let is_more = encode_events(stream, prefix, begin, out);
+        if !is_more && std::mem::take(&mut stream.heartbeat_due) {
+            encode_chunk(stream.framing.chunked, sse::HEARTBEAT, out);
+        }
+        let is_kept = session.is_some_and(|session| session.confirmed);
+        let has_ended = !is_more && stream.phase == Phase::Ending;
+        self.stats.event_bytes += (out.len() - begin) as u64;
+        self.trim(key, is_kept);
+        match (is_more, has_ended) {
+            (true, _) => Transmit::More,
+            (false, false) => Transmit::Waiting,
+            (false, true) => self.finish(now, key, out),
+        }
+    }
+
+    /// Ends an event stream: a client whose connection broke at the last moment can still fetch
+    /// the answer for a while.
+    fn finish(&mut self, now: Instant, key: Key<Stream>, out: &mut Vec<u8>) -> Transmit {
+        let stream = self.streams.get_mut(key).expect("the caller has seen it");
+        let framing = stream.framing;
+        if framing.chunked {
+            out.extend_from_slice(encode::LAST_CHUNK);
+        }
+        stream.attached = false;
+        let timer = stream.timer.take();
+        let (kind, session) = (stream.kind, stream.session);
+        self.cancel(timer);
+        match (kind, session) {
+            (Kind::Answer, Some(_)) => self.keep_for_replay(now, key),
+            (Kind::Answer, None) => self.remove_stream(key),
+            (Kind::HttpSse | Kind::Listening, session) => {
+                self.end_session(now, session.expect("listening streams have a session"));
+            }
+        }
+        Transmit::Finished {
+            keep_alive: framing.chunked && framing.keep_alive,
+        }
+    }
+
+    /// Gives up sent events beyond what a stream may keep.
+    fn trim(&mut self, key: Key<Stream>, is_kept: bool) {
+        let replay_bytes_max = if is_kept {
+            self.config.limits.replay_bytes_max
+        } else {
+            0
+        };
+        let stream = self.streams.get_mut(key).expect("the caller has seen it");
+        let surplus = stream.ring.bytes().saturating_sub(replay_bytes_max);
+        if surplus > 0 {
+            self.pool
+                .give(stream.ring.evict_before(stream.next, surplus));
+        }
+    }
+
+    /// Gives up sent events of all streams in turn until `wanted` bytes are free. Replay memory is
+    /// a cache: everyone else goes first.
+    pub(super) fn reclaim(&mut self, wanted: usize) {
+        let mut freed = 0;
+        for _ in 0..self.streams.len() {
+            if freed >= wanted {
+                break;
+            }
+            let Some(key) = self.streams.next_after(self.reclaim_hand) else {
+                break;
+            };
+            self.reclaim_hand = key.index();
+            let stream = self
+                .streams
+                .get_mut(key)
+                .expect("the slab has just named it");
+            freed += stream.ring.evict_before(stream.next, wanted - freed);
+        }
+        self.pool.give(freed);
+    }
+}
+
+/// The head of an event stream.
+fn encode_head(framing: super::stream::Framing, out: &mut Vec<u8>) {
+    let head = ResponseHead {
+        status: Status::Ok,
+        content_type: Some("text/event-stream"),
+        framing: if framing.chunked {
+            ResponseFraming::Chunked
+        } else {
+            ResponseFraming::UntilClose
+        },
+        keep_alive: framing.keep_alive,
+        fields: &EVENT_STREAM_FIELDS,
+    };
+    head.encode(out);
+}
+
+/// What comes before the first event on a connection: where to post (HTTP+SSE), or an id to come
+/// back with (2025-11-25). Its id is that of the event before the next: a client that loses the
+/// connection right here comes back to the same place.
+fn encode_preamble(
+    stream: &Stream,
+    session: &super::session::Session,
+    prefix: Option<&str>,
+    out: &mut Vec<u8>,
+) {
+    let id = prefix.map(|prefix| EventId::Sequence {
+        prefix,
+        sequence: stream.next - 1,
+    });
+    let mut bytes = Vec::new();
+    match session.transport {
+        Transport::HttpSse(pair) => {
+            let data = format!("{}{}", pair.messages(), session.id.as_str());
+            let event = sse::Event {
+                id,
+                name: Some("endpoint"),
+                retry_millis: None,
+                data: data.as_bytes(),
+            };
+            encode_event(&event, &mut bytes);
+        }
+        Transport::Streamable if session.revision.has_priming() => {
+            let retry_millis = Some(limits::RETRY_MILLIS);
+            encode_event(
+                &sse::Event {
+                    id,
+                    name: None,
+                    retry_millis,
+                    data: b"",
+                },
+                &mut bytes,
+            );
+        }
+        Transport::Streamable => return,
+    }
+    encode_chunk(stream.framing.chunked, &bytes, out);
+}
+
+/// Events from `next` on, until `out` has grown by [`limits::TRANSMIT_BYTES_MAX`] since `begin`.
+/// Returns whether some are left.
+fn encode_events(
+    stream: &mut Stream,
+    prefix: Option<&str>,
+    begin: usize,
+    out: &mut Vec<u8>,
+) -> bool {
+    while let Some(event) = stream.ring.get(stream.next) {
+        if out.len() - begin >= limits::TRANSMIT_BYTES_MAX {
+            return true;
+        }
+        let id = prefix.map(|prefix| EventId::Sequence {
+            prefix,
+            sequence: stream.next,
+        });
+        let data = &event.payload;
+        let event = sse::Event {
+            id,
+            name: Some("message"),
+            retry_millis: None,
+            data,
+        };
+        if stream.framing.chunked {
+            encode::chunk_begin(out, event.encoded_len());
+            encode_event(&event, out);
+            encode::chunk_end(out);
+        } else {
+            encode_event(&event, out);
+        }
+        stream.next += 1;
+    }
+    false
+}
+
+/// An event whose id and name are our own.
+fn encode_event(event: &sse::Event<'_>, out: &mut Vec<u8>) {
+    event
+        .encode(out)
+        .expect("session ids and numbers break no lines");
+}
+
+/// Bytes of a stream in the framing of its connection.
+fn encode_chunk(chunked: bool, bytes: &[u8], out: &mut Vec<u8>) {
+    if chunked {
+        encode::chunk_begin(out, bytes.len());
+        out.extend_from_slice(bytes);
+        encode::chunk_end(out);
+    } else {
+        out.extend_from_slice(bytes);
+    }
+}
+
+/// Room for the decimal digits of a stream's number: the prefix of its event ids, without a
+/// `String` per event.
+#[derive(Default)]
+struct Prefix {
+    digits: [u8; 10],
+}
+
+impl Prefix {
+    fn decimal(&mut self, mut number: u32) -> &str {
+        let mut begin = self.digits.len();
+        loop {
+            begin -= 1;
+            self.digits[begin] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        std::str::from_utf8(&self.digits[begin..]).expect("digits are ASCII")
+    }
+}

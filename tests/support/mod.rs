@@ -1,0 +1,336 @@
+//! Drives the engine as the edge does, with bytes in memory instead of sockets and a time that the
+//! test says.
+//!
+//! Every connection has an inbox of bytes that the server sent. Work that the engine hands out
+//! waits in `started` until the test finishes it.
+
+#![allow(dead_code)] // Each test crate uses its own part of this.
+
+use slimcp::auth::origin::Origins;
+use slimcp::bounded::Key;
+use slimcp::engine::call::Call;
+use slimcp::engine::connection::{Connection, Waiting};
+use slimcp::engine::session::SessionId;
+use slimcp::engine::stream::Stream;
+use slimcp::engine::{Config, Engine, Job, Reply, Transmit};
+use slimcp::limits::{Limits, Memory, Timeouts};
+use slimcp::time::Instant;
+use slimcp::tool::command::{Argument, CommandSpec, CommandTool, Kind, Output};
+use slimcp::tool::registry::Registry;
+use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
+use slimcp::wire::receive::{Received, Receiver};
+use std::rc::Rc;
+
+/// A point in time, in milliseconds since the start.
+pub fn at(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+/// A server without sockets.
+pub struct Server {
+    pub engine: Engine,
+    pub peers: Vec<Peer>,
+    /// Work that was started and not finished.
+    pub started: Vec<(Key<Call>, Work)>,
+    /// Calls that were asked to end.
+    pub terminated: Vec<Key<Call>>,
+    /// Calls that were made to end.
+    pub killed: Vec<Key<Call>>,
+}
+
+/// One connection as its client sees it.
+pub struct Peer {
+    pub key: Key<Connection>,
+    pub receiver: Receiver,
+    /// The stream this connection carries now.
+    pub stream: Option<Key<Stream>>,
+    /// Bytes from the server that the client has not read.
+    pub inbox: Vec<u8>,
+    /// The server has closed the connection, or the client has.
+    pub closed: bool,
+}
+
+/// The tools every test server has: `echo`, `system-info`, and `sleep`, a command that lasts as
+/// long as the test wants.
+pub fn registry() -> Registry {
+    let sleep = CommandTool::new(command("sleep")).expect("the command is sound");
+    let tools: Vec<Rc<dyn Tool>> = vec![
+        Rc::new(builtin::Echo::new()),
+        Rc::new(builtin::SystemInfo::new()),
+        Rc::new(sleep),
+    ];
+    Registry::new(tools).expect("the names differ")
+}
+
+/// A command tool with one optional argument.
+pub fn command(name: &str) -> CommandSpec {
+    CommandSpec {
+        name: name.to_string(),
+        title: None,
+        description: "Sleeps.".to_string(),
+        command: vec!["sleep".to_string(), "{seconds}".to_string()],
+        directory: None,
+        environment: Vec::new(),
+        environment_inherit: Vec::new(),
+        stdin: None,
+        arguments: vec![Argument {
+            name: "seconds".to_string(),
+            kind: Kind::Integer {
+                minimum: Some(0),
+                maximum: None,
+            },
+            choices: None,
+            default: Some(1.into()),
+            required: false,
+            description: None,
+        }],
+        output: Output::Text,
+        limits: CallLimits {
+            concurrency: Some(2),
+            queue: Some(2),
+            ..CallLimits::default()
+        },
+        annotations: Annotations::default(),
+    }
+}
+
+/// Session ids that count: `session-00000000000001`.
+pub fn counting_ids() -> Box<dyn FnMut() -> SessionId> {
+    let mut count = 0_u64;
+    Box::new(move || {
+        count += 1;
+        let text = format!("session-{count:014}");
+        SessionId::new(text.as_bytes().try_into().expect("22 letters"))
+    })
+}
+
+impl Server {
+    /// With the default limits.
+    pub fn new() -> Server {
+        Server::with(Limits::default())
+    }
+
+    pub fn with(limits: Limits) -> Server {
+        let memory = Memory::of(&limits).expect("the limits of a test fit");
+        let config = Config {
+            name: "test".to_string(),
+            title: None,
+            instructions: None,
+            origins: Origins::default(),
+            limits,
+            timeouts: Timeouts::default(),
+        };
+        Server {
+            engine: Engine::new(config, memory, registry(), counting_ids()),
+            peers: Vec::new(),
+            started: Vec::new(),
+            terminated: Vec::new(),
+            killed: Vec::new(),
+        }
+    }
+
+    /// A new connection; its number.
+    pub fn connect(&mut self, now: Instant) -> usize {
+        let key = self
+            .engine
+            .open_connection(now, None)
+            .expect("there is room");
+        let receiver = Receiver::default();
+        self.peers.push(Peer {
+            key,
+            receiver,
+            stream: None,
+            inbox: Vec::new(),
+            closed: false,
+        });
+        self.peers.len() - 1
+    }
+
+    /// The client sends bytes; whatever it gets back by now lies in its inbox.
+    pub fn send(&mut self, now: Instant, peer: usize, bytes: impl AsRef<[u8]>) {
+        let mut input = bytes.as_ref();
+        let body_bytes_max = self.engine.config().limits.body_bytes_max;
+        while !input.is_empty() && !self.peers[peer].closed {
+            let record = &mut self.peers[peer];
+            let mut out = Vec::new();
+            match record.receiver.receive(input, body_bytes_max) {
+                Received::More { .. } => break,
+                Received::Refuse(refusal) => {
+                    panic!(
+                        "the test sent no request: {} {}",
+                        refusal.status.code(),
+                        refusal.text
+                    )
+                }
+                Received::Request { request, used } => {
+                    self.engine
+                        .handle_waiting(now, record.key, Waiting::Nothing);
+                    let reply = self
+                        .engine
+                        .handle_request(now, record.key, &request, &mut out);
+                    input = &input[used..];
+                    record.receiver.finish();
+                    match reply {
+                        Reply::Sent { keep_alive } => {
+                            record.inbox.extend(out);
+                            self.response_over(now, peer, keep_alive);
+                        }
+                        Reply::Stream(stream) => self.carry(now, peer, stream),
+                    }
+                }
+            }
+            self.settle(now);
+        }
+    }
+
+    /// The connection carries the stream from here on.
+    fn carry(&mut self, now: Instant, peer: usize, stream: Key<Stream>) {
+        for other in 0..self.peers.len() {
+            if self.peers[other].stream == Some(stream) {
+                self.peers[other].stream = None;
+                self.close_peer(other);
+            }
+        }
+        self.peers[peer].stream = Some(stream);
+        self.settle(now);
+        if self.peers[peer].stream == Some(stream) {
+            self.transmit(now, stream);
+        }
+        if self.peers[peer].stream == Some(stream) {
+            self.engine.handle_parked(now, stream);
+        }
+    }
+
+    fn response_over(&mut self, now: Instant, peer: usize, keep_alive: bool) {
+        self.peers[peer].stream = None;
+        match keep_alive {
+            true => self
+                .engine
+                .handle_waiting(now, self.peers[peer].key, Waiting::Request),
+            false => self.close_peer(peer),
+        }
+    }
+
+    fn close_peer(&mut self, peer: usize) {
+        self.peers[peer].closed = true;
+        self.engine.close_connection(self.peers[peer].key);
+    }
+
+    /// Does what the engine wants done, but leaves commands to the test.
+    pub fn settle(&mut self, now: Instant) {
+        loop {
+            while let Some(job) = self.engine.poll_job() {
+                self.act(now, job);
+            }
+            let Some(stream) = self.engine.poll_ready() else {
+                break;
+            };
+            self.transmit(now, stream);
+        }
+    }
+
+    fn act(&mut self, now: Instant, job: Job) {
+        match job {
+            Job::Start {
+                call,
+                work: Work::SystemInfo,
+                ..
+            } => {
+                self.engine
+                    .handle_outcome(now, call, &Outcome::text("a machine"));
+            }
+            Job::Start { call, work, .. } => self.started.push((call, work)),
+            Job::Terminate(call) => self.terminated.push(call),
+            Job::Kill(call) => self.killed.push(call),
+            Job::CloseStream(stream) => {
+                if let Some(peer) = self.carrier(stream) {
+                    self.peers[peer].stream = None;
+                    self.close_peer(peer);
+                }
+            }
+            Job::CloseConnection { connection, .. } => {
+                let found = self.peers.iter().position(|peer| peer.key == connection);
+                self.close_peer(found.expect("connections belong to peers"));
+            }
+        }
+    }
+
+    fn carrier(&self, stream: Key<Stream>) -> Option<usize> {
+        self.peers
+            .iter()
+            .position(|peer| peer.stream == Some(stream))
+    }
+
+    fn transmit(&mut self, now: Instant, stream: Key<Stream>) {
+        let Some(peer) = self.carrier(stream) else {
+            return;
+        };
+        loop {
+            let mut out = Vec::new();
+            let transmit = self.engine.poll_transmit(now, stream, &mut out);
+            self.peers[peer].inbox.extend(out);
+            match transmit {
+                Transmit::More => {}
+                Transmit::Waiting => break,
+                Transmit::Finished { keep_alive } => {
+                    self.response_over(now, peer, keep_alive);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// What the server has sent and the client not read yet.
+    pub fn receive(&mut self, peer: usize) -> String {
+        let bytes = std::mem::take(&mut self.peers[peer].inbox);
+        String::from_utf8(bytes).expect("the server sends text")
+    }
+
+    /// The client is gone without a word.
+    pub fn cut(&mut self, now: Instant, peer: usize) {
+        if std::mem::replace(&mut self.peers[peer].closed, true) {
+            return;
+        }
+        if let Some(stream) = self.peers[peer].stream.take() {
+            self.engine.handle_stream_closed(now, stream);
+        }
+        self.engine.close_connection(self.peers[peer].key);
+        self.settle(now);
+    }
+
+    /// The oldest started work ends with this outcome.
+    pub fn finish(&mut self, now: Instant, outcome: &Outcome) {
+        let (call, _) = self.started.remove(0);
+        self.engine.handle_outcome(now, call, outcome);
+        self.settle(now);
+    }
+
+    /// A line of output of the oldest started work.
+    pub fn line(&mut self, now: Instant, line: &str) {
+        let call = self.started[0].0;
+        self.engine.handle_line(now, call, line);
+        self.settle(now);
+    }
+
+    /// Time passes: every deadline up to `now` is met when it comes.
+    pub fn wait_until(&mut self, now: Instant) {
+        while let Some(next) = self.engine.poll_timeout().filter(|next| *next <= now) {
+            self.engine.handle_timeout(next);
+            self.settle(next);
+        }
+    }
+}
+
+/// A POST with a JSON body.
+pub fn post(path: &str, fields: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\n{fields}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// A GET of an event stream.
+pub fn get(path: &str, fields: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{fields}\r\n")
+}
