@@ -1,1 +1,23 @@
 //! Where sockets, processes, files and clocks live. Everything else is a pure function.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`world`] | the engine and all it acts on; one input, then everything out |
+//! | [`listener`] | accepts connections |
+//! | [`connection`] | reads requests, writes answers |
+//! | [`parking`] | streams without a task |
+//! | [`socket`] | one way to read and write TCP and Unix sockets |
+//! | [`ticker`] | calls the engine when its next deadline has come |
+//! | [`process`], [`facts`] | what tools ask for |
+//! | [`signal`], [`systemd`] | what the operator asks for |
+
+pub mod connection;
+pub mod facts;
+pub mod listener;
+pub mod parking;
+pub mod process;
+pub mod signal;
+pub mod socket;
+pub mod systemd;
+pub mod ticker;
+pub mod world;
