@@ -2,5 +2,8 @@
 
 pub mod cli;
 pub mod config;
+pub mod descriptors;
 pub mod log;
+pub mod run;
+mod serve;
 pub mod settings;

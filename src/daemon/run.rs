@@ -1,0 +1,68 @@
+//! From a command line to an exit code.
+
+use super::cli::{self, Command, Exit, Options};
+use super::config::{self, Environment, Loaded};
+use super::serve;
+use std::ffi::OsString;
+use std::io::Write;
+
+/// Does what the arguments say.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
+    match cli::parse(arguments) {
+        Ok(Command::Help) => print(&cli::help()),
+        Ok(Command::Version) => print(&cli::version()),
+        Ok(Command::Check(options)) => match load(&options) {
+            Ok(loaded) => check(&loaded),
+            Err(exit) => exit,
+        },
+        Ok(Command::Serve(options)) => match load(&options) {
+            Ok(loaded) => serve::serve(&options, loaded),
+            Err(exit) => exit,
+        },
+        Err(usage) => {
+            eprintln!("slimcp: {usage}");
+            Exit::Usage
+        }
+    }
+}
+
+/// `slimcp check`: the configuration is sound, and this is what it comes to.
+fn check(loaded: &Loaded) -> Exit {
+    let settings = &loaded.settings;
+    match serve::registry(settings) {
+        Ok(_) => print(&config::report(
+            settings,
+            &settings.memory(),
+            &loaded.sources,
+        )),
+        Err(problem) => {
+            eprintln!("slimcp: {problem}");
+            Exit::Usage
+        }
+    }
+}
+
+/// Loads the configuration, or says everything that is wrong with it.
+fn load(options: &Options) -> Result<Loaded, Exit> {
+    reload(options).map_err(|complaints| {
+        for complaint in complaints {
+            eprintln!("slimcp: {complaint}");
+        }
+        Exit::Usage
+    })
+}
+
+/// Loads the configuration as the command line says.
+pub fn reload(options: &Options) -> Result<Loaded, Vec<config::Complaint>> {
+    let environment = Environment::read(|variable| std::env::var_os(variable));
+    config::load(options.config.as_deref(), &environment, &options.overrides)
+}
+
+/// Prints to stdout; a closed pipe is how `slimcp --help | head` ends, and no failure.
+fn print(text: &str) -> Exit {
+    let written = std::io::stdout().write_all(text.as_bytes());
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Exit::Failed,
+        Ok(()) | Err(_) => Exit::Done,
+    }
+}
