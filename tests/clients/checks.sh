@@ -10,11 +10,12 @@ trap 'rm -rf "$scratch"' EXIT
 failed=0
 
 # check NAME COMMAND...: the command runs in a subshell, so that `expect` can leave it. What it left
-# running in the background would keep `$(...)` waiting.
+# running in the background would keep `$(...)` waiting, so the subshell ends its own children
+# (`jobs -p` would name those of the script as well).
 check() {
     local name=$1 why
     shift
-    if why=$(trap 'kill $(jobs -p) 2>/dev/null' EXIT; "$@" 2>&1); then
+    if why=$(trap 'pkill -P "$BASHPID"' EXIT; "$@" 2>&1); then
         echo "ok $name"
     else
         echo "not ok $name: $(tail -c 400 <<<"$why" | tr '\n' ' ')"
