@@ -146,4 +146,12 @@ fn a_slow_call_whose_connection_breaks() {
         rest.ends_with("0\r\n\r\n"),
         "the stream ends with the answer: {rest}"
     );
+
+    // A client that has everything is told so, however often it asks.
+    for _ in 0..2 {
+        let once_more = server.connect(at(51_000));
+        let resume = format!("{session}Last-Event-ID: 0-2\r\n");
+        server.send(at(51_000), once_more, get("/mcp", &resume));
+        assert_eq!(server.receive(once_more), "HTTP/1.1 204 No Content\r\n\r\n");
+    }
 }

@@ -116,6 +116,15 @@ impl Engine {
         }
     }
 
+    /// Whether the stream is over and a client that knows the event `seen` has all of it. Such a
+    /// client is told so by 204 (WHATWG HTML section 9.2.3): some reconnect to a stream until they
+    /// find a result in it, and an error or a cancellation brings none.
+    pub(super) fn has_seen_all(&self, key: Key<Stream>, seen: u64) -> bool {
+        let stream = self.streams.get(key).expect("the caller has found it");
+        let next = stream.ring.next();
+        stream.phase == Phase::Ending && stream.ring.after(seen) == Position::Within(next)
+    }
+
     /// The stream with this number in the session.
     pub(super) fn find_stream(&self, session: Key<Session>, ordinal: u32) -> Option<Key<Stream>> {
         let wanted = |stream: &Stream| stream.session == Some(session) && stream.ordinal == ordinal;

@@ -65,6 +65,9 @@ impl Engine {
                 let stream = self
                     .find_stream(session, ordinal)
                     .ok_or(Refusal::EventsGone)?;
+                if self.has_seen_all(stream, sequence) {
+                    return Ok(exchange.empty(Status::NoContent));
+                }
                 self.resume(stream, sequence, framing)?
             }
         };
