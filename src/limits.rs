@@ -102,7 +102,7 @@ pub const HEADERS_MAX: usize = 64;
 
 /// Bytes that one read takes from a socket; one such buffer serves all connections, since reading
 /// never waits.
-pub const READ_BYTES: usize = 64 * KIB;
+pub const READ_BYTES: usize = 32 * KIB;
 
 /// Bytes of one chunk-size line, extensions included (RFC 9112 section 7.1.1 asks for a limit).
 pub const CHUNK_LINE_BYTES_MAX: usize = 256;

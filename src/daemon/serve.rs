@@ -9,7 +9,7 @@ use crate::edge::listener::{self, Listener};
 use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
 use crate::edge::world::World;
-use crate::edge::{process, sockets, ticker};
+use crate::edge::{own_process, process, sockets, ticker};
 use crate::engine::session::{SESSION_ID_BYTES, SessionId};
 use crate::engine::{Config, Engine};
 use crate::limits::{self, Timeouts};
@@ -241,6 +241,7 @@ async fn live(
         .map(|task| executor.spawn(task))
         .collect();
     systemd::notify(State::Ready);
+    own_process::release_program_pages();
     let mut running = settings;
     while let Order::Reload = orders.next().await? {
         reload(options, &world, &mut running);
@@ -304,6 +305,7 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
         }
         Err(problem) => log::error!("not reloaded, the running configuration stays: {problem}"),
     }
+    own_process::release_program_pages();
     systemd::notify(State::Ready);
 }
 

@@ -9,11 +9,13 @@
 //! | [`socket`] | one way to read and write TCP and Unix sockets |
 //! | [`ticker`] | calls the engine when its next deadline has come |
 //! | [`process`], [`facts`] | what tools ask for |
+//! | [`own_process`] | what this process inherited and what it lets go of; the one file with `unsafe` |
 //! | [`signal`], [`systemd`] | what the operator asks for |
 
 pub mod connection;
 pub mod facts;
 pub mod listener;
+pub mod own_process;
 pub mod process;
 pub mod signal;
 pub mod socket;

@@ -2,10 +2,11 @@
 //! (`sd_listen_fds(3)`).
 
 use super::listener::Listener;
+use super::own_process;
 use rustix::io::FdFlags;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
@@ -79,7 +80,7 @@ pub fn listeners() -> Result<Vec<Listener>, String> {
 
 /// Takes over one socket, if it is one that accepts connections.
 fn inherit(descriptor: RawFd) -> Result<Listener, String> {
-    let socket = adopt(descriptor);
+    let socket = own_process::adopt(descriptor);
     let wrong = |what: &str| format!("socket {descriptor} from systemd: {what}");
     let kind = sockopt::socket_type(&socket).map_err(|_| wrong("not a socket"))?;
     let listens = sockopt::socket_acceptconn(&socket).unwrap_or(false);
@@ -97,13 +98,4 @@ fn inherit(descriptor: RawFd) -> Result<Listener, String> {
         Ok(_) | Err(_) => return Err(wrong("neither TCP nor Unix")),
     };
     listener.map_err(|error| wrong(&error.to_string()))
-}
-
-/// Makes an inherited descriptor our own.
-#[allow(unsafe_code)]
-fn adopt(descriptor: RawFd) -> OwnedFd {
-    // SAFETY: LISTEN_PID names this process, so systemd has left the descriptors from 3 on to it
-    // (sd_listen_fds(3)). This runs once, before anything else in this process opens or takes over
-    // descriptors by number.
-    unsafe { OwnedFd::from_raw_fd(descriptor) }
 }
