@@ -6,8 +6,8 @@
 message() {
     local meta=
     [ -z "${4:-}" ] || meta=$(printf ',"_meta":{"progressToken":"%s"}' "$4")
-    printf '{"jsonrpc":"2.0","id":%s,"method":"tools/call","params":{"name":"%s","arguments":%s%s}}' \
-        "$1" "$2" "${3:-"{}"}" "$meta"
+    printf '{"jsonrpc":"2.0","id":%s,"method":"tools/call",' "$1"
+    printf '"params":{"name":"%s","arguments":%s%s}}' "$2" "${3:-"{}"}" "$meta"
 }
 
 request() {
@@ -137,8 +137,8 @@ http_misses_nothing_when_cut_in_mid_call() {
     wait
     from=$(last_id "$scratch/cut")
     expect . "$from"
-    rest=$(curl "${common[@]}" --header 'Accept: text/event-stream' --header "Last-Event-ID: $from" \
-        "${session_headers[@]}" "$base/mcp")
+    rest=$(curl "${common[@]}" --header 'Accept: text/event-stream' \
+        --header "Last-Event-ID: $from" "${session_headers[@]}" "$base/mcp")
     counted 15 "$(complete "$scratch/cut")$rest"
 }
 
