@@ -195,7 +195,7 @@ answered() {
 # sse_session FILE: a session that negotiated the oldest revision.
 sse_session() {
     listen "$1"
-    expect '^event: *endpoint' "$(head -n 1 "$1")"
+    expect '^event: *endpoint' "$(sed '/^\r\?$/q' "$1")"
     send "$1" "$(initialize 2024-11-05)"
     answered "$1" 0 '"protocolVersion":"2024-11-05"'
     send "$1" "$initialized"
