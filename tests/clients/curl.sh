@@ -137,6 +137,8 @@ http_misses_nothing_when_cut_in_mid_call() {
     wait
     from=$(last_id "$scratch/cut")
     expect . "$from"
+    # Time for lines that nobody hears.
+    sleep "$slowness"
     rest=$(curl "${common[@]}" --header 'Accept: text/event-stream' \
         --header "Last-Event-ID: $from" "${session_headers[@]}" "$base/mcp")
     counted 15 "$(complete "$scratch/cut")$rest"
