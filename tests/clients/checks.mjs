@@ -164,7 +164,7 @@ function call({ sdk }, { client }, name, parameters = {}, options = {}) {
     return sdk.call(client, { name, arguments: parameters }, patience);
 }
 
-/** Calls `count`; `onProgress` sees each notification. Afterwards every line must have come once. */
+/** Calls `count` and demands every line once; `onProgress` learns how many came so far. */
 async function countCompletely(suite, connection, to, onProgress = () => {}) {
     const seen = [];
     const onprogress = progress => {
