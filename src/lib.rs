@@ -1,4 +1,8 @@
 //! slimcp hosts MCP tools on small machines.
+//!
+//! ```text
+//! time -> limits -> bounded -> wire -> mcp, auth -> tool -> engine -> edge -> daemon
+//! ```
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
