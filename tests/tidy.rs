@@ -46,21 +46,15 @@ const WORLDLY_EXCEPTIONS: [(&str, &str, &str); 2] = [
     ("src/main.rs", "std::process", "the exit code goes there"),
 ];
 
-/// Files with lines that are too long, and why.
+/// File and length of each line that is too long, and why.
 const LINE_EXCEPTIONS: [(&str, &str); 4] = [
+    ("src/daemon/serve.rs 106", "what people are to paste"),
     (
-        "src/daemon/serve.rs",
-        "what people are to paste stands there",
+        "src/engine/doors/streamable.rs 149",
+        "rustfmt gives up on its macro",
     ),
-    (
-        "src/engine/doors/streamable.rs",
-        "rustfmt gives up on a macro",
-    ),
-    ("src/mcp/mod.rs", "one character too many"),
-    (
-        "src/tool/command.rs",
-        "a message that began on the line before",
-    ),
+    ("src/mcp/mod.rs 101", "one character too many"),
+    ("src/tool/command.rs 105", "a message within a message"),
 ];
 
 /// Limits that are named in `limits.rs` alone, and why.
@@ -228,11 +222,12 @@ fn lines_are_short_enough_to_read_side_by_side() {
             let chars = text.chars().count();
             if chars > LINE_CHARS_MAX && !is_row && !is_message {
                 let at = format!("{}:{}", source.path, line + 1);
-                found.push((source.path.clone(), format!("{at}: {chars} characters")));
+                let key = format!("{} {chars}", source.path);
+                found.push((key, format!("{at}: {chars} characters")));
             }
         }
     }
-    check(&found, &LINE_EXCEPTIONS.map(|(path, _)| path));
+    check(&found, &LINE_EXCEPTIONS.map(|(line, _)| line));
 }
 
 #[test]
