@@ -1,4 +1,70 @@
-//! slimcp hosts MCP tools on small machines.
+//! slimcp hosts MCP tools on small machines. This page is the map; the README is for users.
+//!
+//! # The picture
+//!
+//! ```text
+//!  clients                       edge               engine               tool
+//!  HTTP+SSE, 2024-11-05    ─┐  sockets ─ bytes ─> all state,        ┌─ command tools
+//!  Streamable HTTP, 2025-* ─┼─ parking            every decision, ──┤
+//!  2026-07-28, falls back  ─┘  processes <─ jobs  no I/O            └─ built in
+//! ```
+//!
+//! One thread runs everything. The engine owns all state and decides without I/O, clock or chance:
+//! time is an argument and session ids are drawn by a function it is given. The edge moves bytes.
+//! Between a request and its session stand no lock, no channel and no second task, so every
+//! behaviour can be tested with literal bytes and a literal `now`.
+//!
+//! # Life of one call
+//!
+//! | step | where |
+//! |---|---|
+//! | a socket is accepted | `edge/listener.rs` |
+//! | its bytes become a request, within bounds | `edge/connection.rs`, `wire/receive.rs` |
+//! | host, origin, path: may it come in, and where to | `engine/doors/gate.rs` |
+//! | what the transport asks of it | `engine/doors/streamable.rs`, `engine/doors/http_sse.rs` |
+//! | JSON-RPC becomes a message, the message an answer or a call | `wire/jsonrpc.rs`, `engine/dispatch.rs` |
+//! | the tool checks its arguments and says what is to be done | `tool/registry.rs`, `tool/command.rs` |
+//! | the call gets its place, its deadline and its turn | `engine/call.rs` |
+//! | the edge takes the job and runs the process | `edge/world.rs`, `edge/process.rs` |
+//! | meanwhile the socket is parked: no task, no buffer | `edge/parking.rs`, `engine/streams.rs` |
+//! | the output becomes an outcome, the outcome an event | `tool/command/outcome.rs`, `engine/call.rs` |
+//! | the event becomes bytes, framed as its transport wants | `engine/transmit.rs`, `wire/sse.rs` |
+//! | the bytes go out, and the connection may ask again | `edge/parking.rs` |
+//!
+//! `tests/call.rs` shows the same from the outside, bytes to bytes.
+//!
+//! # Who may import whom
+//!
+//! Each layer knows those to its left and nothing else, neighbours between two arrows included;
+//! `tests/tidy.rs` reads this very line. Sockets, processes, files, clocks and `smol` are named in
+//! `edge` and `daemon` only.
+//!
+//! ```text
+//! time -> limits -> bounded -> wire -> mcp, auth -> tool -> engine -> edge -> daemon
+//! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | [`time`] | a point in time, as the engine is told it |
+//! | [`limits`] | every bound: name, unit, default, reason, and what the tables cost |
+//! | [`bounded`] | slab, index, timer wheel, event ring, capture, bucket, byte pool |
+//! | [`wire`] | HTTP/1.1, server-sent events, JSON-RPC, lines: bytes to values and back |
+//! | [`mcp`] | what the protocol says, revision by revision, and the one table of refusals |
+//! | [`auth`] | whose requests are let in |
+//! | [`tool`] | what a tool is; the built-in ones and those that run a command |
+//! | [`engine`] | connections, sessions, streams and calls |
+//! | [`edge`] | sockets, processes, signals, the clock |
+//! | [`daemon`] | arguments, configuration, log, start and stop |
+//!
+//! # For embedders
+//!
+//! The [`engine`] needs no daemon: whoever has bytes and a clock can drive it. Make an
+//! [`Engine`](engine::Engine) from a [`Config`](engine::Config), the [`Memory`](limits::Memory) of
+//! its limits, a [`Registry`](tool::registry::Registry) of anything that implements
+//! [`Tool`](tool::Tool), and a function that draws session ids. Then give it one input, take out
+//! everything that `poll_job` and `poll_ready` have, and go on to the next input. `tests/support`
+//! is such a driver for tests, with a buffer in place of each socket; `edge/world.rs` is the
+//! daemon's.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
