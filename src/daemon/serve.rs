@@ -9,7 +9,7 @@ use crate::edge::listener::{self, Listener};
 use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
 use crate::edge::world::World;
-use crate::edge::{parking, process, ticker};
+use crate::edge::{process, sockets, ticker};
 use crate::engine::session::{SESSION_ID_BYTES, SessionId};
 use crate::engine::{Config, Engine};
 use crate::limits::{self, Timeouts};
@@ -230,9 +230,9 @@ async fn live(
     let config = engine_config(&settings);
     let engine = Engine::new(config, settings.memory(), registry, Box::new(draw_id));
     let world = World::new(engine, executor.clone())?;
-    executor.spawn(ticker::run(world.clone())).detach();
+    let ticking = executor.spawn(ticker::run(world.clone()));
     executor.spawn(process::reap()).detach();
-    let lot = executor.spawn(parking::run(world.clone()));
+    let carrying = executor.spawn(sockets::run(world.clone()));
     let paths: Vec<PathBuf> = doors.iter().filter_map(|door| door.path.clone()).collect();
     let unacknowledged = unacknowledged(&settings.timeouts);
     let listening: Vec<_> = doors
@@ -253,7 +253,7 @@ async fn live(
     drop(listening);
     world.input(|engine, now| engine.drain(now));
     smol::future::or(world.drained(), insist(&mut orders)).await;
-    drop(lot);
+    drop((carrying, ticking));
     for path in paths {
         // Somebody may have tidied up before us.
         let _ = std::fs::remove_file(path);

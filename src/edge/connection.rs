@@ -1,23 +1,22 @@
-//! Connections: reads requests, writes answers.
+//! Connections: reads requests, writes answers, carries streams.
 //!
-//! One task per connection that may carry a request. It waits for bytes, and from there to the
-//! written answer nothing waits. A response that takes longer is a stream: the socket is parked and
-//! the task ends; it comes back when the response is over.
+//! From the bytes that came in to the bytes that went out nothing waits. A response that takes
+//! longer is a stream: its connection carries it until it ends and then goes on with its next
+//! request.
 
-use super::parking;
 use super::socket;
-use super::world::{Held, World};
+use super::world::World;
 use crate::bounded::Key;
 use crate::engine::connection::{Connection, Waiting};
 use crate::engine::stream::Stream;
 use crate::engine::{Reply, Transmit};
+use crate::limits;
 use crate::mcp::refusal::Refusal;
 use crate::wire::encode::{self, Content};
 use crate::wire::jsonrpc::{self, RpcError};
-use crate::wire::receive::{Received, Receiver};
-use crate::wire::status::Status;
-use async_io::Async;
-use std::io;
+use crate::wire::receive::{Received, Receiver, Request};
+use crate::wire::status;
+use rustix::event::epoll::EventFlags;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
@@ -26,274 +25,437 @@ use std::rc::Rc;
 enum Turn {
     /// More bytes are needed.
     Wait,
-    /// The connection is over.
+    /// The connection ends once its answers are away.
     Close,
-    /// The response is a stream. What came after the request is kept for later.
-    Park(Key<Stream>, Vec<u8>),
+    /// The response is a stream; so many bytes of the input come after its request.
+    Carry(Key<Stream>, usize),
 }
 
-/// A connection that may carry requests.
-struct Carrier {
-    world: Rc<World>,
-    key: Key<Connection>,
-    socket: Rc<Async<OwnedFd>>,
-    receiver: Receiver,
-    held: Held,
-}
-
-/// Serves a new connection, or tells it that there is no room.
+/// Admits a new connection, or tells it that there is no room.
 pub fn open(world: &Rc<World>, socket: OwnedFd, peer: Option<IpAddr>) {
-    match world.input(|engine, now| engine.open_connection(now, peer)) {
-        Ok(key) => resume(world, socket, key, Box::default()),
+    let opened = world.input(|engine, now| engine.open_connection(now, peer));
+    match opened {
+        Ok(connection) => {
+            if world.sockets.borrow_mut().add(connection, socket).is_err() {
+                world.engine.borrow_mut().close_connection(connection);
+            }
+        }
         Err(refusal) => shed(&socket, refusal),
     }
-}
-
-/// Gives a connection its task (back). `pipelined` is what it has sent already.
-pub fn resume(world: &Rc<World>, socket: OwnedFd, key: Key<Connection>, pipelined: Box<[u8]>) {
-    let Ok(socket) = Async::new_nonblocking(socket) else {
-        return world.forget(key);
-    };
-    let socket = Rc::new(socket);
-    world.remember_socket(key, &socket);
-    let carrier = Carrier {
-        world: world.clone(),
-        key,
-        socket,
-        receiver: Receiver::default(),
-        held: world.hold(),
-    };
-    world.executor.spawn(serve(carrier, pipelined)).detach();
 }
 
 /// Tells a client that there is no room for its connection, as far as its socket takes it.
 fn shed(socket: &OwnedFd, refusal: Refusal) {
     log::debug!("connection shed: {}", refusal.text());
     let mut out = Vec::new();
-    let mut body = Vec::new();
-    jsonrpc::error(
-        &mut body,
-        None,
-        &RpcError::new(refusal.code(), refusal.text()),
-    );
-    encode::json(
-        &mut out,
-        refusal.status(),
-        false,
-        &[("Retry-After", "5")],
-        &body,
-        Content::Sent,
-    );
+    unavailable(refusal, &mut out);
     let _ = socket::send(socket.as_fd(), &out);
 }
 
-/// The answer to a request that never became whole.
-pub fn request_timeout() -> &'static [u8] {
-    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-}
-
-/// Writes all bytes, waiting as long as the peer takes to read them. How long a peer may take none
-/// is a matter of the socket's own timeout.
-pub async fn write_all(socket: &Async<OwnedFd>, bytes: &[u8]) -> io::Result<()> {
-    let mut sent = 0;
-    while sent < bytes.len() {
-        sent += socket::send(socket.as_fd(), &bytes[sent..])?;
-        if sent < bytes.len() {
-            socket.writable().await?;
-        }
+/// Does what the events of a connection ask for.
+pub fn handle(world: &Rc<World>, connection: Key<Connection>, flags: EventFlags) {
+    if flags.contains(EventFlags::OUT) {
+        flush(world, connection);
     }
-    Ok(())
-}
-
-/// The task: turn after turn, until the connection ends or is parked.
-async fn serve(mut carrier: Carrier, pipelined: Box<[u8]>) {
-    let mut unsent = Vec::new();
-    let mut turn = match pipelined.is_empty() {
-        true => Turn::Wait,
-        false => carrier.turn(&pipelined, &mut unsent),
+    let (carries, is_blocked) = match world.sockets.borrow_mut().get_mut(connection) {
+        Some(place) => (place.stream.is_some(), place.is_blocked()),
+        None => return,
     };
-    drop(pipelined);
-    loop {
-        match turn {
-            Turn::Park(stream, rest) => return carrier.park(stream, unsent, &rest),
-            Turn::Wait | Turn::Close => {}
+    let is_gone = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
+    if carries || is_blocked {
+        if is_gone {
+            close(world, connection);
         }
-        let ended = matches!(turn, Turn::Close);
-        let is_written = carrier.write(std::mem::take(&mut unsent)).await;
-        if ended || !is_written || carrier.socket.readable().await.is_err() {
-            break;
-        }
-        turn = carrier.read(&mut unsent);
+    } else if is_gone || flags.contains(EventFlags::IN) {
+        read(world, connection);
     }
-    let (world, key) = (carrier.world.clone(), carrier.key);
-    drop(carrier);
-    world.forget(key);
     world.settle();
 }
 
-impl Carrier {
-    /// Reads what is there and answers what is whole.
-    fn read(&mut self, unsent: &mut Vec<u8>) -> Turn {
-        let world = self.world.clone();
-        let mut buffer = world.read_buffer.borrow_mut();
-        match socket::receive(self.socket.as_fd(), &mut buffer) {
-            Ok(Some(0)) | Err(_) => Turn::Close,
-            Ok(None) => Turn::Wait,
-            Ok(Some(bytes)) => self.turn(&buffer[..bytes], unsent),
-        }
-    }
-
-    /// Answers the requests in `input` and writes the answers; what the socket does not take goes
-    /// to `unsent`.
-    fn turn(&mut self, input: &[u8], unsent: &mut Vec<u8>) -> Turn {
-        let world = self.world.clone();
-        let mut out = world.response_buffer.take();
-        let mut turn = self.answer(input, &mut out);
-        match socket::send(self.socket.as_fd(), &out) {
-            Ok(sent) => unsent.extend_from_slice(&out[sent..]),
-            Err(_) => turn = Turn::Close,
-        }
-        out.clear();
-        world.response_buffer.replace(out);
-        world.settle();
-        turn
-    }
-
-    /// Answers the requests in `input`, one after the other.
-    fn answer(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Turn {
-        let world = self.world.clone();
-        let body_bytes_max = world.engine.borrow().config().limits.body_bytes_max;
-        loop {
-            let received = self.receiver.receive(input, body_bytes_max);
-            let now = world.clock.now();
-            match received {
-                Received::More {
-                    send_continue,
-                    in_body,
-                } => {
-                    if send_continue {
-                        out.extend_from_slice(encode::CONTINUE);
-                    }
-                    return self.wait_for_more(in_body, out);
-                }
-                Received::Refuse(refusal) => {
-                    refuse(&refusal, out);
-                    return Turn::Close;
-                }
-                Received::Request { request, used } => {
-                    let mut engine = world.engine.borrow_mut();
-                    engine.handle_waiting(now, self.key, Waiting::Nothing);
-                    log_request(&request);
-                    let reply = engine.handle_request(now, self.key, &request, out);
-                    drop(engine);
-                    input = &input[used..];
-                    let keep_alive = match reply {
-                        Reply::Sent { keep_alive } => keep_alive,
-                        Reply::Stream(stream) => match self.stream(stream, out) {
-                            Some(keep_alive) => keep_alive,
-                            None => return Turn::Park(stream, input.to_vec()),
-                        },
-                    };
-                    if !keep_alive {
-                        return Turn::Close;
-                    }
-                }
-            }
-            if input.is_empty() {
-                self.receiver.finish();
-                self.held.shrink_to(0);
-                let mut engine = world.engine.borrow_mut();
-                engine.handle_waiting(now, self.key, Waiting::Request);
-                return Turn::Wait;
-            }
-        }
-    }
-
-    /// Sends what the stream has by now. Most answers are complete here already, and the
-    /// connection never notices that it was one; `None` if it is to be parked.
-    fn stream(&mut self, stream: Key<Stream>, out: &mut Vec<u8>) -> Option<bool> {
-        self.world.settle();
-        let now = self.world.clock.now();
-        match self
-            .world
-            .engine
-            .borrow_mut()
-            .poll_transmit(now, stream, out)
-        {
-            Transmit::Finished { keep_alive } => Some(keep_alive),
-            Transmit::Waiting | Transmit::More => None,
-        }
-    }
-
-    /// Part of a request is here: it is charged to the budget while it waits.
-    fn wait_for_more(&mut self, in_body: bool, out: &mut Vec<u8>) -> Turn {
-        if !self.held.grow_to(self.receiver.held_bytes()) {
-            let refusal = Refusal::MemoryFull;
-            let mut body = Vec::new();
-            jsonrpc::error(
-                &mut body,
-                None,
-                &RpcError::new(refusal.code(), refusal.text()),
-            );
-            encode::json(
-                out,
-                refusal.status(),
-                false,
-                &[("Retry-After", "5")],
-                &body,
-                Content::Sent,
-            );
-            return Turn::Close;
-        }
-        let waiting = if in_body {
-            Waiting::Body
-        } else {
-            Waiting::Head
-        };
-        let now = self.world.clock.now();
-        self.world
-            .engine
-            .borrow_mut()
-            .handle_waiting(now, self.key, waiting);
-        Turn::Wait
-    }
-
-    /// Writes what the socket did not take before. Returns whether the connection lives on.
-    async fn write(&mut self, unsent: Vec<u8>) -> bool {
-        if unsent.is_empty() {
-            return true;
-        }
-        let mut held = self.world.hold();
-        held.grow_to(unsent.len()) && write_all(&self.socket, &unsent).await.is_ok()
-    }
-
-    /// Hands the socket over to a stream.
-    fn park(self, stream: Key<Stream>, unsent: Vec<u8>, pipelined: &[u8]) {
-        let Carrier {
-            world,
-            key,
-            socket,
-            receiver,
-            held,
-        } = self;
-        drop((receiver, held));
-        let socket = Rc::into_inner(socket).expect("the table of sockets holds weak references");
-        match socket.into_inner() {
-            Ok(socket) => parking::park(&world, stream, key, socket, unsent, pipelined),
-            Err(_) => {
-                world
-                    .engine
-                    .borrow_mut()
-                    .handle_stream_closed(world.clock.now(), stream);
-                world.forget(key);
-            }
-        }
-        world.settle();
+/// Reads what is there and answers what is whole.
+fn read(world: &Rc<World>, connection: Key<Connection>) {
+    let mut buffer = world.read_buffer.borrow_mut();
+    let received = world.sockets.borrow_mut().receive(connection, &mut buffer);
+    match received {
+        Ok(Some(0)) | Err(_) => close(world, connection),
+        Ok(None) => {}
+        Ok(Some(bytes)) => turn(world, connection, &buffer[..bytes]),
     }
 }
 
+/// Answers the requests in `input`, then does with the connection what they lead to.
+fn turn(world: &Rc<World>, connection: Key<Connection>, input: &[u8]) {
+    let mut out = world.response_buffer.take();
+    let left = world
+        .sockets
+        .borrow_mut()
+        .get_mut(connection)
+        .and_then(|place| place.rest.take());
+    let mut receiver = left.map(|rest| rest.receiver).unwrap_or_default();
+    let turn = answer(world, connection, &mut receiver, input, &mut out);
+    let is_alive = send(world, connection, &out);
+    out.clear();
+    world.response_buffer.replace(out);
+    if !is_alive {
+        return;
+    }
+    match turn {
+        Turn::Wait => keep(world, connection, receiver),
+        Turn::Close => close_when_flushed(world, connection),
+        Turn::Carry(stream, left) => {
+            carry(world, connection, stream, &input[input.len() - left..]);
+        }
+    }
+}
+
+/// Answers the requests in `input`, one after the other.
+fn answer(
+    world: &Rc<World>,
+    connection: Key<Connection>,
+    receiver: &mut Receiver,
+    mut input: &[u8],
+    out: &mut Vec<u8>,
+) -> Turn {
+    let body_bytes_max = world.engine.borrow().config().limits.body_bytes_max;
+    loop {
+        let received = receiver.receive(input, body_bytes_max);
+        let now = world.clock.now();
+        let (request, used) = match received {
+            Received::Request { request, used } => (request, used),
+            Received::More {
+                send_continue,
+                in_body,
+            } => {
+                if send_continue {
+                    out.extend_from_slice(encode::CONTINUE);
+                }
+                let waiting = if in_body {
+                    Waiting::Body
+                } else {
+                    Waiting::Head
+                };
+                world
+                    .engine
+                    .borrow_mut()
+                    .handle_waiting(now, connection, waiting);
+                return Turn::Wait;
+            }
+            Received::Refuse(refusal) => {
+                refuse(&refusal, out);
+                return Turn::Close;
+            }
+        };
+        log_request(&request);
+        let mut engine = world.engine.borrow_mut();
+        engine.handle_waiting(now, connection, Waiting::Nothing);
+        let reply = engine.handle_request(now, connection, &request, out);
+        drop(engine);
+        receiver.finish();
+        input = &input[used..];
+        let keep_alive = match reply {
+            Reply::Sent { keep_alive } => keep_alive,
+            Reply::Stream(stream) => match begin(world, stream, out) {
+                Some(keep_alive) => keep_alive,
+                None => return Turn::Carry(stream, input.len()),
+            },
+        };
+        if !keep_alive {
+            return Turn::Close;
+        }
+        if input.is_empty() {
+            world
+                .engine
+                .borrow_mut()
+                .handle_waiting(now, connection, Waiting::Request);
+            return Turn::Wait;
+        }
+    }
+}
+
+/// Sends what a new stream has by now. Most answers are complete here already, and the connection
+/// never notices that it was one; `None` if it has to be carried.
+fn begin(world: &Rc<World>, stream: Key<Stream>, out: &mut Vec<u8>) -> Option<bool> {
+    world.settle();
+    let now = world.clock.now();
+    match world.engine.borrow_mut().poll_transmit(now, stream, out) {
+        Transmit::Finished { keep_alive } => Some(keep_alive),
+        Transmit::Waiting | Transmit::More => None,
+    }
+}
+
+/// Keeps part of a request, charged to the budget, until the rest is here.
+fn keep(world: &Rc<World>, connection: Key<Connection>, receiver: Receiver) {
+    let bytes = receiver.held_bytes();
+    if bytes == 0 {
+        return;
+    }
+    let mut sockets = world.sockets.borrow_mut();
+    let Some(place) = sockets.get_mut(connection) else {
+        return;
+    };
+    let rest = place.rest(world);
+    rest.receiver = receiver;
+    if rest.held.grow_by(bytes) {
+        return;
+    }
+    drop(sockets);
+    let mut out = Vec::new();
+    unavailable(Refusal::MemoryFull, &mut out);
+    if send(world, connection, &out) {
+        close_when_flushed(world, connection);
+    }
+}
+
+/// Sends bytes; what the socket does not take is kept until it does. Returns whether the connection
+/// lives on.
+fn send(world: &Rc<World>, connection: Key<Connection>, bytes: &[u8]) -> bool {
+    if bytes.is_empty() {
+        return true;
+    }
+    let mut sockets = world.sockets.borrow_mut();
+    let sent = match sockets.send(connection, bytes) {
+        Ok(sent) if sent == bytes.len() => return true,
+        Ok(sent) => sent,
+        Err(_) => {
+            drop(sockets);
+            close(world, connection);
+            return false;
+        }
+    };
+    let rest = sockets
+        .get_mut(connection)
+        .expect("it has just taken bytes")
+        .rest(world);
+    let is_kept = rest.held.grow_by(bytes.len() - sent);
+    if is_kept {
+        rest.unsent.extend_from_slice(&bytes[sent..]);
+        sockets.watch(connection);
+    }
+    drop(sockets);
+    if !is_kept {
+        log::debug!("connection closed: no memory for what its peer does not read");
+        close(world, connection);
+    }
+    is_kept
+}
+
+/// The socket takes bytes again.
+fn flush(world: &Rc<World>, connection: Key<Connection>) {
+    let mut sockets = world.sockets.borrow_mut();
+    let Some(place) = sockets.get_mut(connection) else {
+        return;
+    };
+    let unsent = std::mem::take(&mut place.rest(world).unsent);
+    let Ok(sent) = sockets.send(connection, &unsent) else {
+        drop(sockets);
+        return close(world, connection);
+    };
+    let place = sockets
+        .get_mut(connection)
+        .expect("it has just taken bytes");
+    let rest = place.rest(world);
+    if sent < unsent.len() {
+        rest.unsent = unsent[sent..].to_vec();
+        rest.held.shrink_by(sent);
+        return;
+    }
+    rest.held.shrink_by(sent);
+    place.tidy();
+    let (stream, closing) = (place.stream, place.closing);
+    sockets.watch(connection);
+    drop(sockets);
+    match stream {
+        Some(stream) => world.engine.borrow_mut().handle_drained(stream),
+        None if closing => close(world, connection),
+        None => go_on(world, connection),
+    }
+}
+
+/// Lets a connection carry a stream. The one that carried it so far is closed: its client has come
+/// back over this one.
+fn carry(world: &Rc<World>, connection: Key<Connection>, stream: Key<Stream>, pipelined: &[u8]) {
+    let mut sockets = world.sockets.borrow_mut();
+    let Some(before) = sockets.carry(connection, stream) else {
+        drop(sockets);
+        return world
+            .engine
+            .borrow_mut()
+            .handle_stream_closed(world.clock.now(), stream);
+    };
+    let place = sockets
+        .get_mut(connection)
+        .expect("it has just taken the stream");
+    let is_blocked = place.is_blocked();
+    let mut is_kept = true;
+    if !pipelined.is_empty() {
+        let rest = place.rest(world);
+        is_kept = rest.held.grow_by(pipelined.len());
+        rest.pipelined = pipelined.to_vec();
+    }
+    sockets.watch(connection);
+    drop(sockets);
+    if let Some(before) = before {
+        close(world, before);
+    }
+    let mut engine = world.engine.borrow_mut();
+    engine.handle_parked(world.clock.now(), stream);
+    if is_blocked {
+        engine.handle_blocked(stream);
+    }
+    drop(engine);
+    if !is_kept {
+        return close(world, connection);
+    }
+    transmit(world, stream);
+}
+
+/// Sends what a stream has to send, if its connection takes it.
+pub fn transmit(world: &Rc<World>, stream: Key<Stream>) {
+    let mut buffer = world.event_buffer.take();
+    loop {
+        let Some(connection) = world.sockets.borrow().carrier(stream) else {
+            break;
+        };
+        buffer.clear();
+        let now = world.clock.now();
+        let transmit = world
+            .engine
+            .borrow_mut()
+            .poll_transmit(now, stream, &mut buffer);
+        if !send(world, connection, &buffer) {
+            break;
+        }
+        let is_blocked = {
+            let mut sockets = world.sockets.borrow_mut();
+            sockets
+                .get_mut(connection)
+                .is_some_and(|place| place.is_blocked())
+        };
+        match transmit {
+            Transmit::Finished { keep_alive } => {
+                end(world, connection, keep_alive);
+                break;
+            }
+            Transmit::Waiting | Transmit::More if is_blocked => {
+                world.engine.borrow_mut().handle_blocked(stream);
+                break;
+            }
+            Transmit::Waiting => break,
+            Transmit::More => {}
+        }
+    }
+    buffer.clear();
+    buffer.shrink_to(limits::TRANSMIT_BYTES_MAX);
+    world.event_buffer.replace(buffer);
+}
+
+/// The response is over: the connection goes on with its next request, or is closed.
+fn end(world: &Rc<World>, connection: Key<Connection>, keep_alive: bool) {
+    let mut sockets = world.sockets.borrow_mut();
+    let Some(place) = sockets.get_mut(connection) else {
+        return;
+    };
+    place.stream = None;
+    let is_blocked = place.is_blocked();
+    sockets.watch(connection);
+    drop(sockets);
+    match (keep_alive, is_blocked) {
+        (false, _) => close_when_flushed(world, connection),
+        (true, true) => {}
+        (true, false) => go_on(world, connection),
+    }
+}
+
+/// A connection whose response is away goes on with what its client has sent meanwhile. That is
+/// done in a turn of its own, not inside the one that has just ended.
+fn go_on(world: &Rc<World>, connection: Key<Connection>) {
+    let now = world.clock.now();
+    world
+        .engine
+        .borrow_mut()
+        .handle_waiting(now, connection, Waiting::Request);
+    let mut sockets = world.sockets.borrow_mut();
+    let has_more = sockets
+        .get_mut(connection)
+        .and_then(|place| place.rest.as_ref())
+        .is_some_and(|rest| !rest.pipelined.is_empty());
+    drop(sockets);
+    if has_more {
+        world.resumed.borrow_mut().push_back(connection);
+    }
+}
+
+/// Answers what a connection had sent while it carried a stream.
+pub fn resume(world: &Rc<World>, connection: Key<Connection>) {
+    let mut sockets = world.sockets.borrow_mut();
+    let Some(place) = sockets.get_mut(connection) else {
+        return;
+    };
+    let pipelined = std::mem::take(&mut place.rest(world).pipelined);
+    place.rest = None;
+    drop(sockets);
+    turn(world, connection, &pipelined);
+}
+
+fn close_when_flushed(world: &Rc<World>, connection: Key<Connection>) {
+    let mut sockets = world.sockets.borrow_mut();
+    let Some(place) = sockets.get_mut(connection) else {
+        return;
+    };
+    if place.is_blocked() {
+        place.closing = true;
+        return;
+    }
+    drop(sockets);
+    close(world, connection);
+}
+
+/// Ends a connection, and tells the engine of the stream it carried.
+pub fn close(world: &Rc<World>, connection: Key<Connection>) {
+    let Some(place) = world.sockets.borrow_mut().remove(connection) else {
+        return;
+    };
+    let mut engine = world.engine.borrow_mut();
+    engine.close_connection(connection);
+    if let Some(stream) = place.stream {
+        engine.handle_stream_closed(world.clock.now(), stream);
+    }
+    // Dropped at the end of this scope, and it gives its bytes back to the engine.
+    drop(engine);
+    drop(place);
+}
+
+/// Ends the connection that carries a stream which the engine has given up.
+pub fn close_stream(world: &Rc<World>, stream: Key<Stream>) {
+    let mut sockets = world.sockets.borrow_mut();
+    let Some(connection) = sockets.carrier(stream) else {
+        return;
+    };
+    sockets
+        .get_mut(connection)
+        .expect("it carries the stream")
+        .stream = None;
+    drop(sockets);
+    close(world, connection);
+}
+
+/// Ends a connection whose peer took too long; `in_request` if it has sent part of a request.
+pub fn time_out(world: &Rc<World>, connection: Key<Connection>, in_request: bool) {
+    if in_request {
+        let mut out = Vec::new();
+        let text = "the request did not arrive in time: see timeouts.head and timeouts.body";
+        refuse(
+            &status::Refusal::new(status::Status::RequestTimeout, text),
+            &mut out,
+        );
+        // The peer may be gone, and there is nobody else to tell.
+        let _ = world.sockets.borrow_mut().send(connection, &out);
+    }
+    close(world, connection);
+}
+
 /// The answer to bytes that are no request.
-fn refuse(refusal: &crate::wire::status::Refusal, out: &mut Vec<u8>) {
+fn refuse(refusal: &status::Refusal, out: &mut Vec<u8>) {
     log::debug!(
         "request refused: {} {}",
         refusal.status.code(),
@@ -305,15 +467,23 @@ fn refuse(refusal: &crate::wire::status::Refusal, out: &mut Vec<u8>) {
     encode::json(out, refusal.status, false, &[], &body, Content::Sent);
 }
 
-/// One line at debug level: never a header, an argument or a query, which may hold a secret.
-fn log_request(request: &crate::wire::receive::Request<'_>) {
-    let head = &request.head;
-    log::debug!(
-        "{:?} {} body_bytes={}",
-        head.method,
-        head.target.path,
-        request.body.len()
+/// The answer for want of room, before any request is looked at.
+fn unavailable(refusal: Refusal, out: &mut Vec<u8>) {
+    let mut body = Vec::new();
+    jsonrpc::error(
+        &mut body,
+        None,
+        &RpcError::new(refusal.code(), refusal.text()),
     );
+    let fields = [("Retry-After", "5")];
+    encode::json(out, refusal.status(), false, &fields, &body, Content::Sent);
 }
 
-const _: () = assert!(Status::RequestTimeout.code() == 408);
+const _: () = assert!(limits::RETRY_AFTER.as_secs() == 5, "the text above says so");
+
+/// One line at debug level: never a header, an argument or a query, which may hold a secret.
+fn log_request(request: &Request<'_>) {
+    let head = &request.head;
+    let bytes = request.body.len();
+    log::debug!("{:?} {} body_bytes={bytes}", head.method, head.target.path);
+}

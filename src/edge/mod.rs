@@ -4,8 +4,8 @@
 //! |---|---|
 //! | [`world`] | the engine and all it acts on; one input, then everything out |
 //! | [`listener`] | accepts connections |
-//! | [`connection`] | reads requests, writes answers |
-//! | [`parking`] | streams without a task |
+//! | [`sockets`] | every connected socket, none of them with a task |
+//! | [`connection`] | reads requests, writes answers, carries streams |
 //! | [`socket`] | one way to read and write TCP and Unix sockets |
 //! | [`ticker`] | calls the engine when its next deadline has come |
 //! | [`process`], [`facts`] | what tools ask for |
@@ -14,10 +14,10 @@
 pub mod connection;
 pub mod facts;
 pub mod listener;
-pub mod parking;
 pub mod process;
 pub mod signal;
 pub mod socket;
+pub mod sockets;
 pub mod systemd;
 pub mod ticker;
 pub mod world;

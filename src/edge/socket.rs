@@ -41,9 +41,3 @@ pub fn tune(socket: &OwnedFd, unacknowledged: Duration) {
     let millis = u32::try_from(unacknowledged.as_millis()).unwrap_or(u32::MAX);
     let _ = sockopt::set_tcp_user_timeout(socket, millis);
 }
-
-/// Wakes whoever waits for the socket, as if its peer had closed it.
-pub fn hang_up(socket: BorrowedFd<'_>) {
-    // The peer may have been quicker.
-    let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
-}

@@ -1,66 +1,76 @@
 //! Calls the engine when its next deadline has come.
 //!
-//! One timer for everything. It is moved forward when an earlier deadline appears and left alone
-//! when a deadline goes away: at worst it rings once for nothing.
+//! One timer of the kernel for everything. It is set anew only when an earlier deadline appears and
+//! left alone when one goes away: at worst it rings once for nothing. A timer of the reactor's would
+//! be looked at, and cost a system call, every time anything happens.
 
 use super::world::World;
 use crate::time::Instant;
-use async_io::Timer;
-use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use async_io::Async;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+use std::cell::Cell;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-/// When to ring, and whom to tell that it changed.
-#[derive(Debug, Default)]
+/// The timer, and when it rings.
+#[derive(Debug)]
 pub struct Ticker {
-    /// When the timer rings.
+    timer: OwnedFd,
     armed: Cell<Option<Instant>>,
-    /// The ticker's task.
-    waker: RefCell<Option<Waker>>,
 }
 
 impl Ticker {
+    /// A timer that is not set.
+    pub fn new() -> io::Result<Ticker> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        Ok(Ticker {
+            timer,
+            armed: Cell::new(None),
+        })
+    }
+
     /// Makes sure that the timer rings at `next` or before.
-    pub fn arm(&self, next: Option<Instant>) {
+    pub fn arm(&self, now: impl FnOnce() -> Instant, next: Option<Instant>) {
         let Some(next) = next else { return };
-        if self.armed.get().is_none_or(|armed| next < armed) {
-            self.armed.set(Some(next));
-            if let Some(waker) = self.waker.borrow_mut().take() {
-                waker.wake();
-            }
+        if self.armed.get().is_some_and(|armed| armed <= next) {
+            return;
         }
+        self.armed.set(Some(next));
+        // Nothing at all would switch the timer off.
+        let delay = next.since(now()).max(Duration::from_nanos(1));
+        let value = Timespec {
+            tv_sec: i64::try_from(delay.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: delay.subsec_nanos().into(),
+        };
+        let once = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let setting = Itimerspec {
+            it_interval: once,
+            it_value: value,
+        };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &setting)
+            .expect("the time is within the range of the kernel's");
     }
 }
 
 /// The ticker's task; it never ends.
-pub async fn run(world: Rc<World>) {
-    let mut timer = Timer::never();
-    let mut timer_at = None;
+pub async fn run(world: Rc<World>) -> io::Result<()> {
+    let timer = rustix::io::fcntl_dupfd_cloexec(&world.ticker.timer, 0)?;
+    let timer = Async::new_nonblocking(timer)?;
+    let mut rings = [0; 8];
     loop {
-        poll_fn(|context| wait(&world, &mut timer, &mut timer_at, context)).await;
-        world.ticker.armed.set(None);
-        timer_at = None;
-        world.input(|engine, now| engine.handle_timeout(now));
-    }
-}
-
-/// Ready when the deadline has come.
-fn wait(
-    world: &World,
-    timer: &mut Timer,
-    timer_at: &mut Option<Instant>,
-    context: &mut Context<'_>,
-) -> Poll<()> {
-    *world.ticker.waker.borrow_mut() = Some(context.waker().clone());
-    let armed = world.ticker.armed.get();
-    if armed != *timer_at {
-        *timer_at = armed;
-        match armed {
-            Some(at) => timer.set_at(world.clock.at(at)),
-            None => *timer = Timer::never(),
+        timer.readable().await?;
+        if rustix::io::read(&timer, &mut rings).is_ok() {
+            world.ticker.armed.set(None);
+            world.input(|engine, now| engine.handle_timeout(now));
         }
     }
-    Pin::new(timer).poll(context).map(|_| ())
 }

@@ -4,11 +4,10 @@
 //! done is done, before the next input. Nothing here waits, so no lock and no channel stands
 //! between a request and its session.
 
-use super::parking::Lot;
 use super::process::{self, Child, Group, Source};
-use super::socket;
+use super::sockets::Sockets;
 use super::ticker::Ticker;
-use super::{connection, facts, parking};
+use super::{connection, facts};
 use crate::bounded::Key;
 use crate::engine::call::Call;
 use crate::engine::connection::Connection;
@@ -17,12 +16,11 @@ use crate::limits;
 use crate::time::Instant;
 use crate::tool::command::{self, CommandLine};
 use crate::tool::{Outcome, Work, builtin};
-use async_io::Async;
 use smol::LocalExecutor;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::os::fd::{AsFd, OwnedFd};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 /// The engine and all it acts on.
@@ -35,18 +33,20 @@ pub struct World {
     pub clock: Clock,
     /// When the engine wants to be called.
     pub ticker: Ticker,
-    /// Streams without a task.
-    pub lot: RefCell<Lot>,
+    /// Every connected socket.
+    pub sockets: RefCell<Sockets>,
+    /// Connections that have more requests to be answered.
+    pub resumed: RefCell<VecDeque<Key<Connection>>>,
     /// One buffer for everything that is read: reading never waits.
     pub read_buffer: RefCell<Box<[u8]>>,
     /// One buffer for the responses of the connection whose turn it is.
     pub response_buffer: RefCell<Vec<u8>>,
     /// One buffer for the events of the stream whose turn it is.
     pub event_buffer: RefCell<Vec<u8>>,
-    /// The sockets that have a task, by the index of their connection, to hang up on them.
-    sockets: RefCell<Vec<Weak<Async<OwnedFd>>>>,
     /// The process groups of running calls, by the index of the call.
     groups: RefCell<Vec<Option<Group>>>,
+    /// Set while the engine's wishes are being met, so that meeting one does not begin anew.
+    is_settling: Cell<bool>,
     /// Whoever waits for the end of the drain.
     drain_waker: RefCell<Option<Waker>>,
 }
@@ -83,13 +83,14 @@ impl World {
             engine: RefCell::new(engine),
             executor,
             clock: Clock::start(),
-            ticker: Ticker::default(),
-            lot: RefCell::new(Lot::new()?),
+            ticker: Ticker::new()?,
+            sockets: RefCell::new(Sockets::new()?),
+            resumed: RefCell::default(),
             read_buffer: RefCell::new(vec![0; limits::READ_BYTES].into_boxed_slice()),
             response_buffer: RefCell::default(),
             event_buffer: RefCell::default(),
-            sockets: RefCell::default(),
             groups: RefCell::default(),
+            is_settling: Cell::new(false),
             drain_waker: RefCell::default(),
         }))
     }
@@ -103,22 +104,36 @@ impl World {
 
     /// Does everything the engine wants done.
     pub fn settle(self: &Rc<Self>) {
-        loop {
-            let job = self.engine.borrow_mut().poll_job();
-            if let Some(job) = job {
-                self.act(job);
-                continue;
-            }
-            let ready = self.engine.borrow_mut().poll_ready();
-            match ready {
-                Some(stream) => parking::transmit(self, stream),
-                None => break,
-            }
+        if self.is_settling.replace(true) {
+            return;
         }
-        self.ticker.arm(self.engine.borrow_mut().poll_timeout());
+        while self.step() {}
+        self.is_settling.set(false);
+        let next = self.engine.borrow_mut().poll_timeout();
+        self.ticker.arm(|| self.clock.now(), next);
         if let Some(waker) = self.drain_waker.borrow_mut().take() {
             waker.wake();
         }
+    }
+
+    /// Does one thing the engine wants done. Returns whether there was one.
+    fn step(self: &Rc<Self>) -> bool {
+        let job = self.engine.borrow_mut().poll_job();
+        if let Some(job) = job {
+            self.act(job);
+            return true;
+        }
+        let ready = self.engine.borrow_mut().poll_ready();
+        if let Some(stream) = ready {
+            connection::transmit(self, stream);
+            return true;
+        }
+        let resumed = self.resumed.borrow_mut().pop_front();
+        if let Some(connection) = resumed {
+            connection::resume(self, connection);
+            return true;
+        }
+        false
     }
 
     /// Takes bytes of the budget for a connection or a process; they are given back as
@@ -128,16 +143,6 @@ impl World {
             world: self.clone(),
             bytes: 0,
         }
-    }
-
-    /// Remembers the socket of a connection that has a task.
-    pub fn remember_socket(&self, connection: Key<Connection>, socket: &Rc<Async<OwnedFd>>) {
-        let mut sockets = self.sockets.borrow_mut();
-        let index = connection.index() as usize;
-        if sockets.len() <= index {
-            sockets.resize(index + 1, Weak::new());
-        }
-        sockets[index] = Rc::downgrade(socket);
     }
 
     /// Waits until the drain is over.
@@ -153,12 +158,7 @@ impl World {
     }
 
     fn is_drained(&self) -> bool {
-        self.engine.borrow().is_drained() && self.lot.borrow().is_empty()
-    }
-
-    /// A connection is over and its socket closed.
-    pub fn forget(&self, connection: Key<Connection>) {
-        self.engine.borrow_mut().close_connection(connection);
+        self.engine.borrow().is_drained() && self.sockets.borrow().is_flushed()
     }
 
     fn act(self: &Rc<Self>, job: Job) {
@@ -170,21 +170,12 @@ impl World {
             } => self.start(call, work, output_bytes_max),
             Job::Terminate(call) => self.with_group(call, Group::terminate),
             Job::Kill(call) => self.with_group(call, Group::kill),
-            Job::CloseStream(stream) => parking::close(self, stream),
+            Job::CloseStream(stream) => connection::close_stream(self, stream),
             Job::CloseConnection {
                 connection,
                 in_request,
             } => {
-                let sockets = self.sockets.borrow();
-                let socket = sockets
-                    .get(connection.index() as usize)
-                    .and_then(Weak::upgrade);
-                let Some(socket) = socket else { return };
-                if in_request {
-                    // The peer may be gone, and there is nobody else to tell.
-                    let _ = socket::send(socket.as_fd(), connection::request_timeout());
-                }
-                socket::hang_up(socket.as_fd());
+                connection::time_out(self, connection, in_request);
             }
         }
     }
@@ -267,24 +258,16 @@ pub struct Held {
 }
 
 impl Held {
-    /// Holds `bytes` in all. Returns whether there were enough; if not, nothing changes.
-    pub fn grow_to(&mut self, bytes: usize) -> bool {
-        let more = bytes.saturating_sub(self.bytes);
-        if more > 0 && !self.world.engine.borrow_mut().take_bytes(more) {
-            return false;
-        }
-        self.bytes += more;
-        true
-    }
-
     /// Holds `more` bytes beside those it has. Returns whether there were enough.
     pub fn grow_by(&mut self, more: usize) -> bool {
-        self.grow_to(self.bytes + more)
+        let enough = more == 0 || self.world.engine.borrow_mut().take_bytes(more);
+        self.bytes += if enough { more } else { 0 };
+        enough
     }
 
-    /// Gives back all but `bytes`.
-    pub fn shrink_to(&mut self, bytes: usize) {
-        let less = self.bytes.saturating_sub(bytes);
+    /// Gives `less` bytes back.
+    pub fn shrink_by(&mut self, less: usize) {
+        assert!(less <= self.bytes, "no more is given back than was taken");
         if less > 0 {
             self.world.engine.borrow_mut().give_bytes(less);
             self.bytes -= less;
@@ -294,6 +277,6 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.shrink_to(0);
+        self.shrink_by(self.bytes);
     }
 }
