@@ -1,7 +1,8 @@
 //! Facts about this machine, from `/proc`, `/sys` and `statvfs`.
 //!
 //! These files are answered from memory, so reading them does not wait; each is optional and read
-//! up to a bound. Network file systems are not asked: a dead server would stop the whole daemon.
+//! up to a bound. Network file systems are not asked, and no path is looked up that leads through
+//! one: a dead server would stop the whole daemon. Nor are sensors that take their time.
 
 use crate::tool::builtin::facts::{Disk, Facts, Temperature};
 use std::fs::{self, File};
@@ -20,13 +21,22 @@ const DISK_FILESYSTEMS: [&str; 14] = [
     "overlay", "zfs", "bcachefs",
 ];
 
+/// File systems that a path may lead through beside the disks.
+const PASSABLE_FILESYSTEMS: [&str; 8] = [
+    "rootfs", "ramfs", "tmpfs", "devtmpfs", "squashfs", "erofs", "autofs", "sysfs",
+];
+
+/// Hardware monitors that are not asked: a 1-Wire sensor converts for 750 ms, and a drive may have
+/// to spin up.
+const SLOW_MONITORS: [&str; 2] = ["w1_slave_temp", "drivetemp"];
+
 /// Everything this machine tells.
 pub fn gather() -> Facts {
     let memory = read("/proc/meminfo").unwrap_or_default();
     Facts {
         host_name: line("/proc/sys/kernel/hostname"),
         machine_model: machine_model(),
-        architecture: line("/proc/sys/kernel/arch").or_else(architecture),
+        architecture: architecture(),
         kernel: kernel(),
         uptime_seconds: line("/proc/uptime").and_then(|text| {
             text.split('.')
@@ -39,6 +49,8 @@ pub fn gather() -> Facts {
         swap_total_bytes: memory_field(&memory, "SwapTotal"),
         swap_free_bytes: memory_field(&memory, "SwapFree"),
         disks: read("/proc/self/mounts")
+            // In a table that was cut, a network file system may be missing.
+            .filter(|mounts| mounts.len() < FILE_BYTES_MAX as usize)
             .map(|mounts| disks(&mounts))
             .unwrap_or_default(),
         temperatures: temperatures(),
@@ -70,7 +82,6 @@ fn machine_model() -> Option<String> {
     line("/proc/device-tree/model").or_else(|| line("/sys/class/dmi/id/product_name"))
 }
 
-/// `/proc/sys/kernel/arch` exists since Linux 6.1; `uname` always does.
 fn architecture() -> Option<String> {
     rustix::system::uname()
         .machine()
@@ -97,25 +108,59 @@ fn memory_field(text: &str, name: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// One line of a mount table.
+struct Mount<'a> {
+    device: &'a str,
+    path: String,
+    filesystem: &'a str,
+}
+
+fn mount(line: &str) -> Option<Mount<'_>> {
+    let mut fields = line.split(' ');
+    Some(Mount {
+        device: fields.next()?,
+        path: unescape(fields.next()?),
+        filesystem: fields.next()?,
+    })
+}
+
+impl Mount<'_> {
+    fn is_disk(&self) -> bool {
+        DISK_FILESYSTEMS.contains(&self.filesystem)
+    }
+
+    /// Whether its paths are looked up without asking anybody else.
+    fn is_local(&self) -> bool {
+        self.is_disk() || PASSABLE_FILESYSTEMS.contains(&self.filesystem)
+    }
+}
+
 /// The local file systems of a mount table, each device where it was mounted first.
-fn disks(mounts: &str) -> Vec<Disk> {
+fn disks(table: &str) -> Vec<Disk> {
+    let mounts: Vec<Mount> = table.lines().filter_map(mount).collect();
     let mut devices = Vec::new();
     let mut disks = Vec::new();
-    for mount in mounts.lines() {
-        let mut fields = mount.split(' ');
-        let (Some(device), Some(path), Some(filesystem)) =
-            (fields.next(), fields.next(), fields.next())
-        else {
-            continue;
-        };
-        let is_disk = DISK_FILESYSTEMS.contains(&filesystem);
-        if !is_disk || devices.contains(&device) || disks.len() == ENTRIES_MAX {
-            continue;
+    for (place, mount) in mounts.iter().enumerate() {
+        if disks.len() == ENTRIES_MAX {
+            break;
         }
-        devices.push(device);
-        disks.extend(disk(&unescape(path), filesystem));
+        if mount.is_disk() && !devices.contains(&mount.device) && is_reachable(place, &mounts) {
+            devices.push(mount.device);
+            disks.extend(disk(&mount.path, mount.filesystem));
+        }
     }
     disks
+}
+
+/// Whether the way to a mount leads through local file systems only. Something else may be mounted
+/// above it, or later over it: then its path is theirs.
+fn is_reachable(place: usize, mounts: &[Mount]) -> bool {
+    let path = Path::new(&mounts[place].path);
+    mounts.iter().enumerate().all(|(other_place, other)| {
+        let covers = path.starts_with(&other.path);
+        let is_under = other_place < place && Path::new(&other.path) == path;
+        other.is_local() || !covers || is_under
+    })
 }
 
 fn disk(mount: &str, filesystem: &str) -> Option<Disk> {
@@ -123,8 +168,8 @@ fn disk(mount: &str, filesystem: &str) -> Option<Disk> {
     Some(Disk {
         mount: mount.to_owned(),
         filesystem: filesystem.to_owned(),
-        size_bytes: space.f_blocks * space.f_frsize,
-        free_bytes: space.f_bavail * space.f_frsize,
+        size_bytes: space.f_blocks.saturating_mul(space.f_frsize),
+        free_bytes: space.f_bavail.saturating_mul(space.f_frsize),
     })
 }
 
@@ -148,28 +193,41 @@ fn temperatures() -> Vec<Temperature> {
     for zone in entries("/sys/class/thermal") {
         found.extend(temperature(line(zone.join("type")), &zone.join("temp")));
     }
+    let zones: Vec<String> = found.iter().map(|zone| zone.sensor.clone()).collect();
     for monitor in entries("/sys/class/hwmon") {
-        let name = line(monitor.join("name"));
-        for input in entries(&monitor) {
-            let file = input
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            let Some(sensor) = file
-                .strip_prefix("temp")
-                .and_then(|f| f.strip_suffix("_input"))
-            else {
-                continue;
-            };
-            let label = line(monitor.join(format!("temp{sensor}_label")));
-            let label = label.unwrap_or_else(|| sensor.to_owned());
-            found.extend(temperature(
-                name.as_ref().map(|name| format!("{name} {label}")),
-                &input,
-            ));
+        if let Some(name) = line(monitor.join("name")).filter(|name| adds_to(&zones, name)) {
+            found.extend(monitored(&monitor, &name));
         }
     }
     found.truncate(ENTRIES_MAX);
+    found
+}
+
+/// Whether a monitor of this name is worth asking. The kernel makes one of each thermal zone, with
+/// underscores in its name.
+fn adds_to(zones: &[String], name: &str) -> bool {
+    let is_zone = zones
+        .iter()
+        .any(|zone| zone.replace('-', "_") == name.replace('-', "_"));
+    !is_zone && !SLOW_MONITORS.contains(&name)
+}
+
+/// The temperatures of one hardware monitor.
+fn monitored(monitor: &Path, name: &str) -> Vec<Temperature> {
+    let mut found = Vec::new();
+    for input in entries(monitor) {
+        let file = input
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let number = file
+            .strip_prefix("temp")
+            .and_then(|file| file.strip_suffix("_input"));
+        let Some(number) = number else { continue };
+        let label = line(monitor.join(format!("temp{number}_label")));
+        let label = label.unwrap_or_else(|| number.to_owned());
+        found.extend(temperature(Some(format!("{name} {label}")), &input));
+    }
     found
 }
 
@@ -185,10 +243,10 @@ fn entries(directory: impl AsRef<Path>) -> Vec<std::path::PathBuf> {
 
 /// One sensor; kernels give thousandths of a degree.
 fn temperature(sensor: Option<String>, file: &Path) -> Option<Temperature> {
-    let milli_celsius: f64 = line(file)?.parse().ok()?;
+    let milli_celsius: i32 = line(file)?.parse().ok()?;
     Some(Temperature {
         sensor: sensor?,
-        celsius: milli_celsius / 1000.0,
+        celsius: f64::from(milli_celsius) / 1000.0,
     })
 }
 
@@ -220,6 +278,75 @@ mod tests {
             ("/", "ext4")
         );
         assert!(found[0].size_bytes >= found[0].free_bytes);
+    }
+
+    #[test]
+    fn no_path_is_looked_up_through_a_network_file_system() {
+        for (table, reachable) in [
+            ("/dev/a / ext4\n/dev/b /mnt ext4\n", true),
+            (
+                "/dev/a / ext4\nnas:/x /mnt nfs4\n/dev/b /mnt/usb ext4\n",
+                false,
+            ),
+            ("/dev/a / ext4\n/dev/b /mnt ext4\nnas:/x /mnt nfs4\n", false),
+            ("nas:/x /mnt nfs4\n/dev/b /mnt ext4\n", true),
+            ("/dev/a / ext4\nnas:/x /mn nfs4\n/dev/b /mnt ext4\n", true),
+            (
+                "tmpfs / tmpfs\nsystemd-1 /boot autofs\n/dev/b /boot vfat\n",
+                true,
+            ),
+            ("nas:/root / nfs\n/dev/b /mnt ext4\n", false),
+            (
+                "/dev/a / ext4\nx /mnt fuse.sshfs\n/dev/b /mnt/a\\040b ext4\n",
+                false,
+            ),
+        ] {
+            let mounts: Vec<Mount> = table.lines().filter_map(mount).collect();
+            let place = mounts
+                .iter()
+                .position(|mount| mount.device == "/dev/b")
+                .unwrap();
+            assert_eq!(is_reachable(place, &mounts), reachable, "{table}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_not_listed_again_and_slow_sensors_are_not_asked() {
+        let zones = ["cpu-thermal".to_owned(), "acpitz".to_owned()];
+        for (name, adds) in [
+            ("cpu_thermal", false),
+            ("acpitz", false),
+            ("drivetemp", false),
+            ("w1_slave_temp", false),
+            ("nvme", true),
+        ] {
+            assert_eq!(adds_to(&zones, name), adds, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_monitor_names_its_sensors() {
+        let directory = std::env::temp_dir().join(format!("slimcp-hwmon-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        for (file, text) in [
+            ("temp1_input", "48312\n"),
+            ("temp1_label", "Composite\n"),
+            ("temp2_input", "-1500\n"),
+            ("temp3_input", "broken\n"),
+            ("fan1_input", "900\n"),
+        ] {
+            fs::write(directory.join(file), text).unwrap();
+        }
+        let found = monitored(&directory, "nvme");
+        fs::remove_dir_all(&directory).unwrap();
+        let sensor = |sensor: &str, celsius| Temperature {
+            sensor: sensor.into(),
+            celsius,
+        };
+        assert_eq!(
+            found,
+            [sensor("nvme Composite", 48.312), sensor("nvme 2", -1.5)]
+        );
     }
 
     #[test]

@@ -2,24 +2,42 @@
 //!
 //! A command is a process group of its own. Its environment is what the configuration names, and
 //! `PATH`. When its leader has ended, the rest of the group is killed, so that no grandchild stays
-//! behind; a grandchild that has left the group cannot delay the answer, because nothing is waited
-//! for once the leader is gone.
+//! behind; a grandchild that has left the group (`setsid`) cannot delay the answer, because nothing
+//! is waited for once the leader is gone.
 //!
-//! When to end a command early is the engine's decision; [`Group`] is the means.
+//! When to end a command early is the engine's decision; [`Group`] is the means. [`reap`] has to
+//! run, and to have been polled once, before the first process is started.
 
 use crate::bounded::Capture;
 use crate::limits;
 use crate::tool::command::{CommandLine, Ended, Exit};
 use crate::wire::lines::{Line, Lines};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use smol::future;
-use smol::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use smol::io::{AsyncRead, AsyncWrite};
 use smol::process::{ChildStdin, Command, Stdio};
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::future::Future;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
-/// Bytes read from a pipe at once.
+/// Bytes read from a pipe at once. The buffer is on the stack: a process that says nothing costs
+/// no buffer.
 const READ_BYTES: usize = 4096;
+
+/// Reads of one output until others have their turn. A program that writes faster than it is read
+/// would keep the only thread for itself, its own timeout included.
+const TURN_READS: usize = 4;
+
+/// Where programs are looked for if the daemon itself was started without `PATH`.
+const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A process group that we have started.
 #[derive(Clone, Copy, Debug)]
@@ -51,11 +69,13 @@ pub enum Source {
     Stderr,
 }
 
-/// A running process.
+/// A running process. Its whole group is killed if it is dropped before it has ended.
 pub struct Child {
-    child: smol::process::Child,
+    process: smol::process::Child,
     group: Group,
-    stdin: Option<String>,
+    stdin: Feed,
+    /// It was waited for: its number may belong to somebody else by now.
+    is_reaped: bool,
 }
 
 /// Reaps ended processes; never ends. While it runs, async-process starts no thread for that.
@@ -69,19 +89,39 @@ pub async fn reap() {
 ///
 /// A text for the model and the operator that says what could not be started and what to look at.
 pub fn spawn(line: &CommandLine) -> Result<Child, String> {
-    let (program, arguments) = line
-        .argv
-        .split_first()
-        .expect("a command names its program");
-    let mut command = std::process::Command::new(program);
-    command.args(arguments).env_clear().process_group(0);
-    let inherited = line
-        .environment_inherit
-        .iter()
-        .map(String::as_str)
-        .chain(["PATH"]);
-    for name in inherited {
-        if let Some(value) = std::env::var_os(name) {
+    let program = line.argv.first().expect("a command names its program");
+    let path = search_path(line);
+    let file = find(program, &path).map_err(|error| {
+        format!(
+            "{program} could not be started: {}",
+            not_found(&path, error)
+        )
+    })?;
+    let mut process = command(line, &file, &path)
+        .spawn()
+        .map_err(|error| format!("{program} could not be started: {}", advice(line, &error)))?;
+    let pid = Pid::from_raw(process.id().cast_signed()).expect("a process has a number");
+    Ok(Child {
+        stdin: Feed {
+            pipe: process.stdin.take(),
+            text: line.stdin.clone().unwrap_or_default(),
+            written: 0,
+        },
+        process,
+        group: Group(pid),
+        is_reaped: false,
+    })
+}
+
+/// Everything set up but started. The program is a file already: with `PATH` in its environment
+/// and a name to look up, the standard library would fork the daemon instead of asking the system
+/// to start a process.
+fn command(line: &CommandLine, file: &Path, path: &OsStr) -> Command {
+    let mut command = std::process::Command::new(file);
+    command.arg0(&line.argv[0]).args(&line.argv[1..]);
+    command.process_group(0).env_clear().env("PATH", path);
+    for name in &line.environment_inherit {
+        if let Some(value) = env::var_os(name) {
             command.env(name, value);
         }
     }
@@ -98,38 +138,84 @@ pub fn spawn(line: &CommandLine) -> Result<Child, String> {
     command
         .stdin(stdin)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let child = command.spawn().map_err(|error| not_started(line, &error))?;
-    let pid = Pid::from_raw(child.id().cast_signed()).expect("a process has a number");
-    Ok(Child {
-        child,
-        group: Group(pid),
-        stdin: line.stdin.clone(),
-    })
+        .stderr(Stdio::piped());
+    command
 }
 
-/// Why a process could not be started, and what to look at.
-fn not_started(line: &CommandLine, error: &io::Error) -> String {
-    let program = &line.argv[0];
-    let advice = match error.kind() {
-        io::ErrorKind::NotFound if line.directory.is_some() => {
-            "the program or the working directory does not exist".to_owned()
+/// The `PATH` of the process, in which its program is looked for as well.
+fn search_path(line: &CommandLine) -> OsString {
+    let own = line
+        .environment
+        .iter()
+        .rev()
+        .find(|(name, _)| name == "PATH");
+    match own {
+        Some((_, path)) => path.into(),
+        None => env::var_os("PATH").unwrap_or_else(|| PATH_DEFAULT.into()),
+    }
+}
+
+/// The file of a program. What holds a slash is one already, relative to the working directory of
+/// the process.
+fn find(program: &str, path: &OsStr) -> Result<PathBuf, Errno> {
+    if program.contains('/') {
+        return Ok(program.into());
+    }
+    let mut error = Errno::NOENT;
+    // An empty entry would be the daemon's own directory, which nobody means.
+    for directory in env::split_paths(path).filter(|entry| !entry.as_os_str().is_empty()) {
+        let file = directory.join(program);
+        match access(&file, Access::EXEC_OK) {
+            Ok(()) if file.is_file() => return Ok(file),
+            Err(Errno::ACCESS) => error = Errno::ACCESS,
+            Ok(()) | Err(_) => {}
         }
-        io::ErrorKind::NotFound if program.contains('/') => "there is no such file".to_owned(),
-        io::ErrorKind::NotFound => {
-            let path = std::env::var("PATH").unwrap_or_default();
-            format!("it is in none of the directories of PATH ({path})")
+    }
+    Err(error)
+}
+
+const LOOK_AT_PERMISSIONS: &str =
+    "the server may not run it: look at its permissions and those of the directories above it";
+
+fn not_found(path: &OsStr, error: Errno) -> String {
+    match error {
+        Errno::ACCESS => LOOK_AT_PERMISSIONS.to_owned(),
+        _ => format!(
+            "it is in none of the directories of PATH ({})",
+            path.display()
+        ),
+    }
+}
+
+/// What to look at when the system did not start a process.
+fn advice(line: &CommandLine, error: &io::Error) -> String {
+    let directory = line.directory.as_deref().unwrap_or(".");
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT) if !Path::new(directory).is_dir() => {
+            format!("the working directory {directory} does not exist")
         }
-        io::ErrorKind::PermissionDenied => {
-            "the server may not run it: look at its permissions and those of the directory".into()
+        Some(Errno::NOENT)
+            if line.argv[0].contains('/') && !Path::new(directory).join(&line.argv[0]).exists() =>
+        {
+            "there is no such file".to_owned()
         }
-        io::ErrorKind::WouldBlock => {
+        Some(Errno::NOENT) => "its interpreter does not exist: look at its first line, or, if it \
+                               is no script, at how it was linked"
+            .to_owned(),
+        Some(Errno::ACCESS) => LOOK_AT_PERMISSIONS.to_owned(),
+        Some(Errno::AGAIN) => {
             "the system allows no further process: look at TasksMax and ulimit -u".to_owned()
         }
-        _ => error.to_string(),
-    };
-    format!("{program} could not be started: {advice}")
+        Some(Errno::MFILE | Errno::NFILE) => {
+            "no further file can be opened: look at LimitNOFILE and ulimit -n".to_owned()
+        }
+        Some(Errno::NOMEM) => "memory has run out: look at MemoryMax".to_owned(),
+        Some(Errno::NOEXEC) => {
+            "it has the format of another machine, or is a script without #! line".to_owned()
+        }
+        Some(Errno::TOOBIG) => "its arguments are too long (Linux takes 128 KiB each)".to_owned(),
+        Some(_) | None => error.to_string(),
+    }
 }
 
 impl Child {
@@ -138,45 +224,50 @@ impl Child {
         self.group
     }
 
-    /// Feeds and reads the process until it has ended. `reserve` is asked for the memory that the
-    /// output takes; `on_line` is told each line as it comes.
+    /// Feeds and reads the process until it has ended. `reserve` is asked for the memory that
+    /// stdout takes; `on_line` is told each line as it comes.
     pub async fn finish(
         mut self,
         output_bytes_max: usize,
         mut reserve: impl FnMut(usize) -> bool,
         on_line: impl Fn(Source, &str),
     ) -> Ended {
-        let mut stdout = Reading::new(Source::Stdout, Capture::new(output_bytes_max));
-        let mut stderr = Reading::new(Source::Stderr, Capture::of_tail(limits::STDERR_BYTES_MAX));
-        let mut stdout_pipe = self.child.stdout.take().expect("stdout is piped");
-        let mut stderr_pipe = self.child.stderr.take().expect("stderr is piped");
-        let reserve = std::cell::RefCell::new(&mut reserve);
-        let mut reserve_both = |bytes| (reserve.borrow_mut())(bytes);
-        let mut reserve_stderr = |_| true;
-        let feeding = feed(self.child.stdin.take(), self.stdin.take());
-        let status = {
-            let read_stdout = stdout.read(&mut stdout_pipe, &mut reserve_both, &on_line);
-            let read_stderr = stderr.read(&mut stderr_pipe, &mut reserve_stderr, &on_line);
-            let serve = future::zip(feeding, future::zip(read_stdout, read_stderr));
-            let serve = async {
-                serve.await;
-                future::pending().await
-            };
-            future::or(self.child.status(), serve).await
-        };
+        let stdout_pipe = self.process.stdout.take().expect("stdout is piped");
+        let stderr_pipe = self.process.stderr.take().expect("stderr is piped");
+        let stdout_kept = Capture::new(output_bytes_max);
+        let stderr_kept = Capture::of_tail(limits::STDERR_BYTES_MAX);
+        let mut stdout = Reading::new(Source::Stdout, stdout_pipe, stdout_kept);
+        let mut stderr = Reading::new(Source::Stderr, stderr_pipe, stderr_kept);
+        let mut status = pin!(self.process.status());
+        let status = future::poll_fn(|context| {
+            self.stdin.poll(context);
+            let mut has_more = stdout.poll(context, &mut reserve, &on_line);
+            has_more |= stderr.poll(context, &mut |_| true, &on_line);
+            let status = status.as_mut().poll(context);
+            if status.is_pending() && has_more {
+                context.waker().wake_by_ref();
+            }
+            status
+        })
+        .await;
         // The leader is gone and reaped. Whoever is left of its group gets no further.
         self.group.kill();
-        stdout
-            .drain(&mut stdout_pipe, &mut reserve_both, &on_line)
-            .await;
-        stderr
-            .drain(&mut stderr_pipe, &mut reserve_stderr, &on_line)
-            .await;
+        self.is_reaped = true;
+        stdout.drain(&mut reserve, &on_line);
+        stderr.drain(&mut |_| true, &on_line);
         Ended {
             exit: exit(status),
             stdout: stdout.capture,
             stderr: stderr.capture,
             starved: stdout.starved,
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.is_reaped {
+            self.group.kill();
         }
     }
 }
@@ -195,56 +286,90 @@ fn exit(status: io::Result<std::process::ExitStatus>) -> Exit {
     }
 }
 
-/// Writes `text` and closes the pipe. A process that does not read it does not have to.
-async fn feed(pipe: Option<ChildStdin>, text: Option<String>) {
-    if let (Some(mut pipe), Some(text)) = (pipe, text) {
-        let _ = pipe.write_all(text.as_bytes()).await;
+/// What a process reads. One that does not read it does not have to.
+struct Feed {
+    /// Closed once everything is written or nobody reads any more.
+    pipe: Option<ChildStdin>,
+    text: String,
+    /// Bytes of `text` that are in the pipe.
+    written: usize,
+}
+
+impl Feed {
+    fn poll(&mut self, context: &mut Context<'_>) {
+        while let Some(pipe) = &mut self.pipe {
+            let rest = &self.text.as_bytes()[self.written..];
+            if rest.is_empty() {
+                self.pipe = None;
+                return;
+            }
+            match Pin::new(pipe).poll_write(context, rest) {
+                Poll::Ready(Ok(bytes @ 1..)) => self.written += bytes,
+                Poll::Ready(Ok(0) | Err(_)) => self.pipe = None,
+                Poll::Pending => return,
+            }
+        }
     }
 }
 
 /// One output as it is read.
-struct Reading {
+struct Reading<P> {
     source: Source,
+    /// Closed at its end.
+    pipe: Option<P>,
     capture: Capture,
     lines: Lines,
+    /// There was no memory for some of it.
     starved: bool,
-    buffer: Box<[u8]>,
 }
 
-impl Reading {
-    fn new(source: Source, capture: Capture) -> Reading {
+impl<P: AsyncRead + AsFd + Unpin> Reading<P> {
+    fn new(source: Source, pipe: P, capture: Capture) -> Reading<P> {
         let lines = Lines::new(limits::STDERR_BYTES_MAX);
-        let buffer = vec![0; READ_BYTES].into_boxed_slice();
         Reading {
             source,
+            pipe: Some(pipe),
             capture,
             lines,
             starved: false,
-            buffer,
         }
     }
 
-    /// Reads to the end.
-    async fn read(
+    /// Reads until nothing is there, or until it is the turn of others: then it returns true.
+    fn poll(
         &mut self,
-        pipe: &mut (impl AsyncRead + Unpin),
+        context: &mut Context<'_>,
         reserve: &mut dyn FnMut(usize) -> bool,
-        on_line: &impl Fn(Source, &str),
-    ) {
-        while let Ok(bytes @ 1..) = pipe.read(&mut self.buffer).await {
-            self.take(bytes, reserve, on_line);
+        on_line: &dyn Fn(Source, &str),
+    ) -> bool {
+        let mut buffer = [0; READ_BYTES];
+        for _ in 0..TURN_READS {
+            let Some(pipe) = &mut self.pipe else {
+                return false;
+            };
+            match Pin::new(pipe).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(bytes @ 1..)) => self.take(&buffer[..bytes], reserve, on_line),
+                Poll::Ready(Ok(0) | Err(_)) => self.pipe = None,
+                Poll::Pending => return false,
+            }
         }
+        true
     }
 
-    /// Reads what is there, without waiting.
-    async fn drain(
-        &mut self,
-        pipe: &mut (impl AsyncRead + Unpin),
-        reserve: &mut dyn FnMut(usize) -> bool,
-        on_line: &impl Fn(Source, &str),
-    ) {
-        while let Some(Ok(bytes @ 1..)) = future::poll_once(pipe.read(&mut self.buffer)).await {
-            self.take(bytes, reserve, on_line);
+    /// Reads what is in the pipe at this moment. Whoever still holds its other end may go on
+    /// writing; nobody listens to that.
+    fn drain(&mut self, reserve: &mut dyn FnMut(usize) -> bool, on_line: &dyn Fn(Source, &str)) {
+        if let Some(pipe) = self.pipe.take() {
+            let mut left = rustix::io::ioctl_fionread(&pipe).unwrap_or(0) as usize;
+            let mut buffer = [0; READ_BYTES];
+            while left > 0 {
+                let wanted = left.min(READ_BYTES);
+                let Ok(bytes @ 1..) = rustix::io::read(&pipe, &mut buffer[..wanted]) else {
+                    break;
+                };
+                self.take(&buffer[..bytes], reserve, on_line);
+                left -= bytes;
+            }
         }
         if let Some(rest) = self.lines.finish() {
             on_line(self.source, &String::from_utf8_lossy(rest));
@@ -253,12 +378,11 @@ impl Reading {
 
     fn take(
         &mut self,
-        bytes: usize,
+        mut input: &[u8],
         reserve: &mut dyn FnMut(usize) -> bool,
-        on_line: &impl Fn(Source, &str),
+        on_line: &dyn Fn(Source, &str),
     ) {
-        let mut input = &self.buffer[..bytes];
-        if reserve(self.capture.growth(bytes)) {
+        if reserve(self.capture.growth(input.len())) {
             self.capture.push(input);
         } else {
             self.starved = true;
@@ -271,3 +395,6 @@ impl Reading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

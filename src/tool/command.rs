@@ -10,7 +10,7 @@
 //! - A text that the caller made up must not become an option: where the filled item would begin
 //!   with the `-` of such a value, the call is refused. `--` earlier in the command, a pattern or
 //!   a list of choices says that the operator has thought of it.
-//! - The program itself is fixed.
+//! - The program itself is fixed, and so is the `PATH` it is looked for in.
 
 mod arguments;
 mod nearest;
@@ -256,8 +256,8 @@ impl CommandTool {
         free.then(|| {
             format!(
                 "argument {:?}: must not begin with \"-\", the program might take it for an \
-                 option, got {}. (To allow it, the operator of this server puts \"--\" before it in the \
-                 tool's command or gives the argument a pattern.)",
+                 option, got {}. (To allow it, the operator of this server puts \"--\" before it \
+                 in the tool's command or gives the argument a pattern.)",
                 self.arguments.name(place),
                 arguments::shown(&format!("{item:?}")),
             )
@@ -310,7 +310,12 @@ fn environment(
             if name.is_empty() || name.contains(['=', '\0']) {
                 return Err(format!("{name:?} cannot be the name of a variable"));
             }
-            Ok((name.clone(), template(value)?))
+            let value = template(value)?;
+            // It decides where the program is looked for.
+            if name == "PATH" && !value.is_fixed() {
+                return Err("PATH must not hold placeholders".to_owned());
+            }
+            Ok((name.clone(), value))
         })
         .collect()
 }

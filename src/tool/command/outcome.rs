@@ -5,9 +5,11 @@
 
 use super::{CommandLine, Output};
 use crate::bounded::Capture;
-use crate::tool::{Content, Outcome};
+use crate::limits::JSON_DEPTH_MAX;
+use crate::tool::{Content, Outcome, json};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::IgnoredAny;
 use std::time::Duration;
 
 /// Characters of an output that are shown where the whole of it is of no use.
@@ -50,18 +52,26 @@ pub enum Stopped {
 
 /// What the model gets of a finished command.
 pub fn outcome(line: &CommandLine, ended: Ended, stopped: Option<Stopped>) -> Outcome {
-    if let Some(stopped) = stopped {
-        return failed(&stopped_text(stopped), ended);
-    }
-    match ended.exit {
-        Exit::Status(0) if ended.starved => Outcome::error(
-            "the output did not fit into the server's memory budget: try again, or the operator \
-             raises limits.memory",
-        ),
-        Exit::Status(0) => succeeded(&line.output, ended.stdout),
-        Exit::Status(status) => failed(&format!("exit status {status}"), ended),
-        Exit::Signal(signal) => failed(&format!("ended by signal {signal}"), ended),
-    }
+    let what = match (stopped, ended.exit) {
+        (Some(stopped), _) => stopped_text(stopped),
+        (None, Exit::Status(0)) => return succeeded(&line.output, ended),
+        (None, Exit::Status(status)) => format!("exit status {status}"),
+        (None, Exit::Signal(signal)) => signal_text(signal),
+    };
+    failed(&line.output, what, ended)
+}
+
+/// Names the signals that models know and that have one number on every architecture.
+fn signal_text(signal: i32) -> String {
+    let name = match signal {
+        6 => "SIGABRT",
+        9 => "SIGKILL: if nobody sent it, memory has run out",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        15 => "SIGTERM",
+        _ => return format!("ended by signal {signal}"),
+    };
+    format!("ended by signal {signal} ({name})")
 }
 
 fn stopped_text(stopped: Stopped) -> String {
@@ -77,66 +87,112 @@ fn stopped_text(stopped: Stopped) -> String {
 }
 
 /// A failure with everything the process said about it.
-fn failed(what: &str, ended: Ended) -> Outcome {
-    let mut text = what.to_owned();
-    let parts = [("stderr", ended.stderr), ("stdout", ended.stdout)];
-    for (name, capture) in parts {
-        let said = capture.into_text();
-        if !said.trim_end().is_empty() {
-            text.push_str(&format!("\n{name}:\n{}", said.trim_end()));
-        }
-    }
-    Outcome::error(text)
-}
-
-fn succeeded(output: &Output, stdout: Capture) -> Outcome {
+fn failed(output: &Output, what: String, ended: Ended) -> Outcome {
+    let mut said = what;
+    push_section(&mut said, "stderr", ended.stderr);
     match output {
-        Output::Text => Outcome::text(text(stdout)),
-        Output::Json => json(stdout),
-        Output::Media(mime_type) => media(mime_type, stdout),
+        Output::Text | Output::Json => push_section(&mut said, "stdout", ended.stdout),
+        // Half an image means nothing to anybody.
+        Output::Media(_) => {}
+    }
+    Outcome::error(said)
+}
+
+fn succeeded(output: &Output, ended: Ended) -> Outcome {
+    if ended.starved {
+        return Outcome::error(
+            "the output did not fit into the server's memory budget: try again, or the operator \
+             raises limits.memory",
+        );
+    }
+    match output {
+        Output::Text => plain(ended),
+        Output::Json => structured(ended.stdout),
+        Output::Media(mime_type) => media(mime_type, ended),
     }
 }
 
-/// The output without the line end that commands put there for terminals. Models take an empty
-/// text for a fault, so silence is said in words.
-fn text(stdout: Capture) -> String {
-    if stdout.is_empty() {
-        return "(no output)".to_owned();
+/// Some model interfaces refuse an empty text, so silence is said in words. A command that only
+/// spoke on stderr has spoken.
+fn plain(ended: Ended) -> Outcome {
+    let text = text(ended.stdout);
+    if !text.is_empty() {
+        return Outcome::text(text);
     }
-    let mut text = stdout.into_text();
+    let mut said = "(no output)".to_owned();
+    push_section(&mut said, "stderr", ended.stderr);
+    Outcome::text(said)
+}
+
+/// Appends what was captured under its name, if there is anything.
+fn push_section(said: &mut String, name: &str, capture: Capture) {
+    let text = text(capture);
+    if !text.is_empty() {
+        said.push_str(&format!("\n{name}:\n{text}"));
+    }
+}
+
+/// The output without the line end that commands put there for terminals.
+fn text(capture: Capture) -> String {
+    let mut text = capture.into_text();
     text.truncate(text.trim_end_matches(['\n', '\r']).len());
     text
 }
 
 /// JSON as text, and as `structuredContent` if it is an object: no revision before 2026-07-28
-/// allows anything else there.
-fn json(stdout: Capture) -> Outcome {
+/// allows anything else there. It is checked and made compact where it stands: as a tree of values
+/// it would take many times the memory of the output, and its numbers would be rounded.
+fn structured(stdout: Capture) -> Outcome {
     let cut_bytes = stdout.cut_bytes();
     let text = text(stdout);
-    let parsed = serde_json::from_str::<serde_json::Value>(&text);
-    let begin: String = text.chars().take(SHOWN_CHARS_MAX).collect();
-    match parsed {
-        Err(_) if cut_bytes > 0 => Outcome::error(format!(
+    if cut_bytes > 0 {
+        let begin = beginning(&text);
+        return Outcome::error(format!(
             "the output is too long by {cut_bytes} bytes to be read as JSON; the operator can \
              raise the tool's output_limit; it begins with: {begin}"
-        )),
-        Err(error) => Outcome::error(format!(
-            "the output is not JSON, which the tool's configuration says it is ({error}); it \
-             begins with: {begin}"
-        )),
-        Ok(value) => {
-            let structured = value.is_object().then(|| value.to_string());
-            Outcome {
-                structured,
-                ..Outcome::text(text)
-            }
-        }
+        ));
+    }
+    match serde_json::from_str::<IgnoredAny>(&text) {
+        Err(error) => not_json(&error.to_string(), &text),
+        Ok(IgnoredAny) if !text.trim_start().starts_with('{') => Outcome::text(text),
+        Ok(IgnoredAny) => object(text),
     }
 }
 
-fn media(mime_type: &str, stdout: Capture) -> Outcome {
-    let bytes = match stdout.into_bytes() {
-        Ok(bytes) if bytes.is_empty() => return Outcome::error("the command wrote no data"),
+/// `text` is a JSON object.
+fn object(text: String) -> Outcome {
+    let mut compact = Vec::with_capacity(text.len());
+    match json::push_compact(&mut compact, &text) {
+        0..=JSON_DEPTH_MAX => Outcome {
+            structured: Some(String::from_utf8(compact).expect("only blanks were left out")),
+            ..Outcome::text(text)
+        },
+        depth => not_json(
+            &format!("it nests {depth} deep, at most {JSON_DEPTH_MAX}"),
+            &text,
+        ),
+    }
+}
+
+fn not_json(why: &str, text: &str) -> Outcome {
+    let begin = beginning(text);
+    Outcome::error(format!(
+        "the output is not JSON, which the tool's configuration says it is ({why}); it begins \
+         with: {begin}"
+    ))
+}
+
+fn beginning(text: &str) -> String {
+    text.chars().take(SHOWN_CHARS_MAX).collect()
+}
+
+fn media(mime_type: &str, ended: Ended) -> Outcome {
+    let bytes = match ended.stdout.into_bytes() {
+        Ok(bytes) if bytes.is_empty() => {
+            let mut said = format!("the command wrote no {mime_type}");
+            push_section(&mut said, "stderr", ended.stderr);
+            return Outcome::error(said);
+        }
         Ok(bytes) => bytes,
         Err(cut) => {
             return Outcome::error(format!(
@@ -162,139 +218,191 @@ fn media(mime_type: &str, stdout: Capture) -> Outcome {
 mod tests {
     use super::*;
 
-    fn line(output: Output) -> CommandLine {
-        CommandLine {
-            argv: vec!["x".to_owned()],
+    fn captured(bytes: &[u8]) -> Capture {
+        let mut capture = Capture::new(1000);
+        capture.push(bytes);
+        capture
+    }
+
+    fn come_to(
+        output: Output,
+        exit: Exit,
+        stdout: &[u8],
+        stderr: &str,
+        stopped: Option<Stopped>,
+    ) -> Outcome {
+        let line = CommandLine {
+            argv: vec!["program".into()],
             directory: None,
             environment: Vec::new(),
             environment_inherit: Vec::new(),
             stdin: None,
             output,
+        };
+        let (stdout, stderr) = (captured(stdout), captured(stderr.as_bytes()));
+        outcome(
+            &line,
+            Ended {
+                exit,
+                stdout,
+                stderr,
+                starved: false,
+            },
+            stopped,
+        )
+    }
+
+    fn succeed(output: Output, stdout: &[u8], stderr: &str) -> Outcome {
+        come_to(output, Exit::Status(0), stdout, stderr, None)
+    }
+
+    fn error_text(outcome: Outcome) -> String {
+        assert!(outcome.is_error, "{outcome:?}");
+        assert_eq!(outcome.structured, None);
+        match &outcome.content[..] {
+            [Content::Text(text)] => text.clone(),
+            other => panic!("{other:?}"),
         }
     }
 
-    fn capture(text: &str) -> Capture {
-        let mut capture = Capture::new(20);
-        capture.push(text.as_bytes());
-        capture
+    fn png() -> Output {
+        Output::Media("image/png".to_owned())
     }
 
-    fn check(output: Output, exit: Exit, stdout: &str, stderr: &str, expected: &str) {
+    #[test]
+    fn success_is_what_was_written_and_silence_is_said() {
+        for (stdout, stderr, text) in [
+            (&b"42\n\n"[..], "", "42"),
+            (b" a \r\n", "noise", " a "),
+            (b"\xff", "", "\u{fffd}"),
+            (b"", "", "(no output)"),
+            (b"\n", "done\n", "(no output)\nstderr:\ndone"),
+        ] {
+            assert_eq!(succeed(Output::Text, stdout, stderr), Outcome::text(text));
+        }
+    }
+
+    #[test]
+    fn failure_says_why_then_stderr_then_stdout() {
+        for (exit, stdout, stderr, text) in [
+            (
+                Exit::Status(3),
+                "x\n",
+                "bad\n",
+                "exit status 3\nstderr:\nbad\nstdout:\nx",
+            ),
+            (Exit::Status(1), "", "", "exit status 1"),
+            (Exit::Signal(15), "", "", "ended by signal 15 (SIGTERM)"),
+            (Exit::Signal(64), "x", "", "ended by signal 64\nstdout:\nx"),
+        ] {
+            let outcome = come_to(Output::Json, exit, stdout.as_bytes(), stderr, None);
+            assert_eq!(outcome, Outcome::error(text));
+        }
+        let image = come_to(png(), Exit::Status(1), b"\x89PNG", "no camera", None);
+        assert_eq!(image, Outcome::error("exit status 1\nstderr:\nno camera"));
+    }
+
+    #[test]
+    fn what_was_stopped_failed_even_with_status_0() {
+        for (stopped, why) in [
+            (
+                Stopped::TimedOut(Duration::from_millis(1500)),
+                "stopped after 1.5 s",
+            ),
+            (Stopped::Cancelled, "cancelled"),
+            (Stopped::Draining, "the server is stopping"),
+            (Stopped::Removed, "removed"),
+        ] {
+            let outcome = come_to(Output::Json, Exit::Status(0), b"half", "", Some(stopped));
+            let text = error_text(outcome);
+            assert!(text.contains(why), "{text}");
+            assert!(text.ends_with("\nstdout:\nhalf"), "{text}");
+        }
+    }
+
+    #[test]
+    fn objects_are_structured_as_they_are_and_other_json_is_text() {
+        let written = "{\n \"b a\": [1.50, 123456789012345678901234567890]\n}";
+        let expected = Outcome {
+            structured: Some(r#"{"b a":[1.50,123456789012345678901234567890]}"#.into()),
+            ..Outcome::text(written)
+        };
+        assert_eq!(
+            succeed(Output::Json, format!("{written}\n").as_bytes(), ""),
+            expected
+        );
+        for other in ["[1]", "5", "\"x\"", "null"] {
+            assert_eq!(
+                succeed(Output::Json, other.as_bytes(), ""),
+                Outcome::text(other)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_an_error_that_shows_its_beginning() {
+        for (stdout, shown) in [
+            (&b"cpu: 48"[..], "it begins with: cpu: 48"),
+            (b"", "EOF"),
+            (b"{}{}", "trailing characters"),
+            (b"{\xff}", "it begins with: {\u{fffd}}"),
+        ] {
+            let text = error_text(succeed(Output::Json, stdout, ""));
+            assert!(text.contains(shown), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_object_as_deep_as_allowed_is_structured_and_a_deeper_one_is_refused() {
+        let nested = |depth: usize| {
+            let json = format!(
+                "{{\"a\":{}{}}}",
+                "[".repeat(depth - 1),
+                "]".repeat(depth - 1)
+            );
+            succeed(Output::Json, json.as_bytes(), "")
+        };
+        assert!(nested(JSON_DEPTH_MAX).structured.is_some());
+        assert!(error_text(nested(JSON_DEPTH_MAX + 1)).contains("nests 129 deep"));
+    }
+
+    #[test]
+    fn media_is_base64_of_all_of_it_or_an_error() {
+        let item = Content::Image {
+            data: "iVBORwo=".into(),
+            mime_type: "image/png".into(),
+        };
+        assert_eq!(succeed(png(), b"\x89PNG\n", "noise").content, [item]);
+        let item = Content::Audio {
+            data: "UklGRg==".into(),
+            mime_type: "audio/wav".into(),
+        };
+        let wav = Output::Media("audio/wav".into());
+        assert_eq!(succeed(wav, b"RIFF", "").content, [item]);
+        let text = error_text(succeed(png(), b"", "no camera\n"));
+        assert_eq!(text, "the command wrote no image/png\nstderr:\nno camera");
+    }
+
+    #[test]
+    fn what_was_cut_is_text_in_parts_and_nothing_else() {
+        let long = vec![b'7'; 1001];
+        for output in [png(), Output::Json] {
+            let text = error_text(succeed(output.clone(), &long, ""));
+            assert!(text.contains("too long by 1 bytes"), "{text}");
+            assert!(!succeed(output, &long[1..], "").is_error);
+        }
+        assert!(!succeed(Output::Text, &long, "").is_error);
+    }
+
+    #[test]
+    fn output_that_memory_was_missing_for_is_no_success() {
+        let (stdout, stderr) = (captured(b"{}"), captured(b""));
         let ended = Ended {
-            exit,
-            stdout: capture(stdout),
-            stderr: capture(stderr),
-            starved: false,
+            exit: Exit::Status(0),
+            stdout,
+            stderr,
+            starved: true,
         };
-        let mut json = Vec::new();
-        outcome(&line(output), ended, None).encode(&mut json);
-        let json = String::from_utf8(json).unwrap();
-        assert!(json.contains(expected), "{json} lacks {expected}");
-    }
-
-    #[test]
-    fn text_loses_its_last_line_end_and_silence_is_said() {
-        check(
-            Output::Text,
-            Exit::Status(0),
-            "42\n\n",
-            "",
-            r#""text":"42""#,
-        );
-        check(
-            Output::Text,
-            Exit::Status(0),
-            "",
-            "noise",
-            r#""text":"(no output)""#,
-        );
-    }
-
-    #[test]
-    fn objects_are_structured_and_other_json_is_text() {
-        check(
-            Output::Json,
-            Exit::Status(0),
-            "{\"a\":1}\n",
-            "",
-            r#""structuredContent":{"a":1}"#,
-        );
-        check(
-            Output::Json,
-            Exit::Status(0),
-            "[1]",
-            "",
-            r#"{"content":[{"type":"text","text":"[1]"}]}"#,
-        );
-        check(Output::Json, Exit::Status(0), "oops", "", "is not JSON");
-        check(
-            Output::Json,
-            Exit::Status(0),
-            &"1".repeat(30),
-            "",
-            "too long by 10 bytes",
-        );
-    }
-
-    #[test]
-    fn media_is_base64_and_whole() {
-        let png = Output::Media("image/png".to_owned());
-        check(
-            png.clone(),
-            Exit::Status(0),
-            "abc",
-            "",
-            r#""type":"image","data":"YWJj""#,
-        );
-        check(
-            png.clone(),
-            Exit::Status(0),
-            &"x".repeat(21),
-            "",
-            "too long by 1 bytes",
-        );
-        check(png, Exit::Status(0), "", "", "wrote no data");
-        let wav = Output::Media("audio/wav".to_owned());
-        check(wav, Exit::Status(0), "abc", "", r#""type":"audio""#);
-    }
-
-    #[test]
-    fn a_failure_shows_what_the_process_said() {
-        check(
-            Output::Json,
-            Exit::Status(3),
-            "out\n",
-            "why\n",
-            r"exit status 3\nstderr:\nwhy\nstdout:\nout",
-        );
-        check(
-            Output::Text,
-            Exit::Signal(9),
-            "",
-            "",
-            r#""text":"ended by signal 9""#,
-        );
-        check(Output::Text, Exit::Status(1), "", "", r#""isError":true"#);
-    }
-
-    #[test]
-    fn a_stopped_process_says_why_and_what_it_had_said() {
-        let ended = || Ended {
-            exit: Exit::Signal(15),
-            stdout: capture("half"),
-            stderr: capture(""),
-            starved: false,
-        };
-        let text = |stopped| match outcome(&line(Output::Text), ended(), Some(stopped))
-            .content
-            .pop()
-        {
-            Some(Content::Text(text)) => text,
-            other => panic!("{other:?}"),
-        };
-        let timed_out = text(Stopped::TimedOut(Duration::from_millis(1500)));
-        assert!(timed_out.starts_with("stopped after 1.5 s"), "{timed_out}");
-        assert!(timed_out.ends_with("stdout:\nhalf"), "{timed_out}");
-        assert!(text(Stopped::Draining).contains("the server is stopping"));
+        assert!(error_text(succeeded(&Output::Json, ended)).contains("limits.memory"));
     }
 }

@@ -205,7 +205,10 @@ fn a_tool_that_could_not_run_is_refused_with_the_reason() {
     };
     let mut variable = spec(&["head"]);
     variable.environment = vec![("A=B".into(), "1".into())];
+    let mut path = spec(&["head"]);
+    path.environment = vec![("PATH".into(), "/bin:{file}".into())];
     for (spec, reason) in [
+        (path, "PATH"),
         (spec(&[]), "no program"),
         (spec(&[""]), "without placeholders"),
         (spec(&["{file}"]), "without placeholders"),
