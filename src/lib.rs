@@ -5,7 +5,7 @@
 //! ```text
 //!  clients                       edge               engine               tool
 //!  HTTP+SSE, 2024-11-05    ─┐  sockets ─ bytes ─> all state,        ┌─ command tools
-//!  Streamable HTTP, 2025-* ─┼─ parking            every decision, ──┤
+//!  Streamable HTTP, 2025-* ─┼─ timer              every decision, ──┤
 //!  2026-07-28, falls back  ─┘  processes <─ jobs  no I/O            └─ built in
 //! ```
 //!
@@ -26,10 +26,10 @@
 //! | the tool checks its arguments and says what is to be done | `tool/registry.rs`, `tool/command.rs` |
 //! | the call gets its place, its deadline and its turn | `engine/call.rs` |
 //! | the edge takes the job and runs the process | `edge/world.rs`, `edge/process.rs` |
-//! | meanwhile the socket is parked: no task, no buffer | `edge/parking.rs`, `engine/streams.rs` |
+//! | meanwhile the socket is parked: no task, no buffer | `edge/sockets.rs`, `engine/streams.rs` |
 //! | the output becomes an outcome, the outcome an event | `tool/command/outcome.rs`, `engine/call.rs` |
 //! | the event becomes bytes, framed as its transport wants | `engine/transmit.rs`, `wire/sse.rs` |
-//! | the bytes go out, and the connection may ask again | `edge/parking.rs` |
+//! | the bytes go out, and the connection may ask again | `edge/connection.rs` |
 //!
 //! `tests/call.rs` shows the same from the outside, bytes to bytes.
 //!

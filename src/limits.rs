@@ -134,9 +134,6 @@ pub const PAGE_ENTRIES_MAX: usize = 100;
 /// Values in one answer to `completion/complete`; the protocol's own limit.
 pub const COMPLETIONS_MAX: usize = 100;
 
-/// Bytes of one line from a stdio peer or a child.
-pub const LINE_BYTES_MAX: usize = MIB;
-
 /// Resources that one session may subscribe to.
 pub const SUBSCRIPTIONS_MAX: usize = 64;
 
@@ -171,6 +168,9 @@ pub const COARSE: Duration = Duration::from_secs(1);
 
 /// From TERM to KILL for the process group of a command that has to go.
 pub const KILL_GRACE: Duration = Duration::from_secs(2);
+
+/// Bytes of one line of a command's output that is told as progress or as a log message.
+pub const OUTPUT_LINE_BYTES_MAX: usize = 4 * KIB;
 
 /// Bytes of a command's stderr kept for the error message; the last ones, where the reason stands.
 pub const STDERR_BYTES_MAX: usize = 4 * KIB;

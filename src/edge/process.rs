@@ -325,7 +325,7 @@ struct Reading<P> {
 
 impl<P: AsyncRead + AsFd + Unpin> Reading<P> {
     fn new(source: Source, pipe: P, capture: Capture) -> Reading<P> {
-        let lines = Lines::new(limits::STDERR_BYTES_MAX);
+        let lines = Lines::new(limits::OUTPUT_LINE_BYTES_MAX);
         Reading {
             source,
             pipe: Some(pipe),

@@ -1,8 +1,8 @@
 //! Calls the engine when its next deadline has come.
 //!
 //! One timer of the kernel for everything. It is set anew only when an earlier deadline appears and
-//! left alone when one goes away: at worst it rings once for nothing. A timer of the reactor's would
-//! be looked at, and cost a system call, every time anything happens.
+//! left alone when one goes away: at worst it rings once for nothing. A timer of the reactor's
+//! would be looked at, and cost a system call, every time anything happens.
 
 use super::world::World;
 use crate::time::Instant;

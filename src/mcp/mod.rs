@@ -1,5 +1,5 @@
-//! What the Model Context Protocol says, revision by revision: names, rules and shapes. Pure values;
-//! no session and no stream is known here.
+//! What the Model Context Protocol says, revision by revision: names, rules and shapes. Pure
+//! values; no session and no stream is known here.
 //!
 //! | file | what |
 //! |---|---|

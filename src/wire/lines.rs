@@ -47,8 +47,7 @@ enum Step<'a> {
 }
 
 impl Lines {
-    /// A splitter for lines of at most `line_bytes_max` bytes, usually
-    /// [`LINE_BYTES_MAX`](crate::limits::LINE_BYTES_MAX).
+    /// A splitter for lines of at most `line_bytes_max` bytes.
     pub fn new(line_bytes_max: usize) -> Lines {
         Lines {
             line_bytes_max,

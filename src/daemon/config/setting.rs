@@ -213,8 +213,8 @@ pub(super) const SETTINGS: [Setting; 23] = [
         key: "timeouts.head",
         kind: Kind::Duration(SECOND..=TEN_MINUTES, |settings| &mut settings.timeouts.head),
         default: r#""10s""#,
-        doc: "A request head must be complete, and a kept connection used again, within this time.",
-        bounds: "Below a second slow radio links fail; minutes let idle peers fill the table.",
+        doc: "A request head must be complete within this time.",
+        bounds: "Below a second slow radio links fail; minutes let slow peers fill the table.",
     },
     Setting {
         key: "timeouts.body",

@@ -241,7 +241,10 @@ impl Engine {
                 .mcp_protocol_version
                 .and_then(Revision::parse),
         };
-        let is_initialize = |message: &Result<Message<'_>, Fault>| matches!(message, Ok(Message::Request { method, .. }) if *method == "initialize");
+        let is_initialize = |message: &Result<Message<'_>, Fault>| match message {
+            Ok(Message::Request { method, .. }) => method == "initialize",
+            Ok(_) | Err(_) => false,
+        };
         if !revision.is_none_or(Revision::has_batches) || messages.iter().any(is_initialize) {
             return Err(Refusal::BatchWrong);
         }
