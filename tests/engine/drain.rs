@@ -1,0 +1,79 @@
+//! Stopping: what is refused, what is finished, how streams end.
+
+use crate::support::reader::Piece;
+use crate::support::{Server, at, get, post};
+use crate::{ask, streamable};
+use crate::{call, echo, events, http_sse, initialize, pieces, pieces_within, request};
+use slimcp::tool::Outcome;
+
+#[test]
+fn an_idle_server_is_drained_once_its_streams_have_ended() {
+    let mut server = Server::new();
+    let (stream, _) = http_sse(&mut server, at(0));
+    server.engine.drain(at(1));
+    assert!(!server.engine.is_drained());
+    server.settle(at(1));
+    assert_eq!(pieces_within(&mut server, stream), [Piece::End]);
+    assert!(server.engine.is_drained());
+}
+
+#[test]
+fn queued_calls_are_answered_when_the_drain_is_over() {
+    let mut server = Server::new();
+    let (stream, door) = http_sse(&mut server, at(0));
+    for id in 1..=4 {
+        ask(&mut server, at(1), post(&door, "", &call(id, "sleep")));
+    }
+    server.engine.drain(at(2));
+    server.wait_until(at(10_003));
+    let answered = events(&mut server, stream);
+    assert_eq!(answered.len(), 2, "{answered:?}");
+    assert!(
+        answered
+            .iter()
+            .all(|event| event.data.contains("the server is stopping"))
+    );
+}
+
+#[test]
+fn draining_twice_is_draining_once() {
+    let mut server = Server::new();
+    server.engine.drain(at(1));
+    server.engine.drain(at(2));
+    server.settle(at(2));
+    assert!(server.engine.is_drained());
+    let health = server.engine.gauges();
+    assert_eq!((health.deadlines, health.streams), (0, 0));
+}
+
+#[test]
+fn a_kept_connection_is_closed_and_a_request_under_way_is_not() {
+    let mut server = Server::new();
+    let (idle, reading) = (server.connect(at(0)), server.connect(at(0)));
+    server.send(at(0), idle, post("/mcp", "", &request(1, "ping")));
+    let ping = post("/mcp", "", &request(2, "ping"));
+    server.send(at(0), reading, &ping[..ping.len() - 5]);
+    server.engine.drain(at(1));
+    server.settle(at(1));
+    assert!(server.peers[idle].closed && !server.peers[reading].closed);
+    server.send(at(2), reading, &ping[ping.len() - 5..]);
+    let answer = server.receive(reading);
+    assert!(answer.contains("Connection: close\r\n"), "{answer}");
+    assert!(answer.contains(r#""id":2,"result":{}"#), "{answer}");
+    assert!(server.peers[reading].closed);
+}
+
+#[test]
+fn health_says_that_the_server_stops() {
+    let mut server = Server::new();
+    let peer = server.connect(at(0));
+    server.engine.drain(at(1));
+    server.send(
+        at(2),
+        peer,
+        "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    );
+    let answer = server.receive(peer);
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains(r#""status":"stopping""#), "{answer}");
+}
