@@ -279,6 +279,7 @@ impl Engine {
                 self.answer_call(now, &call, payload);
             }
         }
+        self.drain_further();
     }
 
     /// Why a call is being stopped, for the outcome that the edge makes of it.

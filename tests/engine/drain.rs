@@ -77,3 +77,39 @@ fn health_says_that_the_server_stops() {
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert!(answer.contains(r#""status":"stopping""#), "{answer}");
 }
+
+#[test]
+fn the_streams_end_behind_the_last_answer() {
+    let mut server = Server::new();
+    let (stream, door) = http_sse(&mut server, at(0));
+    ask(&mut server, at(1), post(&door, "", &call(1, "sleep")));
+    server.engine.drain(at(2));
+    server.settle(at(2));
+    assert!(!server.engine.is_drained(), "a call is running");
+    assert_eq!(server.receive(stream), "");
+
+    server.finish(at(3), &Outcome::text("slept"));
+    let last = pieces_within(&mut server, stream);
+    assert!(
+        matches!(&last[0], Piece::Event(event) if event.data.contains("slept")),
+        "{last:?}"
+    );
+    assert_eq!(last[1..], [Piece::End]);
+    assert!(server.engine.is_drained());
+}
+
+#[test]
+fn calls_that_outlast_the_drain_are_terminated_and_answered() {
+    let mut server = Server::new();
+    let (stream, door) = http_sse(&mut server, at(0));
+    ask(&mut server, at(1), post(&door, "", &call(1, "sleep")));
+    server.engine.drain(at(2));
+    server.settle(at(2));
+    server.wait_until(at(10_003));
+    assert_eq!(server.terminated.len(), 1);
+    server.wait_until(at(13_003));
+    assert_eq!(server.killed.len(), 1);
+    server.finish(at(13_004), &Outcome::error("the server is stopping"));
+    assert_eq!(events(&mut server, stream).len(), 1);
+    assert!(server.engine.is_drained());
+}
