@@ -62,6 +62,10 @@ impl Engine {
             self.attach(key, framing);
             return Ok(key);
         }
+        // Nothing would ever end it: the streams there are have been told to.
+        if self.drain.is_some() {
+            return Err(Refusal::Stopping);
+        }
         let mut stream = Stream::new(kind, Phase::Open, framing);
         stream.session = Some(session_key);
         stream.ordinal = session.take_ordinal();

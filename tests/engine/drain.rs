@@ -113,3 +113,42 @@ fn calls_that_outlast_the_drain_are_terminated_and_answered() {
     assert_eq!(events(&mut server, stream).len(), 1);
     assert!(server.engine.is_drained());
 }
+
+#[test]
+fn new_work_is_refused_and_told_to_come_back() {
+    let mut server = Server::new();
+    let fields = streamable(&mut server, at(0), "2025-06-18");
+    let early = server.connect(at(0));
+    let peers: Vec<usize> = (0..6).map(|_| server.connect(at(0))).collect();
+    let busy = ask_slowly(&mut server, early, &fields);
+    server.engine.drain(at(2));
+    server.settle(at(2));
+    let requests = [
+        post("/mcp", "", &initialize("2025-06-18")),
+        post("/mcp", &fields, &call(2, "sleep")),
+        get("/sse", ""),
+        get("/mcp", &fields),
+    ];
+    for (peer, text) in peers.iter().zip(requests) {
+        server.send(at(3), *peer, &text);
+        let answer = server.receive(*peer);
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{text}{answer}");
+        assert!(answer.contains("Retry-After: 5\r\n"), "{answer}");
+        assert!(server.peers[*peer].closed, "{answer}");
+    }
+    // What needs no room is still served, and the connection closed behind it.
+    server.send(at(3), peers[4], post("/mcp", &fields, &request(9, "ping")));
+    assert!(server.receive(peers[4]).starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(server.peers[peers[4]].closed);
+    assert!(server.engine.open_connection(at(3), None).is_err());
+    assert!(!server.engine.is_drained());
+    server.finish(at(4), &Outcome::text("slept"));
+    assert!(server.receive(busy).contains("slept"));
+    assert!(server.engine.is_drained());
+}
+
+fn ask_slowly(server: &mut Server, peer: usize, fields: &str) -> usize {
+    server.send(at(1), peer, post("/mcp", fields, &call(1, "sleep")));
+    assert_eq!(server.receive(peer), "");
+    peer
+}
