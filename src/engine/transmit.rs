@@ -209,8 +209,13 @@ impl Engine {
         match (kind, session) {
             (Kind::Answer, Some(_)) => self.keep_for_replay(now, key),
             (Kind::Answer, None) => self.remove_stream(key),
-            (Kind::HttpSse | Kind::Listening, session) => {
+            (Kind::HttpSse, session) => {
                 self.end_session(now, session.expect("listening streams have a session"));
+            }
+            // The session may have answers under way, which would be cut with it.
+            (Kind::Listening, session) => {
+                self.stream_detached(now, session.expect("listening streams have a session"));
+                self.remove_stream(key);
             }
         }
         Transmit::Finished {

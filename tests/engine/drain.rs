@@ -152,3 +152,28 @@ fn ask_slowly(server: &mut Server, peer: usize, fields: &str) -> usize {
     assert_eq!(server.receive(peer), "");
     peer
 }
+
+#[test]
+fn a_listening_stream_that_ends_first_does_not_cut_an_answer_on_its_way() {
+    let mut server = Server::new();
+    let fields = streamable(&mut server, at(0), "2025-11-25");
+    let listener = server.connect(at(0));
+    server.send(at(0), listener, get("/mcp", &fields));
+    let asker = server.connect(at(0));
+    server.send(at(1), asker, post("/mcp", &fields, &call(1, "sleep")));
+    let stream = server.peers[asker].stream.expect("it waits");
+    pieces(&mut server, asker);
+    server.engine.handle_blocked(stream);
+    server.finish(at(2), &Outcome::text("slept"));
+    server.engine.drain(at(3));
+    server.settle(at(3));
+    assert!(!server.peers[asker].closed, "its answer is not sent yet");
+    server.engine.check(0);
+    server.engine.handle_drained(stream);
+    server.settle(at(4));
+    let rest = pieces_within(&mut server, asker);
+    assert!(matches!(&rest[0], Piece::Event(event) if event.data.contains("slept")), "{rest:?}");
+    assert_eq!(rest[1..], [Piece::End]);
+    assert!(server.engine.is_drained());
+    server.engine.check(0);
+}
