@@ -304,9 +304,12 @@ impl Engine {
         }
     }
 
-    /// Ends a call early.
+    /// Ends a call early. Whoever stops several must expect that the answer to one of them ends the
+    /// session of the others, because its client lags, and they are gone already.
     pub(super) fn stop_call(&mut self, now: Instant, key: Key<Call>, why: Stopped) {
-        let call = self.calls.get_mut(key).expect("the caller has seen it");
+        let Some(call) = self.calls.get_mut(key) else {
+            return;
+        };
         match &call.state {
             State::Stopping(_) => {}
             State::Queued(_) => self.drop_queued(now, key, why),

@@ -177,3 +177,22 @@ fn a_listening_stream_that_ends_first_does_not_cut_an_answer_on_its_way() {
     assert!(server.engine.is_drained());
     server.engine.check(0);
 }
+
+#[test]
+fn a_client_that_lags_when_the_drain_is_over_does_not_stop_it() {
+    let mut server = Server::new();
+    let (stream, door) = http_sse(&mut server, at(0));
+    let key = server.peers[stream].stream.expect("it is open");
+    for id in 1..=4 {
+        ask(&mut server, at(1), post(&door, "", &call(id, "sleep")));
+    }
+    server.engine.handle_blocked(key);
+    for id in 0..1024 {
+        ask(&mut server, at(2), post(&door, "", &echo(100 + id, "x")));
+    }
+    server.engine.drain(at(3));
+    server.wait_until(at(20_000));
+    assert!(server.peers[stream].closed);
+    assert_eq!(server.terminated.len(), 2);
+    server.engine.check(0);
+}
