@@ -200,9 +200,9 @@ impl Engine {
     }
 
     /// Starts the clock of a call that was not done in the turn it came in. Before that it needs
-    /// no deadline: most calls are over by then.
+    /// no deadline: most calls are over by then. One that has been stopped by then has one.
     pub(super) fn watch_call(&mut self, now: Instant, key: Key<Call>) {
-        let Some(call) = self.calls.get(key) else {
+        let Some(call) = self.calls.get(key).filter(|call| call.timer.is_none()) else {
             return;
         };
         let deadline = now + call.timeout;

@@ -172,7 +172,10 @@ fn a_listening_stream_that_ends_first_does_not_cut_an_answer_on_its_way() {
     server.engine.handle_drained(stream);
     server.settle(at(4));
     let rest = pieces_within(&mut server, asker);
-    assert!(matches!(&rest[0], Piece::Event(event) if event.data.contains("slept")), "{rest:?}");
+    assert!(
+        matches!(&rest[0], Piece::Event(event) if event.data.contains("slept")),
+        "{rest:?}"
+    );
     assert_eq!(rest[1..], [Piece::End]);
     assert!(server.engine.is_drained());
     server.engine.check(0);

@@ -253,6 +253,8 @@ impl Engine {
         for message in messages {
             self.batch_message(exchange, session, message, &mut answer, &mut calls);
         }
+        // A later message may have cancelled a call that was still in the queue of its tool.
+        calls.retain(|call| self.calls.contains(*call));
         if !calls.is_empty() {
             answer.outstanding = calls.len() as u32;
             if !self.take_bytes(answer.held_bytes()) {
