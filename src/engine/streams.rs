@@ -106,6 +106,10 @@ impl Engine {
         framing: Framing,
     ) -> Result<Key<Stream>, Refusal> {
         let stream = self.streams.get_mut(key).expect("the caller has found it");
+        // What has sent no id yet nobody can have seen an event of.
+        if !stream.is_resumable() {
+            return Err(Refusal::EventsGone);
+        }
         match stream.ring.after(seen) {
             Position::Within(next) => {
                 stream.next = next;

@@ -1,1 +1,22 @@
-//! To come.
+//! Streams: their framing, heartbeats, resumption, and clients that lag.
+
+use crate::support::reader::Piece;
+use crate::support::{Server, at, get, post};
+use crate::{call, echo, events, http_sse, pieces, refused, streamable};
+use crate::{ask, pieces_within};
+use slimcp::tool::Outcome;
+
+#[test]
+fn an_answer_that_may_still_become_a_body_cannot_be_resumed() {
+    let mut server = Server::new();
+    let fields = streamable(&mut server, at(0), "2025-06-18");
+    let asker = server.connect(at(0));
+    server.send(at(1), asker, post("/mcp", &fields, &call(1, "sleep")));
+    let stranger = get("/mcp", &format!("{fields}Last-Event-ID: 0-0\r\n"));
+    assert_eq!(refused(&mut server, at(2), &stranger), (410, -32600));
+    server.engine.check(0);
+    server.finish(at(3), &Outcome::text("slept"));
+    let answer = server.receive(asker);
+    assert!(answer.contains("Content-Type: application/json"), "{answer}");
+    server.engine.check(0);
+}

@@ -200,6 +200,42 @@ impl Server {
         }
     }
 
+    /// The client sends a request and is gone before the response could be parked.
+    pub fn reset_before_parking(&mut self, now: Instant, peer: usize, bytes: impl AsRef<[u8]>) {
+        let record = &mut self.peers[peer];
+        let mut out = Vec::new();
+        let body_bytes_max = self.engine.config().limits.body_bytes_max;
+        let Received::Request { request, .. } =
+            record.receiver.receive(bytes.as_ref(), body_bytes_max)
+        else {
+            panic!("the test sent no request");
+        };
+        self.engine
+            .handle_waiting(now, record.key, Waiting::Nothing);
+        let reply = self
+            .engine
+            .handle_request(now, record.key, &request, &mut out);
+        if let Reply::Stream(stream) = reply {
+            record.stream = Some(stream);
+        }
+        self.settle(now);
+        self.cut(now, peer);
+    }
+
+    /// A reload changes what the tools say of themselves: every session has to be told.
+    pub fn retitle(&mut self, now: Instant, title: u32) {
+        let mut spec = command("sleep");
+        spec.title = Some(format!("Sleep {title}"));
+        let tool: Rc<dyn Tool> = Rc::new(CommandTool::new(spec).expect("the command is sound"));
+        let mut tools: Vec<Rc<dyn Tool>> = registry().iter().cloned().collect();
+        tools.retain(|tool| tool.spec().name != "sleep");
+        tools.push(tool);
+        let registry = Registry::new(tools).expect("the names differ");
+        let config = self.engine.config().clone();
+        self.engine.reload(now, config, registry);
+        self.settle(now);
+    }
+
     /// The connection carries the stream from here on.
     fn carry(&mut self, now: Instant, peer: usize, stream: Key<Stream>) {
         for other in 0..self.peers.len() {
