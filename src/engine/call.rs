@@ -107,6 +107,11 @@ impl Call {
         self.timer.is_some()
     }
 
+    /// Whether it will end in bounded time: it has a deadline, or KILL was sent.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.timer.is_some() || matches!(self.state, State::Stopping(_))
+    }
+
     /// Whether the edge works on it.
     pub(super) fn is_with_edge(&self) -> bool {
         !matches!(self.state, State::Queued(_))

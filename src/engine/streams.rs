@@ -146,15 +146,23 @@ impl Engine {
     /// here on it has a deadline. A client that can resume gets the head of its event stream now,
     /// with an id to come back with; others may still get a plain JSON body for a while.
     pub fn handle_parked(&mut self, now: Instant, key: Key<Stream>) {
-        let Some(stream) = self.streams.get_mut(key) else {
+        // First of all: what follows may have to give the stream up, but not its calls.
+        self.watch_calls_of(now, key);
+        let is_new = |stream: &&Stream| stream.attached && stream.timer.is_none();
+        let Some(stream) = self.streams.get(key).filter(is_new) else {
             return;
         };
-        if stream.timer.is_some() {
-            return;
+        match stream.phase {
+            Phase::Held => self.hold(now, key),
+            Phase::Open | Phase::Ending => self.schedule_heartbeat(now, key),
+            // It waits for its connection only.
+            Phase::Answered => {}
         }
-        if stream.phase != Phase::Held {
-            return self.schedule_heartbeat(now, key);
-        }
+    }
+
+    /// Begins to wait for the answers of a stream that has sent nothing.
+    fn hold(&mut self, now: Instant, key: Key<Stream>) {
+        let stream = self.streams.get(key).expect("the caller has seen it");
         let primes = |session| {
             self.sessions
                 .get(session)
@@ -166,6 +174,10 @@ impl Engine {
             let timer = self.schedule(now + limits::ANSWER_HOLD, Deadline::Stream(key));
             self.streams.get_mut(key).expect("it was there above").timer = timer;
         }
+    }
+
+    /// Sees to it that the calls of a stream have their deadlines, before it is parked or goes.
+    pub(super) fn watch_calls_of(&mut self, now: Instant, key: Key<Stream>) {
         for (call, _) in self.calls_of(key) {
             self.watch_call(now, call);
         }
@@ -236,7 +248,10 @@ impl Engine {
                 self.stream_detached(now, session.expect("listening streams have a session"));
             }
             (Kind::Answer, _) if resumable => self.keep_for_replay(now, key),
-            (Kind::Answer, Some(_)) => self.remove_stream(key),
+            (Kind::Answer, Some(_)) => {
+                self.watch_calls_of(now, key);
+                self.remove_stream(key);
+            }
             // Without a session nobody can ever fetch the answer: the work would be for nothing.
             (Kind::Answer, None) => self.abandon(now, key),
         }

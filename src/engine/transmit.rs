@@ -123,7 +123,10 @@ impl Engine {
         };
         match (stream.kind, stream.session) {
             (Kind::HttpSse, Some(session)) => self.end_session(now, session),
-            (Kind::HttpSse | Kind::Listening | Kind::Answer, _) => self.remove_stream(key),
+            (Kind::HttpSse | Kind::Listening | Kind::Answer, _) => {
+                self.watch_calls_of(now, key);
+                self.remove_stream(key);
+            }
         }
     }
 

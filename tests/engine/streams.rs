@@ -2,8 +2,8 @@
 
 use crate::support::reader::Piece;
 use crate::support::{Server, at, get, post};
-use crate::{call, echo, events, http_sse, pieces, refused, streamable};
 use crate::{ask, pieces_within};
+use crate::{call, echo, events, http_sse, pieces, refused, streamable};
 use slimcp::tool::Outcome;
 
 #[test]
@@ -17,6 +17,21 @@ fn an_answer_that_may_still_become_a_body_cannot_be_resumed() {
     server.engine.check(0);
     server.finish(at(3), &Outcome::text("slept"));
     let answer = server.receive(asker);
-    assert!(answer.contains("Content-Type: application/json"), "{answer}");
+    assert!(
+        answer.contains("Content-Type: application/json"),
+        "{answer}"
+    );
     server.engine.check(0);
+}
+
+#[test]
+fn a_call_whose_connection_broke_at_once_still_has_its_timeout() {
+    let mut server = Server::new();
+    let fields = streamable(&mut server, at(0), "2025-06-18");
+    let asker = server.connect(at(1));
+    // The edge notices the reset when it writes, before it parks the stream.
+    server.reset_before_parking(at(1), asker, post("/mcp", &fields, &call(1, "sleep")));
+    server.engine.check(0);
+    server.wait_until(at(63_000));
+    assert_eq!((server.terminated.len(), server.killed.len()), (1, 1));
 }
