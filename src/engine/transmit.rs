@@ -123,6 +123,11 @@ impl Engine {
         };
         match (stream.kind, stream.session) {
             (Kind::HttpSse, Some(session)) => self.end_session(now, session),
+            // From here on it ages, and that it listened was its last sign of life.
+            (Kind::Listening, Some(session)) => {
+                self.touch(now, session);
+                self.remove_stream(key);
+            }
             (Kind::HttpSse | Kind::Listening | Kind::Answer, _) => {
                 self.watch_calls_of(now, key);
                 self.remove_stream(key);

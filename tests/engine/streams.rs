@@ -35,3 +35,22 @@ fn a_call_whose_connection_broke_at_once_still_has_its_timeout() {
     server.wait_until(at(63_000));
     assert_eq!((server.terminated.len(), server.killed.len()), (1, 1));
 }
+
+#[test]
+fn a_session_outlives_a_listening_stream_that_was_given_up() {
+    let mut server = Server::new();
+    let fields = streamable(&mut server, at(0), "2025-06-18");
+    let listener = server.connect(at(0));
+    server.send(at(0), listener, get("/mcp", &fields));
+    let key = server.peers[listener].stream.expect("it is open");
+    let late = 7_200_000;
+    server.wait_until(at(late));
+    server.engine.handle_blocked(key);
+    for count in 0..1025 {
+        server.retitle(at(late), count);
+    }
+    assert!(server.peers[listener].closed, "it lags");
+    server.wait_until(at(late + 60_000));
+    let ping = post("/mcp", &fields, &crate::request(1, "ping"));
+    assert_eq!(ask(&mut server, at(late + 60_000), ping).head.status, 200);
+}
