@@ -234,6 +234,7 @@ impl Engine {
         session: Option<Key<Session>>,
         messages: Vec<Result<Message<'_>, Fault>>,
     ) -> Result<Reply, Refusal> {
+        streamable::check_version(exchange.fields().mcp_protocol_version)?;
         let revision = match session.and_then(|session| self.sessions.get(session)) {
             Some(session) => Some(session.revision),
             None => exchange
