@@ -277,11 +277,12 @@ impl Engine {
         }
     }
 
-    /// The connection took only part of the bytes; the edge keeps the rest.
+    /// The connection took only part of the bytes; the edge keeps the rest. If they were the last
+    /// ones of the stream, it is no longer the stream that waits.
     pub fn handle_blocked(&mut self, key: Key<Stream>) {
-        if let Some(stream) = self.streams.get_mut(key) {
+        self.stats.blocked += 1;
+        if let Some(stream) = self.streams.get_mut(key).filter(|stream| stream.attached) {
             stream.blocked = true;
-            self.stats.blocked += 1;
         }
     }
 

@@ -54,3 +54,19 @@ fn a_session_outlives_a_listening_stream_that_was_given_up() {
     let ping = post("/mcp", &fields, &crate::request(1, "ping"));
     assert_eq!(ask(&mut server, at(late + 60_000), ping).head.status, 200);
 }
+
+#[test]
+fn the_end_of_a_stream_may_be_blocked() {
+    let mut server = Server::new();
+    let fields = streamable(&mut server, at(0), "2025-11-25");
+    let asker = server.connect(at(0));
+    server.send(at(1), asker, post("/mcp", &fields, &call(1, "sleep")));
+    let key = server.peers[asker].stream.expect("it waits");
+    server.finish(at(2), &Outcome::text("slept"));
+    // The edge found out only now that the socket did not take the last bytes.
+    server.engine.handle_blocked(key);
+    server.engine.check(0);
+    server.engine.handle_drained(key);
+    server.settle(at(3));
+    server.engine.check(0);
+}
