@@ -79,14 +79,15 @@ impl Engine {
         Ok(key)
     }
 
-    /// Lets a new connection carry the stream, from where the last one left off.
+    /// Lets a new connection carry the stream, from where the last one left off. That one is closed
+    /// before the new one takes over, and even if the new one breaks before it could.
     fn attach(&mut self, key: Key<Stream>, framing: Framing) {
-        let stream = self
-            .streams
-            .get_mut(key)
-            .expect("sessions name living streams");
+        let found = self.streams.get_mut(key);
+        let stream = found.expect("sessions name living streams");
         stream.framing = framing;
-        stream.attached = true;
+        if std::mem::replace(&mut stream.attached, true) {
+            self.jobs.push_back(Job::CloseStream(key));
+        }
         stream.blocked = false;
         stream.head_due = true;
         stream.heartbeat_due = false;

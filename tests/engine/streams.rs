@@ -70,3 +70,16 @@ fn the_end_of_a_stream_may_be_blocked() {
     server.settle(at(3));
     server.engine.check(0);
 }
+
+#[test]
+fn coming_back_closes_the_connection_before_whatever_becomes_of_the_new_one() {
+    let mut server = Server::new();
+    let fields = streamable(&mut server, at(0), "2025-11-25");
+    let asker = server.connect(at(0));
+    server.send(at(1), asker, post("/mcp", &fields, &call(1, "sleep")));
+    let again = server.connect(at(2));
+    let resume = get("/mcp", &format!("{fields}Last-Event-ID: 0-0\r\n"));
+    server.reset_before_parking(at(2), again, resume);
+    assert!(server.peers[asker].closed, "it would wait for ever");
+    server.engine.check(0);
+}

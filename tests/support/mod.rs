@@ -215,10 +215,10 @@ impl Server {
         let reply = self
             .engine
             .handle_request(now, record.key, &request, &mut out);
-        if let Reply::Stream(stream) = reply {
-            record.stream = Some(stream);
-        }
         self.settle(now);
+        if let Reply::Stream(stream) = reply {
+            self.peers[peer].stream = Some(stream);
+        }
         self.cut(now, peer);
     }
 
@@ -238,6 +238,7 @@ impl Server {
 
     /// The connection carries the stream from here on.
     fn carry(&mut self, now: Instant, peer: usize, stream: Key<Stream>) {
+        self.settle(now);
         for other in 0..self.peers.len() {
             if self.peers[other].stream == Some(stream) {
                 self.peers[other].stream = None;
@@ -245,10 +246,7 @@ impl Server {
             }
         }
         self.peers[peer].stream = Some(stream);
-        self.settle(now);
-        if self.peers[peer].stream == Some(stream) {
-            self.transmit(now, stream);
-        }
+        self.transmit(now, stream);
         if self.peers[peer].stream == Some(stream) {
             self.engine.handle_parked(now, stream);
         }

@@ -91,10 +91,9 @@ impl Reader {
     /// The server closed the connection. Returns whether that was the end of a response or between
     /// two.
     pub fn close(&mut self) -> bool {
-        if self.rest == Rest::UntilClose {
+        if self.rest == Rest::UntilClose && self.body.is_empty() {
             self.rest = Rest::Head;
             self.end();
-            return self.body.is_empty();
         }
         !self.is_within_response()
     }
