@@ -107,6 +107,11 @@ impl Call {
         self.timer.is_some()
     }
 
+    /// Whether it will end in bounded time: it has a deadline, or KILL was sent.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.timer.is_some() || matches!(self.state, State::Stopping(_))
+    }
+
     /// Whether the edge works on it.
     pub(super) fn is_with_edge(&self) -> bool {
         !matches!(self.state, State::Queued(_))
@@ -200,9 +205,9 @@ impl Engine {
     }
 
     /// Starts the clock of a call that was not done in the turn it came in. Before that it needs
-    /// no deadline: most calls are over by then.
+    /// no deadline: most calls are over by then. One that has been stopped by then has one.
     pub(super) fn watch_call(&mut self, now: Instant, key: Key<Call>) {
-        let Some(call) = self.calls.get(key) else {
+        let Some(call) = self.calls.get(key).filter(|call| call.timer.is_none()) else {
             return;
         };
         let deadline = now + call.timeout;
@@ -279,6 +284,7 @@ impl Engine {
                 self.answer_call(now, &call, payload);
             }
         }
+        self.drain_further();
     }
 
     /// Why a call is being stopped, for the outcome that the edge makes of it.
@@ -303,9 +309,12 @@ impl Engine {
         }
     }
 
-    /// Ends a call early.
+    /// Ends a call early. Whoever stops several must expect that the answer to one of them ends the
+    /// session of the others, because its client lags, and they are gone already.
     pub(super) fn stop_call(&mut self, now: Instant, key: Key<Call>, why: Stopped) {
-        let call = self.calls.get_mut(key).expect("the caller has seen it");
+        let Some(call) = self.calls.get_mut(key) else {
+            return;
+        };
         match &call.state {
             State::Stopping(_) => {}
             State::Queued(_) => self.drop_queued(now, key, why),

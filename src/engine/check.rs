@@ -111,7 +111,8 @@ impl Engine {
         }
     }
 
-    /// A call's session and stream live, and no more calls run than there are places.
+    /// A call's session and stream live, it has a deadline, and no more calls run than there are
+    /// places.
     fn check_calls(&self) {
         for (_, call) in self.calls.iter() {
             assert!(
@@ -119,6 +120,7 @@ impl Engine {
                     .is_none_or(|key| self.sessions.get(key).is_some())
             );
             assert!(call.stream.is_none_or(|key| self.streams.contains(key)));
+            assert!(call.is_bounded(), "a call may run for ever");
         }
         self.check_tools();
     }

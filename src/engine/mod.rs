@@ -89,7 +89,8 @@ pub enum Job {
     Terminate(Key<Call>),
     /// Send KILL to the call's process group.
     Kill(Key<Call>),
-    /// Close the socket that carries this stream; the engine has forgotten the stream already.
+    /// Close the socket that carries this stream: the engine has forgotten the stream already, or
+    /// lets another connection carry it from here on.
     CloseStream(Key<Stream>),
     /// Close this connection, which has waited too long for its peer.
     CloseConnection {

@@ -62,6 +62,10 @@ impl Engine {
             self.attach(key, framing);
             return Ok(key);
         }
+        // Nothing would ever end it: the streams there are have been told to.
+        if self.drain.is_some() {
+            return Err(Refusal::Stopping);
+        }
         let mut stream = Stream::new(kind, Phase::Open, framing);
         stream.session = Some(session_key);
         stream.ordinal = session.take_ordinal();
@@ -75,14 +79,15 @@ impl Engine {
         Ok(key)
     }
 
-    /// Lets a new connection carry the stream, from where the last one left off.
+    /// Lets a new connection carry the stream, from where the last one left off. That one is closed
+    /// before the new one takes over, and even if the new one breaks before it could.
     fn attach(&mut self, key: Key<Stream>, framing: Framing) {
-        let stream = self
-            .streams
-            .get_mut(key)
-            .expect("sessions name living streams");
+        let found = self.streams.get_mut(key);
+        let stream = found.expect("sessions name living streams");
         stream.framing = framing;
-        stream.attached = true;
+        if std::mem::replace(&mut stream.attached, true) {
+            self.jobs.push_back(Job::CloseStream(key));
+        }
         stream.blocked = false;
         stream.head_due = true;
         stream.heartbeat_due = false;
@@ -102,6 +107,10 @@ impl Engine {
         framing: Framing,
     ) -> Result<Key<Stream>, Refusal> {
         let stream = self.streams.get_mut(key).expect("the caller has found it");
+        // What has sent no id yet nobody can have seen an event of.
+        if !stream.is_resumable() {
+            return Err(Refusal::EventsGone);
+        }
         match stream.ring.after(seen) {
             Position::Within(next) => {
                 stream.next = next;
@@ -138,15 +147,23 @@ impl Engine {
     /// here on it has a deadline. A client that can resume gets the head of its event stream now,
     /// with an id to come back with; others may still get a plain JSON body for a while.
     pub fn handle_parked(&mut self, now: Instant, key: Key<Stream>) {
-        let Some(stream) = self.streams.get_mut(key) else {
+        // First of all: what follows may have to give the stream up, but not its calls.
+        self.watch_calls_of(now, key);
+        let is_new = |stream: &&Stream| stream.attached && stream.timer.is_none();
+        let Some(stream) = self.streams.get(key).filter(is_new) else {
             return;
         };
-        if stream.timer.is_some() {
-            return;
+        match stream.phase {
+            Phase::Held => self.hold(now, key),
+            Phase::Open | Phase::Ending => self.schedule_heartbeat(now, key),
+            // It waits for its connection only.
+            Phase::Answered => {}
         }
-        if stream.phase != Phase::Held {
-            return self.schedule_heartbeat(now, key);
-        }
+    }
+
+    /// Begins to wait for the answers of a stream that has sent nothing.
+    fn hold(&mut self, now: Instant, key: Key<Stream>) {
+        let stream = self.streams.get(key).expect("the caller has seen it");
         let primes = |session| {
             self.sessions
                 .get(session)
@@ -158,6 +175,10 @@ impl Engine {
             let timer = self.schedule(now + limits::ANSWER_HOLD, Deadline::Stream(key));
             self.streams.get_mut(key).expect("it was there above").timer = timer;
         }
+    }
+
+    /// Sees to it that the calls of a stream have their deadlines, before it is parked or goes.
+    pub(super) fn watch_calls_of(&mut self, now: Instant, key: Key<Stream>) {
         for (call, _) in self.calls_of(key) {
             self.watch_call(now, call);
         }
@@ -228,7 +249,10 @@ impl Engine {
                 self.stream_detached(now, session.expect("listening streams have a session"));
             }
             (Kind::Answer, _) if resumable => self.keep_for_replay(now, key),
-            (Kind::Answer, Some(_)) => self.remove_stream(key),
+            (Kind::Answer, Some(_)) => {
+                self.watch_calls_of(now, key);
+                self.remove_stream(key);
+            }
             // Without a session nobody can ever fetch the answer: the work would be for nothing.
             (Kind::Answer, None) => self.abandon(now, key),
         }
@@ -254,11 +278,12 @@ impl Engine {
         }
     }
 
-    /// The connection took only part of the bytes; the edge keeps the rest.
+    /// The connection took only part of the bytes; the edge keeps the rest. If they were the last
+    /// ones of the stream, it is no longer the stream that waits.
     pub fn handle_blocked(&mut self, key: Key<Stream>) {
-        if let Some(stream) = self.streams.get_mut(key) {
+        self.stats.blocked += 1;
+        if let Some(stream) = self.streams.get_mut(key).filter(|stream| stream.attached) {
             stream.blocked = true;
-            self.stats.blocked += 1;
         }
     }
 

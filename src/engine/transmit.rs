@@ -123,7 +123,15 @@ impl Engine {
         };
         match (stream.kind, stream.session) {
             (Kind::HttpSse, Some(session)) => self.end_session(now, session),
-            (Kind::HttpSse | Kind::Listening | Kind::Answer, _) => self.remove_stream(key),
+            // From here on it ages, and that it listened was its last sign of life.
+            (Kind::Listening, Some(session)) => {
+                self.touch(now, session);
+                self.remove_stream(key);
+            }
+            (Kind::HttpSse | Kind::Listening | Kind::Answer, _) => {
+                self.watch_calls_of(now, key);
+                self.remove_stream(key);
+            }
         }
     }
 
@@ -209,8 +217,13 @@ impl Engine {
         match (kind, session) {
             (Kind::Answer, Some(_)) => self.keep_for_replay(now, key),
             (Kind::Answer, None) => self.remove_stream(key),
-            (Kind::HttpSse | Kind::Listening, session) => {
+            (Kind::HttpSse, session) => {
                 self.end_session(now, session.expect("listening streams have a session"));
+            }
+            // The session may have answers under way, which would be cut with it.
+            (Kind::Listening, session) => {
+                self.stream_detached(now, session.expect("listening streams have a session"));
+                self.remove_stream(key);
             }
         }
         Transmit::Finished {

@@ -6,6 +6,8 @@
 
 #![allow(dead_code)] // Each test crate uses its own part of this.
 
+pub mod reader;
+
 use slimcp::auth::origin::Origins;
 use slimcp::bounded::Key;
 use slimcp::engine::call::Call;
@@ -48,6 +50,8 @@ pub struct Peer {
     pub inbox: Vec<u8>,
     /// The server has closed the connection, or the client has.
     pub closed: bool,
+    /// What the client sent behind the request that a stream answers: it waits for that to end.
+    pub pipelined: Vec<u8>,
 }
 
 /// The tools every test server has: `echo`, `system-info`, and `sleep`, a command that lasts as
@@ -142,6 +146,7 @@ impl Server {
             stream: None,
             inbox: Vec::new(),
             closed: false,
+            pipelined: Vec::new(),
         });
         self.peers.len() - 1
     }
@@ -152,9 +157,21 @@ impl Server {
         let body_bytes_max = self.engine.config().limits.body_bytes_max;
         while !input.is_empty() && !self.peers[peer].closed {
             let record = &mut self.peers[peer];
+            if record.stream.is_some() {
+                record.pipelined.extend_from_slice(input);
+                break;
+            }
             let mut out = Vec::new();
             match record.receiver.receive(input, body_bytes_max) {
-                Received::More { .. } => break,
+                Received::More { in_body, .. } => {
+                    let waiting = if in_body {
+                        Waiting::Body
+                    } else {
+                        Waiting::Head
+                    };
+                    self.engine.handle_waiting(now, record.key, waiting);
+                    break;
+                }
                 Received::Refuse(refusal) => {
                     panic!(
                         "the test sent no request: {} {}",
@@ -183,8 +200,45 @@ impl Server {
         }
     }
 
+    /// The client sends a request and is gone before the response could be parked.
+    pub fn reset_before_parking(&mut self, now: Instant, peer: usize, bytes: impl AsRef<[u8]>) {
+        let record = &mut self.peers[peer];
+        let mut out = Vec::new();
+        let body_bytes_max = self.engine.config().limits.body_bytes_max;
+        let Received::Request { request, .. } =
+            record.receiver.receive(bytes.as_ref(), body_bytes_max)
+        else {
+            panic!("the test sent no request");
+        };
+        self.engine
+            .handle_waiting(now, record.key, Waiting::Nothing);
+        let reply = self
+            .engine
+            .handle_request(now, record.key, &request, &mut out);
+        self.settle(now);
+        if let Reply::Stream(stream) = reply {
+            self.peers[peer].stream = Some(stream);
+        }
+        self.cut(now, peer);
+    }
+
+    /// A reload changes what the tools say of themselves: every session has to be told.
+    pub fn retitle(&mut self, now: Instant, title: u32) {
+        let mut spec = command("sleep");
+        spec.title = Some(format!("Sleep {title}"));
+        let tool: Rc<dyn Tool> = Rc::new(CommandTool::new(spec).expect("the command is sound"));
+        let mut tools: Vec<Rc<dyn Tool>> = registry().iter().cloned().collect();
+        tools.retain(|tool| tool.spec().name != "sleep");
+        tools.push(tool);
+        let registry = Registry::new(tools).expect("the names differ");
+        let config = self.engine.config().clone();
+        self.engine.reload(now, config, registry);
+        self.settle(now);
+    }
+
     /// The connection carries the stream from here on.
     fn carry(&mut self, now: Instant, peer: usize, stream: Key<Stream>) {
+        self.settle(now);
         for other in 0..self.peers.len() {
             if self.peers[other].stream == Some(stream) {
                 self.peers[other].stream = None;
@@ -192,10 +246,7 @@ impl Server {
             }
         }
         self.peers[peer].stream = Some(stream);
-        self.settle(now);
-        if self.peers[peer].stream == Some(stream) {
-            self.transmit(now, stream);
-        }
+        self.transmit(now, stream);
         if self.peers[peer].stream == Some(stream) {
             self.engine.handle_parked(now, stream);
         }
@@ -203,12 +254,13 @@ impl Server {
 
     fn response_over(&mut self, now: Instant, peer: usize, keep_alive: bool) {
         self.peers[peer].stream = None;
-        match keep_alive {
-            true => self
-                .engine
-                .handle_waiting(now, self.peers[peer].key, Waiting::Request),
-            false => self.close_peer(peer),
+        if !keep_alive {
+            return self.close_peer(peer);
         }
+        self.engine
+            .handle_waiting(now, self.peers[peer].key, Waiting::Request);
+        let pipelined = std::mem::take(&mut self.peers[peer].pipelined);
+        self.send(now, peer, pipelined);
     }
 
     fn close_peer(&mut self, peer: usize) {
@@ -248,9 +300,17 @@ impl Server {
                     self.close_peer(peer);
                 }
             }
-            Job::CloseConnection { connection, .. } => {
+            Job::CloseConnection {
+                connection,
+                in_request,
+            } => {
                 let found = self.peers.iter().position(|peer| peer.key == connection);
-                self.close_peer(found.expect("connections belong to peers"));
+                let peer = found.expect("connections belong to peers");
+                if in_request {
+                    let timeout = b"HTTP/1.1 408 Request Timeout\r\n\r\n";
+                    self.peers[peer].inbox.extend_from_slice(timeout);
+                }
+                self.close_peer(peer);
             }
         }
     }

@@ -234,6 +234,7 @@ impl Engine {
         session: Option<Key<Session>>,
         messages: Vec<Result<Message<'_>, Fault>>,
     ) -> Result<Reply, Refusal> {
+        streamable::check_version(exchange.fields().mcp_protocol_version)?;
         let revision = match session.and_then(|session| self.sessions.get(session)) {
             Some(session) => Some(session.revision),
             None => exchange
@@ -256,6 +257,8 @@ impl Engine {
         for message in messages {
             self.batch_message(exchange, session, message, &mut answer, &mut calls);
         }
+        // A later message may have cancelled a call that was still in the queue of its tool.
+        calls.retain(|call| self.calls.contains(*call));
         if !calls.is_empty() {
             answer.outstanding = calls.len() as u32;
             if !self.take_bytes(answer.held_bytes()) {

@@ -1,0 +1,418 @@
+//! A whole world from a seed: clients of every era, slow, rude and forgetful ones, commands that
+//! take their time, a clock that jumps, tables that are too small.
+//!
+//! After every step the engine's invariants are checked, and every client checks what it sees. At
+//! the end everyone reads everything, and nobody may be left without an answer; then everyone
+//! leaves, and nothing may be left at all.
+//!
+//! A failure names its seed: `SEED=123 cargo test --test simulation one` repeats it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod client;
+mod edge;
+mod random;
+
+use client::{Client, Era, Shared};
+use edge::{Edge, Socket};
+use random::Random;
+use slimcp::auth::origin::Origins;
+use slimcp::engine::stats::Stats;
+use slimcp::engine::{Config, Engine};
+use slimcp::limits::{Limits, Memory, Timeouts};
+use slimcp::mcp::catalogue::{Catalogue, Contents, Resource};
+use slimcp::tool::registry::Registry;
+use slimcp::tool::{Tool, builtin, command::CommandTool};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+const ERAS: [Era; 10] = [
+    Era::HttpSse("/sse"),
+    Era::HttpSse("/mcp/sse/"),
+    Era::HttpSse("/mcp"),
+    Era::Streamable("2024-11-05"),
+    Era::Streamable("2025-03-26"),
+    Era::Streamable("2025-03-26"),
+    Era::Streamable("2025-06-18"),
+    Era::Streamable("2025-11-25"),
+    Era::Streamable("2025-11-25"),
+    Era::Bare,
+];
+
+struct World {
+    edge: Edge,
+    clients: Vec<Client>,
+    clients_max: usize,
+    /// Clients there have been.
+    names: usize,
+    random: Random,
+    number: u64,
+    /// How many more times the clock may jump far.
+    jumps: usize,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let mut random = Random::new(seed);
+        let limits = limits(&mut random);
+        let memory = Memory::of(&limits).expect("the limits fit");
+        let config = Config {
+            name: "world".to_string(),
+            title: None,
+            instructions: None,
+            origins: Origins::default(),
+            limits,
+            timeouts: Timeouts::default(),
+        };
+        let ids = support::counting_ids();
+        let engine = Engine::new(config, memory, tools(&mut random, true), ids);
+        let engine = engine.with_catalogue(catalogue());
+        World {
+            edge: Edge::new(engine, Random::new(random.bits())),
+            clients: Vec::new(),
+            clients_max: random.pick(&[2, 8, 30]),
+            names: 0,
+            number: 1,
+            jumps: random.below(4),
+            random,
+        }
+    }
+
+    fn step(&mut self) {
+        match self.random.below(1000) {
+            0..20 => self.join(),
+            20..25 => self.part(),
+            25..320 => self.with_client(|client, shared| client.act(shared)),
+            320..520 => self.deliver(),
+            520..740 => self.with_client(|client, shared| {
+                let bytes_max = shared.random.pick(&[7, 300, usize::MAX, usize::MAX]);
+                client.read(shared, bytes_max);
+            }),
+            740..765 => self.with_client(|client, shared| client.reset(shared)),
+            765..780 => self.notice(),
+            780..880 => self.command(),
+            880..985 => self.wait(),
+            985..990 => self.reload(),
+            _ => {
+                let now = self.edge.now;
+                self.edge.engine.handle_resource_updated(now, "test://a");
+                self.edge.settle();
+            }
+        }
+        self.edge.check();
+    }
+
+    fn join(&mut self) {
+        if self.clients.len() < self.clients_max {
+            let era = self.random.pick(&ERAS);
+            self.clients.push(Client::new(self.names, era));
+            self.names += 1;
+        }
+    }
+
+    /// A client is gone for good.
+    fn part(&mut self) {
+        if !self.clients.is_empty() {
+            let index = self.random.below(self.clients.len());
+            self.clients.swap_remove(index).leave(&mut self.edge);
+        }
+    }
+
+    fn with_client(&mut self, act: impl FnOnce(&mut Client, &mut Shared<'_>)) {
+        if self.clients.is_empty() {
+            return;
+        }
+        let index = self.random.below(self.clients.len());
+        let mut shared = Shared {
+            edge: &mut self.edge,
+            random: &mut self.random,
+            number: &mut self.number,
+        };
+        act(&mut self.clients[index], &mut shared);
+    }
+
+    /// Bytes arrive at the server.
+    fn deliver(&mut self) {
+        for _ in 0..1 + self.random.below(4) {
+            let is_sending = |socket: &&Socket| !socket.upstream.is_empty();
+            let sending = self.edge.sockets.iter().filter(|(_, s)| is_sending(s));
+            let ids: Vec<_> = sending.map(|(id, _)| *id).collect();
+            if ids.is_empty() {
+                return;
+            }
+            let bytes_max = self.random.pick(&[1, 50, 1000, usize::MAX, usize::MAX]);
+            let id = self.random.pick(&ids);
+            self.edge.read(id, bytes_max);
+        }
+    }
+
+    /// The server notices that a client has gone.
+    fn notice(&mut self) {
+        let gone = self
+            .edge
+            .sockets
+            .iter()
+            .find(|(_, socket)| socket.is_abandoned);
+        if let Some(id) = gone.map(|(id, _)| *id) {
+            self.edge.notice(id);
+        }
+    }
+
+    fn command(&mut self) {
+        if self.edge.commands.is_empty() {
+            return;
+        }
+        let index = self.random.below(self.edge.commands.len());
+        let command = &self.edge.commands[index];
+        let ends = match (command.is_terminated, command.is_killed) {
+            (_, true) => 80,
+            (true, false) => 30,
+            (false, false) => 25,
+        };
+        if self.random.percent(ends) {
+            self.edge.finish(index);
+        } else {
+            let lines = self.random.pick(&[1, 1, 2, 4, 40]);
+            for _ in 0..lines {
+                let to_stderr = self.random.percent(30);
+                self.edge.line(index, to_stderr);
+            }
+        }
+    }
+
+    fn wait(&mut self) {
+        let millis = match self.random.below(1000) {
+            0..700 => self.random.below(20),
+            700..930 => self.random.below(500),
+            930..980 => self.random.below(5_000),
+            980..997 => self.random.below(40_000),
+            _ if self.jumps > 0 => {
+                self.jumps -= 1;
+                self.random
+                    .pick(&[100_000, 100_000, 3_700_000, 31 * 86_400_000])
+            }
+            _ => 1,
+        };
+        let then = self.edge.now + Duration::from_millis(millis as u64);
+        let asleep = self.random.percent(20);
+        self.edge.wait_until(then, asleep);
+    }
+
+    fn reload(&mut self) {
+        let has_sleep = self.random.percent(70);
+        let registry = tools(&mut self.random, has_sleep);
+        let config = self.edge.engine.config().clone();
+        let now = self.edge.now;
+        self.edge.engine.reload(now, config, registry);
+        self.edge.settle();
+    }
+
+    /// Everything that is under way arrives, and everything that runs ends.
+    fn quiesce(&mut self) {
+        for _ in 0..1000 {
+            let mut is_over = true;
+            while let Some(id) = self.edge.sockets.iter().find(|(_, s)| s.is_abandoned) {
+                let id = *id.0;
+                self.edge.notice(id);
+            }
+            for id in self.edge.sockets.keys().copied().collect::<Vec<_>>() {
+                if self.edge.sockets.contains_key(&id) {
+                    let before = self.edge.sockets[&id].upstream.len();
+                    self.edge.read(id, usize::MAX);
+                    let after = self.edge.sockets.get(&id).map_or(0, |s| s.upstream.len());
+                    is_over &= before == after;
+                }
+            }
+            while !self.edge.commands.is_empty() {
+                self.edge.finish(0);
+                is_over = false;
+            }
+            for client in &mut self.clients {
+                is_over &= !client.read_all(&mut self.edge);
+                client.close_idle(&mut self.edge);
+            }
+            self.edge.check();
+            for index in 0..self.clients.len() {
+                let mut shared = Shared {
+                    edge: &mut self.edge,
+                    random: &mut self.random,
+                    number: &mut self.number,
+                };
+                is_over &= !self.clients[index].collect(&mut shared);
+            }
+            if is_over {
+                return;
+            }
+        }
+        panic!("it does not come to rest");
+    }
+
+    /// Everyone leaves, and all windows close.
+    fn end(&mut self) {
+        for mut client in std::mem::take(&mut self.clients) {
+            client.leave(&mut self.edge);
+        }
+        while let Some(id) = self.edge.sockets.keys().next().copied() {
+            self.edge.notice(id);
+        }
+        let hours = Duration::from_secs(3 * 3600);
+        let then = self.edge.now + hours;
+        self.edge.wait_until(then, false);
+        while !self.edge.commands.is_empty() {
+            self.edge.finish(0);
+        }
+        let then = self.edge.now + hours;
+        self.edge.wait_until(then, false);
+        self.edge.check();
+        assert_eq!(
+            self.edge.engine.gauges(),
+            Default::default(),
+            "something was left"
+        );
+    }
+
+    /// The server stops: everyone hears of it, and then it is over.
+    fn drain(&mut self) {
+        let now = self.edge.now;
+        self.edge.engine.drain(now);
+        self.edge.settle();
+        for _ in 0..200 {
+            self.step();
+        }
+        self.quiesce();
+        assert!(self.edge.engine.is_drained(), "it does not stop");
+    }
+}
+
+/// Some worlds have room for all, some for hardly anyone.
+fn limits(random: &mut Random) -> Limits {
+    if random.percent(40) {
+        return Limits::default();
+    }
+    let mut limits = Limits {
+        memory_bytes_max: 0,
+        connections_max: random.pick(&[3, 16, 200]),
+        sessions_max: random.pick(&[1, 8, 100]),
+        calls_max: random.pick(&[1, 3, 20]),
+        body_bytes_max: 2000,
+        replay_bytes_max: random.pick(&[300, 1000, 20_000]),
+        output_bytes_max: 500,
+    };
+    let needed = Memory::of(&limits)
+        .expect_err("nothing is too little")
+        .needed;
+    limits.memory_bytes_max = needed + random.pick(&[0, 3_000, 100_000]);
+    limits
+}
+
+/// `echo`, `system-info` and perhaps `sleep`.
+fn tools(random: &mut Random, has_sleep: bool) -> Registry {
+    let mut tools: Vec<Rc<dyn Tool>> = vec![
+        Rc::new(builtin::Echo::new()),
+        Rc::new(builtin::SystemInfo::new()),
+    ];
+    if has_sleep {
+        let mut sleep = support::command("sleep");
+        sleep.limits.concurrency = random.pick(&[None, Some(1), Some(2), Some(10)]);
+        sleep.limits.queue = random.pick(&[None, Some(0), Some(1), Some(5)]);
+        tools.push(Rc::new(
+            CommandTool::new(sleep).expect("the command is sound"),
+        ));
+    }
+    Registry::new(tools).expect("the names differ")
+}
+
+fn catalogue() -> Catalogue {
+    let resource = Resource {
+        uri: "test://a".to_string(),
+        name: "a".to_string(),
+        description: None,
+        mime_type: None,
+        contents: Contents::Text("a".to_string()),
+    };
+    Catalogue {
+        resources: vec![resource],
+        ..Catalogue::default()
+    }
+}
+
+/// Lives a world through. Returns what happened in it.
+fn live(seed: u64) -> Happened {
+    let mut world = World::new(seed);
+    let steps = world.random.below(STEPS_MAX);
+    let drains = world.random.percent(25);
+    let mut step = 0;
+    let run = AssertUnwindSafe(|| {
+        while step < steps {
+            world.step();
+            step += 1;
+        }
+        world.quiesce();
+        for client in &world.clients {
+            client.assert_nothing_is_owed();
+        }
+        if drains {
+            world.drain();
+        }
+        world.end();
+    });
+    if let Err(panic) = catch_unwind(run) {
+        eprintln!("\nSEED={seed} failed at step {step} of {steps}");
+        std::panic::resume_unwind(panic);
+    }
+    happened(world.edge.engine.stats(), world.number)
+}
+
+/// What should happen often enough in all worlds together, by name.
+type Happened = BTreeMap<&'static str, u64>;
+
+fn happened(stats: &Stats, requests: u64) -> Happened {
+    BTreeMap::from([
+        ("requests of clients", requests),
+        ("connections_shed", stats.connections_shed),
+        ("connections_timed_out", stats.connections_timed_out),
+        ("sessions", stats.sessions),
+        ("sessions_refused", stats.sessions_refused),
+        ("sessions_evicted", stats.sessions_evicted),
+        ("sessions_expired", stats.sessions_expired),
+        ("streams_cut", stats.streams_cut),
+        ("resumed", stats.resumed),
+        ("resume_gaps", stats.resume_gaps),
+        ("blocked", stats.blocked),
+        ("lagging", stats.lagging),
+        ("calls", stats.calls),
+        ("calls_refused", stats.calls_refused),
+        ("calls_cancelled", stats.calls_cancelled),
+        ("calls_timed_out", stats.calls_timed_out),
+        ("answers_unwanted", stats.answers_unwanted),
+        ("memory_refusals", stats.memory_refusals),
+        ("refusals", stats.refusals),
+    ])
+}
+
+#[test]
+fn one() {
+    let seed = std::env::var("SEED").map_or(1, |seed| seed.parse().expect("a number"));
+    println!("{:#?}", live(seed));
+}
+
+/// Worlds in which nothing goes wrong prove nothing: everything that can happen has to.
+#[test]
+fn a_thousand_worlds() {
+    let worlds = std::env::var("WORLDS").map_or(1000, |count| count.parse().expect("a number"));
+    let mut all = Happened::new();
+    for seed in 0..worlds {
+        for (name, count) in live(seed) {
+            *all.entry(name).or_default() += count;
+        }
+    }
+    println!("{all:#?}");
+    for (name, count) in all {
+        assert!(count * 10 >= worlds, "{name} hardly ever happens: {count}");
+    }
+}
+
+const STEPS_MAX: usize = 3000;
