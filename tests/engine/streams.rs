@@ -83,3 +83,17 @@ fn coming_back_closes_the_connection_before_whatever_becomes_of_the_new_one() {
     assert!(server.peers[asker].closed, "it would wait for ever");
     server.engine.check(0);
 }
+
+#[test]
+fn a_call_without_a_session_ends_with_the_stream_that_was_given_up() {
+    let mut server = Server::new();
+    let asker = server.connect(at(0));
+    server.send(at(0), asker, post("/mcp", "", &call(1, "sleep")));
+    let key = server.peers[asker].stream.expect("it waits");
+    server.engine.handle_blocked(key);
+    for _ in 0..1025 {
+        server.line(at(1), "chatter");
+    }
+    assert!(server.peers[asker].closed, "it lags");
+    assert_eq!(server.terminated.len(), 1, "the work would be for nothing");
+}
