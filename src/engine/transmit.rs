@@ -128,6 +128,7 @@ impl Engine {
                 self.touch(now, session);
                 self.remove_stream(key);
             }
+            (Kind::Answer, None) => self.abandon(now, key),
             (Kind::HttpSse | Kind::Listening | Kind::Answer, _) => {
                 self.watch_calls_of(now, key);
                 self.remove_stream(key);

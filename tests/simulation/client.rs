@@ -128,6 +128,8 @@ pub struct Client {
     events: BTreeMap<String, String>,
     /// Answer streams of the session that broke, and what they owe.
     owed: BTreeMap<String, Vec<u64>>,
+    /// Answers it got after it had come back for them.
+    pub rescued: u64,
     /// How often it has asked for what it is owed at the end.
     collected: usize,
     /// Sessions that were, for requests that must be refused.
@@ -159,6 +161,7 @@ impl Client {
             asked_again: BTreeMap::new(),
             events: BTreeMap::new(),
             owed: BTreeMap::new(),
+            rescued: 0,
             collected: 0,
             ended: Vec::new(),
         }
@@ -521,7 +524,12 @@ impl Client {
         if self.connections.is_empty() {
             return;
         }
-        let index = shared.random.below(self.connections.len());
+        // Most of all those that hurt: in the middle of a stream.
+        let streams = self.connections.iter().position(|c| c.prefix.is_some());
+        let index = match streams.filter(|_| shared.random.percent(50)) {
+            Some(index) => index,
+            None => shared.random.below(self.connections.len()),
+        };
         let connection = self.connections.swap_remove(index);
         let id = connection.id;
         shared.edge.abandon(id);
@@ -614,6 +622,9 @@ impl Client {
             "{asked:?} got {status}"
         );
         assert!(status < 500 || status == 503);
+        if let (Asked::Sse | Asked::Listen(_), 200) = (&asked, status) {
+            assert!(is_stream, "a GET is answered by a stream");
+        }
         if is_stream {
             assert_eq!(status, 200);
             self.begin_stream(index, &asked);
@@ -834,6 +845,8 @@ impl Client {
     fn see_answer(&mut self, index: usize, event: Option<String>, answer: &Value) {
         let connection = &mut self.connections[index];
         connection.seen += 1;
+        let exchange = connection.asked.front();
+        let is_rest = exchange.is_some_and(|e| matches!(e.asked, Asked::Listen(Some(_))));
         let place = match event {
             Some(key) => Place::Event(key),
             None => Place::Once(connection.id, connection.seen),
@@ -844,6 +857,7 @@ impl Client {
         if let Fate::Answered(before) = &request.fate {
             assert_eq!(*before, place, "{number} was answered twice");
         }
+        self.rescued += u64::from(is_rest);
         request.fate = Fate::Answered(place);
         let what = request.what;
         let is_current = request.session == self.session;
