@@ -378,9 +378,14 @@ fn call(id: usize) -> String {
 
 fn echo(text: &str) -> String {
     format!(
-        r#"{{"jsonrpc":"2.0","id":"e","method":"tools/call","params":{{"name":"echo","arguments":{{"text":"{text}"}}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":"e","method":"tools/call","params":{{"name":"echo",
+           "arguments":{{"text":"{text}"}}}}}}"#
     )
 }
 
-const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+const INITIALIZE: &str = concat!(
+    r#"{"jsonrpc":"2.0","id":0,"method":"initialize","#,
+    r#""params":{"protocolVersion":"2024-11-05","capabilities":{},"#,
+    r#""clientInfo":{"name":"t","version":"1"}}}"#,
+);
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;

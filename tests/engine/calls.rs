@@ -298,7 +298,8 @@ fn stderr_is_logged_to_those_who_set_a_level() {
     let key = server.started[0].0;
     let level = |level: &str| {
         format!(
-            r#"{{"jsonrpc":"2.0","id":9,"method":"logging/setLevel","params":{{"level":"{level}"}}}}"#
+            r#"{{"jsonrpc":"2.0","id":9,"method":"logging/setLevel",
+               "params":{{"level":"{level}"}}}}"#
         )
     };
     server.engine.handle_stderr_line(at(2), key, "unasked");

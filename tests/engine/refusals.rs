@@ -7,7 +7,8 @@ use crate::{FIRST, INITIALIZED, ask, echo, http_sse, initialize, refused, reques
 fn bare(method: &str, path: &str, fields: &str, body: &str) -> String {
     let length = body.len();
     format!(
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {length}\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\n\
+         {fields}Content-Length: {length}\r\n\r\n{body}"
     )
 }
 
