@@ -89,13 +89,12 @@ fn coming_back_closes_the_connection_before_whatever_becomes_of_the_new_one() {
 fn a_call_without_a_session_ends_with_the_stream_that_was_given_up() {
     let mut server = Server::new();
     let asker = server.connect(at(0));
-    server.send(at(0), asker, post("/mcp", "", &call(1, "sleep")));
-    let key = server.peers[asker].stream.expect("it waits");
-    server.engine.handle_blocked(key);
-    for _ in 0..1025 {
-        server.line(at(1), "chatter");
-    }
-    assert!(server.peers[asker].closed, "it lags");
+    let batch = format!("[{},{}]", call(1, "sleep"), call(2, "sleep"));
+    server.send(at(0), asker, post("/mcp", "", &batch));
+    let memory = slimcp::limits::Memory::of(&Limits::default()).expect("it fits");
+    assert!(server.engine.take_bytes(memory.budget));
+    server.finish(at(1), &Outcome::text("it finds no room"));
+    assert!(server.peers[asker].closed);
     assert_eq!(server.terminated.len(), 1, "the work would be for nothing");
 }
 
@@ -433,4 +432,25 @@ fn a_silent_connection_is_closed_and_a_slow_request_answered_with_408() {
     server.wait_until(at(75_000));
     assert!(server.peers[kept].closed);
     assert_eq!(server.receive(kept), "", "it owes nothing");
+}
+
+#[test]
+fn a_chatty_tool_does_not_cost_a_client_its_answer() {
+    let (mut server, fields, asker) = progressing("2025-11-25");
+    server.cut(at(3), asker);
+    for _ in 0..5000 {
+        server.line(at(4), "chatter");
+    }
+    server.finish(at(5), &Outcome::text("slept"));
+    let again = server.connect(at(6));
+    server.send(at(6), again, resume(&fields, "0-3"));
+    let events = events(&mut server, again);
+    assert!(
+        events
+            .last()
+            .is_some_and(|event| event.data.contains("slept"))
+    );
+    assert!(events.len() < 1024, "{}", events.len());
+    assert!(server.engine.stats().events_shed > 4000);
+    server.engine.check(0);
 }

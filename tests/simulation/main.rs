@@ -386,6 +386,7 @@ fn happened(stats: &Stats, requests: u64) -> Happened {
         ("resume_gaps", stats.resume_gaps),
         ("blocked", stats.blocked),
         ("lagging", stats.lagging),
+        ("events_shed", stats.events_shed),
         ("calls", stats.calls),
         ("calls_refused", stats.calls_refused),
         ("calls_cancelled", stats.calls_cancelled),
