@@ -203,6 +203,12 @@ pub const STREAM_BYTES: usize = 256;
 /// One call in flight: record, the task that watches its process, three pipes, a read buffer.
 pub const CALL_BYTES: usize = 12 * KIB;
 
+/// What the one request or outcome in hand takes beside its share of the budget: its arguments, the
+/// answer as JSON, and the answer in the buffer it is sent from.
+const fn scratch_bytes(limits: &Limits) -> usize {
+    limits.body_bytes_max + 2 * limits.output_bytes_max
+}
+
 /// The least budget that makes sense: one body, one output and one replay ring at their largest.
 const fn budget_bytes_min(limits: &Limits) -> usize {
     limits.body_bytes_max + limits.output_bytes_max + limits.replay_bytes_max
@@ -216,7 +222,7 @@ pub struct Memory {
     /// The shared byte budget: what the tables leave over.
     pub budget: usize,
     /// The summands beside the budget, each with its name and bytes.
-    pub tables: [(&'static str, usize); 5],
+    pub tables: [(&'static str, usize); 6],
 }
 
 /// The capacities need more than `limits.memory`.
@@ -225,7 +231,7 @@ pub struct TooLittleMemory {
     /// Bytes that would be enough.
     pub needed: usize,
     /// The sum, as [`Memory`] would show it.
-    pub tables: [(&'static str, usize); 5],
+    pub tables: [(&'static str, usize); 6],
     /// Least bytes of shared budget.
     pub budget_min: usize,
 }
@@ -242,6 +248,7 @@ impl Memory {
             ("sessions", limits.sessions_max as usize * SESSION_BYTES),
             ("answers", limits.connections_max as usize * STREAM_BYTES),
             ("calls", limits.calls_max as usize * CALL_BYTES),
+            ("scratch", scratch_bytes(limits)),
         ];
         let fixed: usize = tables.iter().map(|(_, bytes)| bytes).sum();
         let budget_min = budget_bytes_min(limits);

@@ -95,16 +95,16 @@ fn turn(world: &Rc<World>, connection: Key<Connection>, input: &[u8]) {
     let turn = answer(world, connection, &mut receiver, input, &mut out);
     let is_alive = send(world, connection, &out);
     out.clear();
+    out.shrink_to(limits::TRANSMIT_BYTES_MAX);
     world.response_buffer.replace(out);
-    if !is_alive {
-        return;
-    }
     match turn {
-        Turn::Wait => keep(world, connection, receiver),
-        Turn::Close => close_when_flushed(world, connection),
         Turn::Carry(stream, left) => {
+            // If the connection broke meanwhile, this finds out.
             carry(world, connection, stream, &input[input.len() - left..]);
         }
+        Turn::Wait | Turn::Close if !is_alive => {}
+        Turn::Wait => keep(world, connection, receiver),
+        Turn::Close => close_when_flushed(world, connection),
     }
 }
 
@@ -175,7 +175,8 @@ fn answer(
 /// Sends what a new stream has by now. Most answers are complete here already, and the connection
 /// never notices that it was one; `None` if it has to be carried.
 fn begin(world: &Rc<World>, stream: Key<Stream>, out: &mut Vec<u8>) -> Option<bool> {
-    world.settle();
+    // Among them may be the order to close the connection that carried the stream so far.
+    world.do_jobs();
     let now = world.clock.now();
     match world.engine.borrow_mut().poll_transmit(now, stream, out) {
         Transmit::Finished { keep_alive } => Some(keep_alive),

@@ -142,6 +142,11 @@ impl Engine {
             (Kind::Listening, Some(session)) => {
                 self.touch(now, session);
                 self.remove_stream(key);
+                // What was lost may have been this; saying it once too often does no harm.
+                self.sessions
+                    .get_mut(session)
+                    .expect("it was just touched")
+                    .tools_changed = true;
             }
             (Kind::Answer, None) => self.abandon(now, key),
             (Kind::HttpSse | Kind::Listening | Kind::Answer, _) => {
