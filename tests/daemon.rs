@@ -6,5 +6,7 @@ mod commands;
 mod connections;
 #[path = "daemon/harness.rs"]
 mod harness;
+#[path = "daemon/sockets.rs"]
+mod sockets;
 #[path = "daemon/streams.rs"]
 mod streams;

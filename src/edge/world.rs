@@ -7,7 +7,7 @@
 use super::process::{self, Child, Group, Source};
 use super::sockets::Sockets;
 use super::ticker::Ticker;
-use super::{connection, facts};
+use super::{carrier, connection, facts};
 use crate::bounded::Key;
 use crate::engine::call::Call;
 use crate::engine::connection::Connection;
@@ -116,6 +116,16 @@ impl World {
         }
     }
 
+    /// Does the work that the engine has for the edge, even while its wishes are being met: what a
+    /// request leads to has to be done before its response begins.
+    pub fn do_jobs(self: &Rc<Self>) {
+        loop {
+            let job = self.engine.borrow_mut().poll_job();
+            let Some(job) = job else { return };
+            self.act(job);
+        }
+    }
+
     /// Does one thing the engine wants done. Returns whether there was one.
     fn step(self: &Rc<Self>) -> bool {
         let job = self.engine.borrow_mut().poll_job();
@@ -125,7 +135,7 @@ impl World {
         }
         let ready = self.engine.borrow_mut().poll_ready();
         if let Some(stream) = ready {
-            connection::transmit(self, stream);
+            carrier::transmit(self, stream);
             return true;
         }
         let resumed = self.resumed.borrow_mut().pop_front();
@@ -170,7 +180,7 @@ impl World {
             } => self.start(call, work, output_bytes_max),
             Job::Terminate(call) => self.with_group(call, Group::terminate),
             Job::Kill(call) => self.with_group(call, Group::kill),
-            Job::CloseStream(stream) => connection::close_stream(self, stream),
+            Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
                 connection,
                 in_request,

@@ -111,3 +111,49 @@ fn a_connection_carries_on_after_a_stream() {
     assert_eq!(peer.ask(post("/mcp", "", INITIALIZE)).status, 200);
     assert_eq!(peer.ask(get("/nowhere", "")).status, 404);
 }
+
+#[test]
+fn a_body_that_is_too_large_is_refused_before_it_has_come() {
+    let daemon = Daemon::start("large_body", "limits.body = '64KiB'");
+    let mut peer = daemon.connect();
+    // The client does not look up from sending before it has sent everything.
+    peer.send(post("/mcp", "", &" ".repeat(8 * 1024 * 1024)));
+    assert_eq!(peer.response().status, 413);
+    assert!(peer.is_closed());
+}
+
+#[test]
+fn a_refused_client_that_stays_is_closed_in_the_time_of_a_head() {
+    let daemon = Daemon::start("linger", "timeouts.head = '1s'");
+    let mut peer = daemon.connect();
+    peer.send("NONSENSE\r\n\r\n");
+    assert_eq!(peer.response().status, 400);
+    assert!(peer.is_closed(), "nothing more comes");
+    // Our half is still open: the daemon waits for us, but not for long.
+    daemon.gauge_becomes("connections", 0);
+}
+
+/// Many requests in one read, each answered with a lot: the answers must not pile up.
+#[test]
+fn answers_to_pipelined_requests_are_made_as_they_are_taken() {
+    let description = "d".repeat(8000);
+    let tool = |index| {
+        format!("[[tool]]\nname = 't{index}'\ndescription = '{description}'\ncommand = ['true']\n")
+    };
+    let daemon = Daemon::start("pile", &(0..30).map(tool).collect::<String>());
+    let mut peer = daemon.connect();
+    let list = post(
+        "/mcp",
+        "",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
+    );
+    let page = peer.ask(&list).body;
+    assert!(page.len() > 240_000);
+    let before = daemon.memory_kib("VmHWM");
+    peer.send(list.repeat(200));
+    for _ in 0..200 {
+        assert!(peer.response().body == page);
+    }
+    let grown = daemon.memory_kib("VmHWM") - before;
+    assert!(grown < 2048, "it grew by {grown} KiB");
+}

@@ -165,6 +165,31 @@ fn a_stream_taken_over_in_one_breath_begins_on_the_new_connection() {
     daemon.gauge_becomes("connections", 1);
 }
 
+/// The same, when it is the turn of the request only after an answer that took its time.
+#[test]
+fn a_stream_taken_over_after_another_answer_stays_with_the_new_connection() {
+    let script = r#"while [ ! -e "$1" ]; do sleep 0.02; done; echo open"#;
+    let daemon = Daemon::start("taken_over", &shell_tool("gate", script, ""));
+    let mut old = daemon.connect();
+    let path = handshake(&daemon, &mut old);
+    let resume = get(
+        "/sse",
+        &format!("Last-Event-ID: {}-1\r\n", session_id(&path)),
+    );
+    let gate = daemon.folder.join("gate");
+    let arguments = format!(r#"{{"text":"{}"}}"#, gate.display());
+    let mut new = daemon.connect();
+    new.send(post("/mcp", "", &call(1, "gate", &arguments)) + &resume);
+    daemon.gauge_becomes("calls", 1);
+    std::fs::write(&gate, "").expect("a file");
+    assert_eq!(text(&new.response().json()), "open");
+    assert!(new.head().starts_with("HTTP/1.1 200 "));
+    assert_eq!(old.rest(), "");
+    let ping = r#"{"jsonrpc":"2.0","id":5,"method":"ping"}"#;
+    assert_eq!(daemon.connect().ask(post(&path, "", ping)).status, 202);
+    assert_eq!(new.message()["id"], 5);
+}
+
 /// The socket of a reader that is given up for its lag does not stay behind.
 #[test]
 fn a_reader_too_far_behind_is_disconnected() {
