@@ -6,6 +6,8 @@ mod commands;
 mod connections;
 #[path = "daemon/harness.rs"]
 mod harness;
+#[path = "daemon/operator.rs"]
+mod operator;
 #[path = "daemon/sockets.rs"]
 mod sockets;
 #[path = "daemon/streams.rs"]

@@ -206,6 +206,15 @@ impl World {
         groups[index] = group;
     }
 
+    /// Ends every command that still runs, for nobody will be there to watch it.
+    pub fn kill_commands(&self) {
+        self.groups
+            .borrow()
+            .iter()
+            .flatten()
+            .for_each(|group| group.kill());
+    }
+
     /// Starts a command, whose task reports to the engine.
     fn run_command(self: &Rc<Self>, call: Key<Call>, line: Rc<CommandLine>, bytes_max: usize) {
         match process::spawn(&line) {

@@ -177,3 +177,15 @@ fn a_client_that_asks_for_a_stream_and_is_gone_leaves_nothing() {
     assert_eq!(daemon.gauge("streams"), Some(0));
     assert_eq!(daemon.gauge("sessions"), Some(0));
 }
+
+#[test]
+fn a_file_that_is_no_socket_is_never_replaced() {
+    let folder = folder("no_socket");
+    let path = folder.join("precious");
+    fs::write(&path, "precious").expect("a file");
+    let mut command = program(&folder, "");
+    command.args(["--listen", &format!("unix:{}", path.display())]);
+    let (code, _, stderr) = run(&mut command);
+    assert_eq!(code, 1, "{stderr}");
+    assert_eq!(fs::read_to_string(&path).expect("it is there"), "precious");
+}
