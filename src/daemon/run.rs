@@ -4,6 +4,7 @@ use super::cli::{self, Command, Exit, Options};
 use super::config::{self, Environment, Loaded};
 use super::serve;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::Write;
 
 /// Does what the arguments say.
@@ -20,7 +21,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
             Err(exit) => exit,
         },
         Err(usage) => {
-            eprintln!("slimcp: {usage}");
+            complain(&usage);
             Exit::Usage
         }
     }
@@ -36,7 +37,7 @@ fn check(loaded: &Loaded) -> Exit {
             &loaded.sources,
         )),
         Err(problem) => {
-            eprintln!("slimcp: {problem}");
+            complain(&problem);
             Exit::Usage
         }
     }
@@ -46,7 +47,7 @@ fn check(loaded: &Loaded) -> Exit {
 fn load(options: &Options) -> Result<Loaded, Exit> {
     reload(options).map_err(|complaints| {
         for complaint in complaints {
-            eprintln!("slimcp: {complaint}");
+            complain(&complaint);
         }
         Exit::Usage
     })
@@ -56,6 +57,14 @@ fn load(options: &Options) -> Result<Loaded, Exit> {
 pub fn reload(options: &Options) -> Result<Loaded, Vec<config::Complaint>> {
     let environment = Environment::read(|variable| std::env::var_os(variable));
     config::load(options.config.as_deref(), &environment, &options.overrides)
+}
+
+/// Says on stderr what is wrong. `eprintln!` would panic if nobody reads it, and the exit code is
+/// for scripts, which often do not.
+pub(super) fn complain(problem: &dyn Display) {
+    let line = format!("slimcp: {problem}\n");
+    // There is nobody else to tell.
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// Prints to stdout; a closed pipe is how `slimcp --help | head` ends, and no failure.

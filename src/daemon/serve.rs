@@ -16,7 +16,9 @@ use crate::limits::{self, Timeouts};
 use crate::tool::command::CommandTool;
 use crate::tool::registry::Registry;
 use crate::tool::{Tool, builtin};
-use smol::LocalExecutor;
+use async_io::Timer;
+use smol::{LocalExecutor, future};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -29,7 +31,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
         sources,
     } = loaded;
     if logging::start(settings.log.level).is_err() {
-        eprintln!("slimcp: the log was started twice");
+        run::complain(&"the log was started twice");
         return Exit::Failed;
     }
     for cut in descriptors::fit(&mut settings.limits, descriptors::raise()) {
@@ -49,16 +51,24 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
             return Exit::Failed;
         }
     };
+    // Before anybody can read that we listen: from here on a signal is an order and kills nobody.
+    let orders = match Orders::new() {
+        Ok(orders) => orders,
+        Err(error) => {
+            log::error!("signals: {error}");
+            return Exit::Failed;
+        }
+    };
     announce(&settings, &sources, &registry, &doors);
     let executor = Rc::new(LocalExecutor::new());
-    let served = async_io::block_on(executor.run(live(
-        options,
+    let start = Start {
         settings,
         registry,
         doors,
-        executor.clone(),
-    )));
-    match served {
+        orders,
+    };
+    let living = live(options, start, executor.clone());
+    match async_io::block_on(executor.run(living)) {
         Ok(()) => Exit::Done,
         Err(error) => {
             log::error!("{error}");
@@ -98,6 +108,11 @@ struct Door {
 /// Opens every listener of the settings, or says which one cannot be had.
 fn bind(settings: &Settings) -> Result<Vec<Door>, String> {
     let mut doors = Vec::new();
+    // Before anything else opens descriptors: these are taken over by their numbers.
+    let mut inherited = match settings.listen.contains(&Listen::Systemd) {
+        true => inherit(settings)?,
+        false => Vec::new(),
+    };
     for listen in &settings.listen {
         match listen {
             Listen::Tcp(address) => match bind_tcp(*address) {
@@ -110,7 +125,7 @@ fn bind(settings: &Settings) -> Result<Vec<Door>, String> {
             Listen::Unix(path) => {
                 doors.push(bind_unix(path).map_err(|error| format!("listen on {listen}: {error}"))?)
             }
-            Listen::Systemd => doors.extend(inherit(settings)?),
+            Listen::Systemd => doors.append(&mut inherited),
         }
     }
     Ok(doors)
@@ -129,16 +144,26 @@ fn bind_tcp(address: SocketAddr) -> std::io::Result<Door> {
 /// Binds a Unix socket. A file that a killed daemon left behind is replaced, one that somebody
 /// listens on is not.
 fn bind_unix(path: &Path) -> std::io::Result<Door> {
-    use std::os::unix::net::{UnixListener, UnixStream};
-    if path.exists() && UnixStream::connect(path).is_err() {
+    if is_stale(path) {
         std::fs::remove_file(path)?;
     }
-    let listener = Listener::unix(UnixListener::bind(path)?)?;
+    let listener = Listener::unix(std::os::unix::net::UnixListener::bind(path)?)?;
     Ok(Door {
         listener,
         address: None,
         path: Some(path.to_path_buf()),
     })
+}
+
+/// Whether this is a socket that nobody listens on. Anything else is somebody's: a file of another
+/// kind, a socket that we may not connect to.
+fn is_stale(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    use std::os::unix::net::UnixStream;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    is_socket
+        && UnixStream::connect(path)
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
 /// Takes over what systemd opened; the network gets in under the same rule as everywhere.
@@ -175,7 +200,8 @@ fn announce(settings: &Settings, sources: &[String], registry: &Registry, doors:
     }
     let first = doors.iter().find_map(|door| door.address);
     if let Some(address) = first.filter(|_| sources.is_empty()) {
-        eprint!("{}", welcome(address));
+        // Nobody has to be there to read it.
+        let _ = std::io::stderr().write_all(welcome(address).as_bytes());
     }
 }
 
@@ -218,15 +244,26 @@ fn draw_id() -> SessionId {
     )
 }
 
-/// Everything between the first and the last connection.
-async fn live(
-    options: &Options,
+/// Everything that is there before the first connection.
+struct Start {
     settings: Settings,
     registry: Registry,
     doors: Vec<Door>,
+    orders: Orders,
+}
+
+/// Everything between the first and the last connection.
+async fn live(
+    options: &Options,
+    start: Start,
     executor: Rc<LocalExecutor<'static>>,
 ) -> std::io::Result<()> {
-    let mut orders = Orders::new()?;
+    let Start {
+        settings,
+        registry,
+        doors,
+        mut orders,
+    } = start;
     let config = engine_config(&settings);
     let engine = Engine::new(config, settings.memory(), registry, Box::new(draw_id));
     let world = World::new(engine, executor.clone())?;
@@ -253,7 +290,9 @@ async fn live(
     );
     drop(listening);
     world.input(|engine, now| engine.drain(now));
-    smol::future::or(world.drained(), insist(&mut orders)).await;
+    let lose_patience = future::or(insist(&mut orders), give_up(running.timeouts.drain));
+    future::or(world.drained(), lose_patience).await;
+    world.kill_commands();
     drop((carrying, ticking));
     for path in paths {
         // Somebody may have tidied up before us.
@@ -267,6 +306,13 @@ async fn live(
 async fn insist(orders: &mut Orders) {
     while let Ok(Order::Reload) = orders.next().await {}
     log::warn!("stopping at once");
+}
+
+/// Calls that are given up get a grace before they are killed, and their answers as much again to
+/// be read. Then whoever still has not read must not keep the machine from going down.
+async fn give_up(drain: Duration) {
+    Timer::after(drain + 2 * limits::KILL_GRACE).await;
+    log::warn!("stopping although some clients have not read their answers");
 }
 
 /// For how long a peer may leave bytes unacknowledged. A heartbeat has to come first, and both
@@ -289,8 +335,11 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
             .join("; ")
     });
     let renewed = loaded.and_then(|loaded| {
-        let registry = registry(&loaded.settings)?;
-        Ok((loaded.settings, registry))
+        let mut settings = loaded.settings;
+        // What was cut at the start is cut again, and has been told.
+        descriptors::fit(&mut settings.limits, descriptors::raise());
+        let registry = registry(&settings)?;
+        Ok((settings, registry))
     });
     match renewed {
         Ok((settings, registry)) => {
@@ -301,7 +350,12 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
             log::info!("reloaded tools={}", registry.len());
             let config = engine_config(&settings);
             world.input(|engine, now| engine.reload(now, config, registry));
-            running.clone_from(&settings);
+            // What takes a restart goes on to differ from the file until there is one.
+            *running = Settings {
+                listen: std::mem::take(&mut running.listen),
+                limits: std::mem::take(&mut running.limits),
+                ..settings
+            };
         }
         Err(problem) => log::error!("not reloaded, the running configuration stays: {problem}"),
     }

@@ -1,15 +1,16 @@
-//! Connections: reads requests, writes answers, carries streams.
+//! Connections: reads requests, writes answers.
 //!
 //! From the bytes that came in to the bytes that went out nothing waits. A response that takes
-//! longer is a stream: its connection carries it until it ends and then goes on with its next
-//! request.
+//! longer is a stream: its connection carries it ([`carrier`]) until it ends and then goes on with
+//! its next request.
 
-use super::socket;
+use super::sockets::{Fate, Place};
 use super::world::World;
+use super::{carrier, socket};
 use crate::bounded::Key;
+use crate::engine::Reply;
 use crate::engine::connection::{Connection, Waiting};
 use crate::engine::stream::Stream;
-use crate::engine::{Reply, Transmit};
 use crate::limits;
 use crate::mcp::refusal::Refusal;
 use crate::wire::encode::{self, Content};
@@ -23,10 +24,14 @@ use std::rc::Rc;
 
 /// How a turn ends.
 enum Turn {
-    /// More bytes are needed.
-    Wait,
+    /// More bytes are needed, of what is said.
+    Wait(Waiting),
+    /// Enough is answered for now; so many bytes of the input are left.
+    Pause(usize),
     /// The connection ends once its answers are away.
     Close,
+    /// The same, and the client may still be sending.
+    Refuse,
     /// The response is a stream; so many bytes of the input come after its request.
     Carry(Key<Stream>, usize),
 }
@@ -75,37 +80,62 @@ pub fn handle(world: &Rc<World>, connection: Key<Connection>, flags: EventFlags)
 /// Reads what is there and answers what is whole.
 fn read(world: &Rc<World>, connection: Key<Connection>) {
     let mut buffer = world.read_buffer.borrow_mut();
-    let received = world.sockets.borrow_mut().receive(connection, &mut buffer);
+    let mut sockets = world.sockets.borrow_mut();
+    let lingers = |place: &mut Place| place.fate == Fate::Lingering;
+    let is_over = sockets.get_mut(connection).is_some_and(lingers);
+    let received = sockets.receive(connection, &mut buffer);
+    drop(sockets);
     match received {
         Ok(Some(0)) | Err(_) => close(world, connection),
         Ok(None) => {}
+        Ok(Some(_)) if is_over => {}
         Ok(Some(bytes)) => turn(world, connection, &buffer[..bytes]),
     }
 }
 
 /// Answers the requests in `input`, then does with the connection what they lead to.
-fn turn(world: &Rc<World>, connection: Key<Connection>, input: &[u8]) {
-    let mut out = world.response_buffer.take();
+fn turn(world: &Rc<World>, connection: Key<Connection>, mut input: &[u8]) {
     let left = world
         .sockets
         .borrow_mut()
         .get_mut(connection)
         .and_then(|place| place.rest.take());
     let mut receiver = left.map(|rest| rest.receiver).unwrap_or_default();
-    let turn = answer(world, connection, &mut receiver, input, &mut out);
-    let is_alive = send(world, connection, &out);
-    out.clear();
-    out.shrink_to(limits::TRANSMIT_BYTES_MAX);
-    world.response_buffer.replace(out);
-    match turn {
-        Turn::Carry(stream, left) => {
-            // If the connection broke meanwhile, this finds out.
-            carry(world, connection, stream, &input[input.len() - left..]);
+    loop {
+        let mut out = world.response_buffer.take();
+        let turn = answer(world, connection, &mut receiver, input, &mut out);
+        let is_alive = send(world, connection, &out);
+        out.clear();
+        out.shrink_to(limits::TRANSMIT_BYTES_MAX);
+        world.response_buffer.replace(out);
+        match turn {
+            Turn::Pause(left) if is_alive => {
+                input = &input[input.len() - left..];
+                if is_blocked(world, connection) {
+                    return defer(world, connection, input);
+                }
+            }
+            Turn::Carry(stream, _) if !is_alive => {
+                let now = world.clock.now();
+                let mut engine = world.engine.borrow_mut();
+                return engine.handle_stream_closed(now, stream);
+            }
+            Turn::Carry(stream, left) => {
+                return carrier::carry(world, connection, stream, &input[input.len() - left..]);
+            }
+            Turn::Wait(waiting) => return wait(world, connection, receiver, waiting),
+            Turn::Close => return close_when_flushed(world, connection, Fate::Closing),
+            Turn::Refuse => return close_when_flushed(world, connection, Fate::Refused),
+            Turn::Pause(_) => return,
         }
-        Turn::Wait | Turn::Close if !is_alive => {}
-        Turn::Wait => keep(world, connection, receiver),
-        Turn::Close => close_when_flushed(world, connection),
     }
+}
+
+/// Whether the socket still has to take bytes.
+pub(super) fn is_blocked(world: &World, connection: Key<Connection>) -> bool {
+    let mut sockets = world.sockets.borrow_mut();
+    let place = sockets.get_mut(connection);
+    place.is_some_and(|place| place.is_blocked())
 }
 
 /// Answers the requests in `input`, one after the other.
@@ -119,7 +149,6 @@ fn answer(
     let body_bytes_max = world.engine.borrow().config().limits.body_bytes_max;
     loop {
         let received = receiver.receive(input, body_bytes_max);
-        let now = world.clock.now();
         let (request, used) = match received {
             Received::Request { request, used } => (request, used),
             Received::More {
@@ -129,23 +158,18 @@ fn answer(
                 if send_continue {
                     out.extend_from_slice(encode::CONTINUE);
                 }
-                let waiting = if in_body {
-                    Waiting::Body
-                } else {
-                    Waiting::Head
-                };
-                world
-                    .engine
-                    .borrow_mut()
-                    .handle_waiting(now, connection, waiting);
-                return Turn::Wait;
+                return Turn::Wait(match in_body {
+                    true => Waiting::Body,
+                    false => Waiting::Head,
+                });
             }
             Received::Refuse(refusal) => {
                 refuse(&refusal, out);
-                return Turn::Close;
+                return Turn::Refuse;
             }
         };
         log_request(&request);
+        let now = world.clock.now();
         let mut engine = world.engine.borrow_mut();
         engine.handle_waiting(now, connection, Waiting::Nothing);
         let reply = engine.handle_request(now, connection, &request, out);
@@ -154,7 +178,7 @@ fn answer(
         input = &input[used..];
         let keep_alive = match reply {
             Reply::Sent { keep_alive } => keep_alive,
-            Reply::Stream(stream) => match begin(world, stream, out) {
+            Reply::Stream(stream) => match carrier::begin(world, stream, out) {
                 Some(keep_alive) => keep_alive,
                 None => return Turn::Carry(stream, input.len()),
             },
@@ -163,53 +187,72 @@ fn answer(
             return Turn::Close;
         }
         if input.is_empty() {
-            world
-                .engine
-                .borrow_mut()
-                .handle_waiting(now, connection, Waiting::Request);
-            return Turn::Wait;
+            return Turn::Wait(Waiting::Request);
+        }
+        // A hundred requests fit into one read, and each may be answered with the whole list of
+        // tools: nobody gets the next answer before the socket has taken those before it.
+        if out.len() >= limits::TRANSMIT_BYTES_MAX {
+            return Turn::Pause(input.len());
         }
     }
 }
 
-/// Sends what a new stream has by now. Most answers are complete here already, and the connection
-/// never notices that it was one; `None` if it has to be carried.
-fn begin(world: &Rc<World>, stream: Key<Stream>, out: &mut Vec<u8>) -> Option<bool> {
-    // Among them may be the order to close the connection that carried the stream so far.
-    world.do_jobs();
-    let now = world.clock.now();
-    match world.engine.borrow_mut().poll_transmit(now, stream, out) {
-        Transmit::Finished { keep_alive } => Some(keep_alive),
-        Transmit::Waiting | Transmit::More => None,
-    }
-}
-
-/// Keeps part of a request, charged to the budget, until the rest is here.
-fn keep(world: &Rc<World>, connection: Key<Connection>, receiver: Receiver) {
+/// Waits for more, with the part of a request that is here, charged to the budget. The time for it
+/// begins when the answers before it are away.
+fn wait(world: &Rc<World>, connection: Key<Connection>, receiver: Receiver, waiting: Waiting) {
     let bytes = receiver.held_bytes();
-    if bytes == 0 {
-        return;
-    }
     let mut sockets = world.sockets.borrow_mut();
     let Some(place) = sockets.get_mut(connection) else {
         return;
     };
-    let rest = place.rest(world);
-    rest.receiver = receiver;
-    if rest.held.grow_by(bytes) {
-        return;
+    let is_blocked = place.is_blocked();
+    let mut is_kept = true;
+    if is_blocked || bytes > 0 {
+        let rest = place.rest(world);
+        rest.receiver = receiver;
+        rest.waiting = waiting;
+        is_kept = rest.held.grow_by(bytes);
     }
     drop(sockets);
+    if is_kept {
+        let waiting = if is_blocked {
+            Waiting::Nothing
+        } else {
+            waiting
+        };
+        let now = world.clock.now();
+        let mut engine = world.engine.borrow_mut();
+        return engine.handle_waiting(now, connection, waiting);
+    }
     let mut out = Vec::new();
     unavailable(Refusal::MemoryFull, &mut out);
     if send(world, connection, &out) {
-        close_when_flushed(world, connection);
+        close_when_flushed(world, connection, Fate::Refused);
+    }
+}
+
+/// Keeps requests, charged to the budget, until the connection is free for them.
+pub(super) fn defer(world: &Rc<World>, connection: Key<Connection>, pipelined: &[u8]) {
+    let mut sockets = world.sockets.borrow_mut();
+    let Some(place) = sockets
+        .get_mut(connection)
+        .filter(|_| !pipelined.is_empty())
+    else {
+        return;
+    };
+    let rest = place.rest(world);
+    rest.pipelined = pipelined.to_vec();
+    let is_kept = rest.held.grow_by(pipelined.len());
+    drop(sockets);
+    if !is_kept {
+        log::debug!("connection closed: no memory for the requests it sent ahead");
+        close(world, connection);
     }
 }
 
 /// Sends bytes; what the socket does not take is kept until it does. Returns whether the connection
 /// lives on.
-fn send(world: &Rc<World>, connection: Key<Connection>, bytes: &[u8]) -> bool {
+pub(super) fn send(world: &Rc<World>, connection: Key<Connection>, bytes: &[u8]) -> bool {
     if bytes.is_empty() {
         return true;
     }
@@ -262,125 +305,31 @@ fn flush(world: &Rc<World>, connection: Key<Connection>) {
     }
     rest.held.shrink_by(sent);
     place.tidy();
-    let (stream, closing) = (place.stream, place.closing);
+    let (stream, fate) = (place.stream, place.fate);
     sockets.watch(connection);
     drop(sockets);
-    match stream {
-        Some(stream) => world.engine.borrow_mut().handle_drained(stream),
-        None if closing => close(world, connection),
-        None => go_on(world, connection),
-    }
-}
-
-/// Lets a connection carry a stream. The one that carried it so far is closed: its client has come
-/// back over this one.
-fn carry(world: &Rc<World>, connection: Key<Connection>, stream: Key<Stream>, pipelined: &[u8]) {
-    let mut sockets = world.sockets.borrow_mut();
-    let Some(before) = sockets.carry(connection, stream) else {
-        drop(sockets);
-        return world
-            .engine
-            .borrow_mut()
-            .handle_stream_closed(world.clock.now(), stream);
-    };
-    let place = sockets
-        .get_mut(connection)
-        .expect("it has just taken the stream");
-    let is_blocked = place.is_blocked();
-    let mut is_kept = true;
-    if !pipelined.is_empty() {
-        let rest = place.rest(world);
-        is_kept = rest.held.grow_by(pipelined.len());
-        rest.pipelined = pipelined.to_vec();
-    }
-    sockets.watch(connection);
-    drop(sockets);
-    if let Some(before) = before {
-        close(world, before);
-    }
-    let mut engine = world.engine.borrow_mut();
-    engine.handle_parked(world.clock.now(), stream);
-    if is_blocked {
-        engine.handle_blocked(stream);
-    }
-    drop(engine);
-    if !is_kept {
-        return close(world, connection);
-    }
-    transmit(world, stream);
-}
-
-/// Sends what a stream has to send, if its connection takes it.
-pub fn transmit(world: &Rc<World>, stream: Key<Stream>) {
-    let mut buffer = world.event_buffer.take();
-    loop {
-        let Some(connection) = world.sockets.borrow().carrier(stream) else {
-            break;
-        };
-        buffer.clear();
-        let now = world.clock.now();
-        let transmit = world
-            .engine
-            .borrow_mut()
-            .poll_transmit(now, stream, &mut buffer);
-        if !send(world, connection, &buffer) {
-            break;
-        }
-        let is_blocked = {
-            let mut sockets = world.sockets.borrow_mut();
-            sockets
-                .get_mut(connection)
-                .is_some_and(|place| place.is_blocked())
-        };
-        match transmit {
-            Transmit::Finished { keep_alive } => {
-                end(world, connection, keep_alive);
-                break;
-            }
-            Transmit::Waiting | Transmit::More if is_blocked => {
-                world.engine.borrow_mut().handle_blocked(stream);
-                break;
-            }
-            Transmit::Waiting => break,
-            Transmit::More => {}
-        }
-    }
-    buffer.clear();
-    buffer.shrink_to(limits::TRANSMIT_BYTES_MAX);
-    world.event_buffer.replace(buffer);
-}
-
-/// The response is over: the connection goes on with its next request, or is closed.
-fn end(world: &Rc<World>, connection: Key<Connection>, keep_alive: bool) {
-    let mut sockets = world.sockets.borrow_mut();
-    let Some(place) = sockets.get_mut(connection) else {
-        return;
-    };
-    place.stream = None;
-    let is_blocked = place.is_blocked();
-    sockets.watch(connection);
-    drop(sockets);
-    match (keep_alive, is_blocked) {
-        (false, _) => close_when_flushed(world, connection),
-        (true, true) => {}
-        (true, false) => go_on(world, connection),
+    match (stream, fate) {
+        (Some(stream), _) => world.engine.borrow_mut().handle_drained(stream),
+        (None, Fate::Open) => go_on(world, connection),
+        (None, Fate::Closing | Fate::Refused | Fate::Lingering) => finish(world, connection),
     }
 }
 
 /// A connection whose response is away goes on with what its client has sent meanwhile. That is
 /// done in a turn of its own, not inside the one that has just ended.
-fn go_on(world: &Rc<World>, connection: Key<Connection>) {
+pub(super) fn go_on(world: &Rc<World>, connection: Key<Connection>) {
+    let mut sockets = world.sockets.borrow_mut();
+    let rest = sockets
+        .get_mut(connection)
+        .and_then(|place| place.rest.as_ref());
+    let has_more = rest.is_some_and(|rest| !rest.pipelined.is_empty());
+    let waiting = rest.map_or(Waiting::Request, |rest| rest.waiting);
+    drop(sockets);
     let now = world.clock.now();
     world
         .engine
         .borrow_mut()
-        .handle_waiting(now, connection, Waiting::Request);
-    let mut sockets = world.sockets.borrow_mut();
-    let has_more = sockets
-        .get_mut(connection)
-        .and_then(|place| place.rest.as_ref())
-        .is_some_and(|rest| !rest.pipelined.is_empty());
-    drop(sockets);
+        .handle_waiting(now, connection, waiting);
     if has_more {
         world.resumed.borrow_mut().push_back(connection);
     }
@@ -398,17 +347,35 @@ pub fn resume(world: &Rc<World>, connection: Key<Connection>) {
     turn(world, connection, &pipelined);
 }
 
-fn close_when_flushed(world: &Rc<World>, connection: Key<Connection>) {
+pub(super) fn close_when_flushed(world: &Rc<World>, connection: Key<Connection>, fate: Fate) {
     let mut sockets = world.sockets.borrow_mut();
     let Some(place) = sockets.get_mut(connection) else {
         return;
     };
-    if place.is_blocked() {
-        place.closing = true;
-        return;
-    }
+    place.fate = fate;
+    let is_blocked = place.is_blocked();
     drop(sockets);
-    close(world, connection);
+    if !is_blocked {
+        finish(world, connection);
+    }
+}
+
+/// The last answer is away. What a refused client still sends is read and thrown away until it
+/// closes or the time for a head is over: a socket closed with something unread is reset, and a
+/// reset makes many a client forget the refusal that it was just given (RFC 9112 section 9.6).
+fn finish(world: &Rc<World>, connection: Key<Connection>) {
+    let mut sockets = world.sockets.borrow_mut();
+    let place = sockets.get_mut(connection);
+    let Some(place) = place.filter(|place| place.fate == Fate::Refused) else {
+        drop(sockets);
+        return close(world, connection);
+    };
+    place.fate = Fate::Lingering;
+    place.finish();
+    drop(sockets);
+    let now = world.clock.now();
+    let mut engine = world.engine.borrow_mut();
+    engine.handle_waiting(now, connection, Waiting::Head);
 }
 
 /// Ends a connection, and tells the engine of the stream it carried.
@@ -424,20 +391,6 @@ pub fn close(world: &Rc<World>, connection: Key<Connection>) {
     // Dropped at the end of this scope, and it gives its bytes back to the engine.
     drop(engine);
     drop(place);
-}
-
-/// Ends the connection that carries a stream which the engine has given up.
-pub fn close_stream(world: &Rc<World>, stream: Key<Stream>) {
-    let mut sockets = world.sockets.borrow_mut();
-    let Some(connection) = sockets.carrier(stream) else {
-        return;
-    };
-    sockets
-        .get_mut(connection)
-        .expect("it carries the stream")
-        .stream = None;
-    drop(sockets);
-    close(world, connection);
 }
 
 /// Ends a connection whose peer took too long; `in_request` if it has sent part of a request.

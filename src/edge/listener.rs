@@ -6,6 +6,7 @@ use super::world::World;
 use async_io::{Async, Timer};
 use async_net::unix::UnixListener;
 use async_net::{TcpListener, TcpStream};
+use smol::future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -89,6 +90,9 @@ pub async fn run(world: Rc<World>, listener: Listener, unacknowledged: Duration)
                     socket::tune(&socket, unacknowledged);
                 }
                 connection::open(&world, socket, peer);
+                // Clients that connect faster than they are accepted must not keep those out who
+                // are in already.
+                future::yield_now().await;
             }
             Err(error) if is_exhausted(&error) => {
                 if shed == 0 {

@@ -5,13 +5,14 @@
 //! | [`world`] | the engine and all it acts on; one input, then everything out |
 //! | [`listener`] | accepts connections |
 //! | [`sockets`] | every connected socket, none of them with a task |
-//! | [`connection`] | reads requests, writes answers, carries streams |
+//! | [`connection`], [`carrier`] | reads requests, writes answers; carries streams |
 //! | [`socket`] | one way to read and write TCP and Unix sockets |
 //! | [`ticker`] | calls the engine when its next deadline has come |
 //! | [`process`], [`facts`] | what tools ask for |
 //! | [`own_process`] | what this process inherited and what it lets go of; the one file with `unsafe` |
 //! | [`signal`], [`systemd`] | what the operator asks for |
 
+pub mod carrier;
 pub mod connection;
 pub mod facts;
 pub mod listener;
@@ -23,3 +24,6 @@ pub mod sockets;
 pub mod systemd;
 pub mod ticker;
 pub mod world;
+
+#[cfg(test)]
+mod tests;

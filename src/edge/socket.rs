@@ -41,3 +41,9 @@ pub fn tune(socket: &OwnedFd, unacknowledged: Duration) {
     let millis = u32::try_from(unacknowledged.as_millis()).unwrap_or(u32::MAX);
     let _ = sockopt::set_tcp_user_timeout(socket, millis);
 }
+
+/// Tells the peer that nothing more comes. It may go on sending.
+pub fn finish(socket: BorrowedFd<'_>) {
+    // The peer may have been quicker.
+    let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Write);
+}

@@ -15,7 +15,7 @@ use super::connection;
 use super::socket;
 use super::world::{Held, World};
 use crate::bounded::Key;
-use crate::engine::connection::Connection;
+use crate::engine::connection::{Connection, Waiting};
 use crate::engine::stream::Stream;
 use crate::wire::receive::Receiver;
 use async_io::Async;
@@ -51,16 +51,31 @@ pub(super) struct Place {
     interest: EventFlags,
     /// The stream it carries.
     pub stream: Option<Key<Stream>>,
-    /// The connection ends once `rest.unsent` is away.
-    pub closing: bool,
+    /// What becomes of it.
+    pub fate: Fate,
     /// What is left of a request or a response.
     pub rest: Option<Box<Rest>>,
+}
+
+/// What becomes of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It goes on.
+    Open,
+    /// It ends once `rest.unsent` is away.
+    Closing,
+    /// It lingers once `rest.unsent` is away.
+    Refused,
+    /// It has ended on our side; what still comes is thrown away until the client closes too.
+    Lingering,
 }
 
 /// What is left of a request or a response; most connections have none of it.
 pub(super) struct Rest {
     /// Part of a request.
     pub receiver: Receiver,
+    /// What the connection waits for once `unsent` is away.
+    pub waiting: Waiting,
     /// What the client sent behind the request that is being answered.
     pub pipelined: Vec<u8>,
     /// What the socket did not take.
@@ -88,11 +103,17 @@ impl Place {
         self.rest.get_or_insert_with(|| {
             Box::new(Rest {
                 receiver: Receiver::default(),
+                waiting: Waiting::Request,
                 pipelined: Vec::new(),
                 unsent: Vec::new(),
                 held: world.hold(),
             })
         })
+    }
+
+    /// Tells the peer that nothing more comes.
+    pub fn finish(&self) {
+        socket::finish(self.socket.as_fd());
     }
 
     fn wanted(&self) -> EventFlags {
@@ -147,7 +168,7 @@ impl Sockets {
             socket,
             interest,
             stream: None,
-            closing: false,
+            fate: Fate::Open,
             rest: None,
         };
         self.places[index] = Some(place);

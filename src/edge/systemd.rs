@@ -6,7 +6,7 @@ use super::own_process;
 use rustix::io::FdFlags;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
@@ -73,14 +73,16 @@ pub fn listeners() -> Result<Vec<Listener>, String> {
             "systemd passed {count} sockets, more than {LISTEN_FDS_MAX}"
         ));
     }
-    (LISTEN_FDS_START..LISTEN_FDS_START + count)
-        .map(inherit)
-        .collect()
+    let descriptors = LISTEN_FDS_START..LISTEN_FDS_START + count;
+    // All of them first: what makes a listener of one opens descriptors of its own.
+    let sockets: Vec<_> = descriptors
+        .map(|descriptor| (descriptor, own_process::adopt(descriptor)))
+        .collect();
+    sockets.into_iter().map(inherit).collect()
 }
 
 /// Takes over one socket, if it is one that accepts connections.
-fn inherit(descriptor: RawFd) -> Result<Listener, String> {
-    let socket = own_process::adopt(descriptor);
+fn inherit((descriptor, socket): (RawFd, OwnedFd)) -> Result<Listener, String> {
     let wrong = |what: &str| format!("socket {descriptor} from systemd: {what}");
     let kind = sockopt::socket_type(&socket).map_err(|_| wrong("not a socket"))?;
     let listens = sockopt::socket_acceptconn(&socket).unwrap_or(false);

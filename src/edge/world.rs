@@ -7,7 +7,7 @@
 use super::process::{self, Child, Group, Source};
 use super::sockets::Sockets;
 use super::ticker::Ticker;
-use super::{connection, facts};
+use super::{carrier, connection, facts};
 use crate::bounded::Key;
 use crate::engine::call::Call;
 use crate::engine::connection::Connection;
@@ -116,12 +116,22 @@ impl World {
         }
     }
 
+    /// Does the work that the engine has for the edge, even while its wishes are being met: what a
+    /// request leads to has to be done before its response begins.
+    pub fn do_jobs(self: &Rc<Self>) {
+        loop {
+            let job = self.engine.borrow_mut().poll_job();
+            let Some(job) = job else { return };
+            self.act(job);
+        }
+    }
+
     /// Does one thing the engine wants done. Returns whether there was one.
     fn step(self: &Rc<Self>) -> bool {
         self.do_jobs();
         let ready = self.engine.borrow_mut().poll_ready();
         if let Some(stream) = ready {
-            connection::transmit(self, stream);
+            carrier::transmit(self, stream);
             return true;
         }
         let resumed = self.resumed.borrow_mut().pop_front();
@@ -130,17 +140,6 @@ impl World {
             return true;
         }
         false
-    }
-
-    /// Does the work that the engine has for the edge.
-    pub fn do_jobs(self: &Rc<Self>) {
-        loop {
-            let job = self.engine.borrow_mut().poll_job();
-            match job {
-                Some(job) => self.act(job),
-                None => break,
-            }
-        }
     }
 
     /// Takes bytes of the budget for a connection or a process; they are given back as
@@ -177,7 +176,7 @@ impl World {
             } => self.start(call, work, output_bytes_max),
             Job::Terminate(call) => self.with_group(call, Group::terminate),
             Job::Kill(call) => self.with_group(call, Group::kill),
-            Job::CloseStream(stream) => connection::close_stream(self, stream),
+            Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
                 connection,
                 in_request,
@@ -201,6 +200,15 @@ impl World {
             groups.resize(index + 1, None);
         }
         groups[index] = group;
+    }
+
+    /// Ends every command that still runs, for nobody will be there to watch it.
+    pub fn kill_commands(&self) {
+        self.groups
+            .borrow()
+            .iter()
+            .flatten()
+            .for_each(|group| group.kill());
     }
 
     /// Starts a command, whose task reports to the engine.
