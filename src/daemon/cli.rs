@@ -2,7 +2,8 @@
 //!
 //! Two constant tables hold all there is; the help, the reading and "did you mean" go through them.
 
-use super::config::{Overrides, nearest};
+use super::config::Overrides;
+use crate::tool::command::nearest;
 use lexopt::{Arg, Parser, ValueExt};
 use std::ffi::OsString;
 use std::fmt::{self, Write};

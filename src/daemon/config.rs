@@ -15,7 +15,6 @@ mod argument;
 mod complaint;
 mod document;
 mod kind;
-mod nearest;
 mod print;
 mod search;
 mod setting;
@@ -26,12 +25,12 @@ mod units;
 mod values;
 
 pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
-pub(crate) use nearest::nearest;
 pub use print::{print, reference, report};
 pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
 
 use super::settings::{Builtin, Log, Settings, parse_port};
 use crate::limits::{Limits, Memory, TOOLS_MAX, Timeouts};
+use crate::tool::command::nearest;
 use complaint::Complaints;
 use document::{Data, Entry, Value};
 use setting::SETTINGS;

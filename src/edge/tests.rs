@@ -44,8 +44,11 @@ fn registry() -> Registry {
 }
 
 fn engine() -> Engine {
-    let limits = Limits::default();
-    let memory = Memory::of(&limits).expect("the defaults fit");
+    let limits = Limits {
+        output_bytes_max: 1024 * 1024,
+        ..Limits::default()
+    };
+    let memory = Memory::of(&limits).expect("the limits fit");
     let config = Config {
         name: "test".to_owned(),
         title: None,

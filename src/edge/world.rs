@@ -116,23 +116,9 @@ impl World {
         }
     }
 
-    /// Does the work that the engine has for the edge, even while its wishes are being met: what a
-    /// request leads to has to be done before its response begins.
-    pub fn do_jobs(self: &Rc<Self>) {
-        loop {
-            let job = self.engine.borrow_mut().poll_job();
-            let Some(job) = job else { return };
-            self.act(job);
-        }
-    }
-
     /// Does one thing the engine wants done. Returns whether there was one.
     fn step(self: &Rc<Self>) -> bool {
-        let job = self.engine.borrow_mut().poll_job();
-        if let Some(job) = job {
-            self.act(job);
-            return true;
-        }
+        self.do_jobs();
         let ready = self.engine.borrow_mut().poll_ready();
         if let Some(stream) = ready {
             carrier::transmit(self, stream);
@@ -144,6 +130,17 @@ impl World {
             return true;
         }
         false
+    }
+
+    /// Does the work that the engine has for the edge.
+    pub fn do_jobs(self: &Rc<Self>) {
+        loop {
+            let job = self.engine.borrow_mut().poll_job();
+            match job {
+                Some(job) => self.act(job),
+                None => break,
+            }
+        }
     }
 
     /// Takes bytes of the budget for a connection or a process; they are given back as

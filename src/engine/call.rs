@@ -109,7 +109,12 @@ impl Call {
 
     /// Whether it will end in bounded time: it has a deadline, or KILL was sent.
     pub(super) fn is_bounded(&self) -> bool {
-        self.timer.is_some() || matches!(self.state, State::Stopping(_))
+        self.timer.is_some() || self.is_stopping()
+    }
+
+    /// Whether it was told to end.
+    pub(super) fn is_stopping(&self) -> bool {
+        matches!(self.state, State::Stopping(_))
     }
 
     /// Whether the edge works on it.

@@ -1,7 +1,7 @@
 //! What is true between two inputs. The simulation asks after every step.
 
 use super::Engine;
-use super::stream::{Kind, Phase};
+use super::stream::{Kind, Phase, Stream};
 
 impl Engine {
     /// Panics if an invariant is broken. `edge_bytes` is what the driver holds of the budget
@@ -85,7 +85,8 @@ impl Engine {
         }
     }
 
-    /// A stream belongs to a living session, and an answer waits for exactly its calls.
+    /// A stream belongs to a living session, has a deadline, keeps no more than it may, and an
+    /// answer waits for exactly its calls.
     fn check_streams(&self) {
         for (key, stream) in self.streams.iter() {
             assert!(
@@ -94,6 +95,15 @@ impl Engine {
                     .is_none_or(|key| self.sessions.get(key).is_some())
             );
             assert!(stream.attached || !stream.blocked);
+            assert_eq!(stream.timer.is_some(), needs_deadline(stream), "{stream:?}");
+            let is_kept = stream.session.is_some_and(|key| {
+                let session = self.sessions.get(key).expect("it lives");
+                session.confirmed
+            });
+            if stream.all_sent() {
+                let most = self.config.limits.replay_bytes_max * usize::from(is_kept);
+                assert!(stream.ring.bytes() <= most, "more is kept than may be");
+            }
             let calls = self
                 .calls
                 .iter()
@@ -104,7 +114,7 @@ impl Engine {
                     let answer = stream.answer.as_ref().expect("answers have a state");
                     assert_eq!(answer.outstanding as usize, calls, "an answer miscounts");
                     let is_over = matches!(stream.phase, Phase::Answered | Phase::Ending);
-                    assert_eq!(is_over, calls == 0 || self.is_draining());
+                    assert_eq!(is_over, calls == 0);
                 }
                 Kind::HttpSse | Kind::Listening => assert!(stream.session.is_some()),
             }
@@ -121,7 +131,21 @@ impl Engine {
             );
             assert!(call.stream.is_none_or(|key| self.streams.contains(key)));
             assert!(call.is_bounded(), "a call may run for ever");
+            let is_wanted = call.session.is_some() || call.stream.is_some();
+            assert!(is_wanted || call.is_stopping(), "a call runs for nobody");
         }
         self.check_tools();
+    }
+}
+
+/// Whether time alone must bring a stream on: its heartbeat, the end of a hold, or the end of what
+/// is kept for replay. Listening streams without a connection end with their session, answers that
+/// are not there yet with their calls.
+fn needs_deadline(stream: &Stream) -> bool {
+    match (stream.phase, stream.attached) {
+        (Phase::Answered, _) => false,
+        (Phase::Held | Phase::Open | Phase::Ending, true) => true,
+        (Phase::Held | Phase::Open, false) => false,
+        (Phase::Ending, false) => stream.kind == Kind::Answer,
     }
 }

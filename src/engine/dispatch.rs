@@ -16,7 +16,8 @@ use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::Revision;
 use crate::time::Instant;
-use crate::tool::Start;
+use crate::tool::registry::ToolIndex;
+use crate::tool::{Outcome, Start};
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -325,6 +326,7 @@ impl Engine {
         let arguments = params.arguments.unwrap_or_else(|| no_arguments());
         match self.registry.get(index).start(arguments) {
             Start::Done(outcome) => {
+                let outcome = self.within_output(index, outcome);
                 self.stats.calls += 1;
                 self.stats.calls_failed += u64::from(outcome.is_error);
                 call::encode_outcome(payload, id, &outcome);
@@ -343,6 +345,21 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// An outcome that is there at once, unless it is longer than the tool's output may be.
+    fn within_output(&self, tool: ToolIndex, outcome: Outcome) -> Outcome {
+        let bounds = self.registry.get(tool).limits();
+        let most = bounds
+            .output_bytes_max
+            .unwrap_or(self.config.limits.output_bytes_max);
+        let bytes = outcome.bytes();
+        if bytes <= most {
+            return outcome;
+        }
+        Outcome::error(format!(
+            "the output has {bytes} bytes, more than {most}; the operator can raise limits.output"
+        ))
     }
 
     /// A call that is answered on a session's one stream.
@@ -399,7 +416,7 @@ fn answer(payload: &mut Vec<u8>, id: &Id, result: Result<(), Wrong>) -> Dispatch
 }
 
 /// Reads `params`; absent ones are an empty object.
-fn parse<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, Wrong> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, Wrong> {
     serde_json::from_str(params.map_or("{}", RawValue::get))
         .map_err(|error| RpcError::new(jsonrpc::INVALID_PARAMS, format!("params: {error}")))
 }

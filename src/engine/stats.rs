@@ -36,6 +36,8 @@ pub struct Stats {
     pub blocked: u64,
     /// Streams given up because their client lagged or memory ran out.
     pub lagging: u64,
+    /// Progress and log lines left out because their reader lags or memory ran out.
+    pub events_shed: u64,
     /// Bytes of event streams.
     pub event_bytes: u64,
     /// Tool calls started or queued, those done at once included.

@@ -259,7 +259,7 @@ impl Engine {
     }
 
     /// Removes an answer stream together with its calls.
-    fn abandon(&mut self, now: Instant, key: Key<Stream>) {
+    pub(super) fn abandon(&mut self, now: Instant, key: Key<Stream>) {
         for (call, _) in self.calls_of(key) {
             self.stats.calls_cancelled += 1;
             self.stop_call(now, call, Stopped::Cancelled);

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::session::Transport;
 use super::stream::{Kind, Phase, Stream, Transmit};
-use crate::bounded::{Event, Key, Room};
+use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
 use crate::time::Instant;
 use crate::wire::encode::{self, Content, ResponseFraming, ResponseHead};
@@ -18,7 +18,8 @@ const EVENT_STREAM_FIELDS: [(&str, &str); 2] = [
 ];
 
 impl Engine {
-    /// Sends a message that is not an answer: progress, log, change of a list.
+    /// Sends a message that its client can do without, progress or a log line: where there is no
+    /// room, or would soon be none for an answer, it is left out.
     pub(super) fn emit(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
         let Some(stream) = self.streams.get(key) else {
             return;
@@ -29,7 +30,25 @@ impl Engine {
             Phase::Held | Phase::Answered | Phase::Ending => return,
             Phase::Open => {}
         }
-        self.push(now, key, payload);
+        if self.is_lagging(key) || self.try_push(key, payload).is_err() {
+            self.stats.events_shed += 1;
+        }
+    }
+
+    /// Whether what waits for the client takes half of the room there is for it.
+    fn is_lagging(&self, key: Key<Stream>) -> bool {
+        let Some(stream) = self.streams.get(key) else {
+            return true;
+        };
+        let unsent = stream.ring.next() - stream.next;
+        unsent >= limits::RING_EVENTS_MAX as u64 / 2
+            || (unsent > 0 && stream.ring.bytes() >= self.unsent_bytes_max() / 2)
+    }
+
+    /// Bytes that may wait for one client.
+    fn unsent_bytes_max(&self) -> usize {
+        let replay_bytes_max = self.config.limits.replay_bytes_max;
+        replay_bytes_max.max(self.pool.capacity() / 4)
     }
 
     /// Sends an answer; the stream ends with its last one, unless it is a listening stream.
@@ -79,40 +98,36 @@ impl Engine {
     /// Appends an event. A stream whose client lags so far behind that there is no room is given
     /// up: its client notices, where a dropped event would be silent.
     pub(super) fn push(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
+        if self.try_push(key, payload).is_err() {
+            self.give_up(now, key);
+        }
+    }
+
+    /// Appends an event if there is room.
+    fn try_push(&mut self, key: Key<Stream>, payload: Vec<u8>) -> Result<(), Lagging> {
         let cost = payload.len() + limits::EVENT_OVERHEAD_BYTES;
         if !self.take_bytes(cost) {
-            return self.give_up(now, key);
+            return Err(Lagging);
         }
-        let lag_max = self
-            .config
-            .limits
-            .replay_bytes_max
-            .max(self.pool.capacity() / 4);
+        let unsent_bytes_max = self.unsent_bytes_max().max(cost);
         let Some(stream) = self.streams.get_mut(key) else {
-            return self.pool.give(cost);
+            self.pool.give(cost);
+            return Ok(());
         };
         let room = Room {
             events_max: limits::RING_EVENTS_MAX,
             replay_bytes_max: self.config.limits.replay_bytes_max,
-            unsent_bytes_max: lag_max.max(cost),
+            unsent_bytes_max,
             sent_before: stream.next,
         };
-        match stream.ring.push(
-            Event {
-                kind: (),
-                payload: Rc::from(payload),
-            },
-            room,
-        ) {
-            Ok(pushed) => {
-                self.pool.give(pushed.freed_bytes);
-                self.make_ready(key);
-            }
-            Err(_) => {
-                self.pool.give(cost);
-                self.give_up(now, key);
-            }
-        }
+        let event = Event {
+            kind: (),
+            payload: Rc::from(payload),
+        };
+        let pushed = stream.ring.push(event, room);
+        self.pool
+            .give(pushed.map_or(cost, |pushed| pushed.freed_bytes));
+        pushed.map(|_| self.make_ready(key))
     }
 
     /// Ends a stream that cannot deliver what it owes; an HTTP+SSE session ends with it.
@@ -127,7 +142,13 @@ impl Engine {
             (Kind::Listening, Some(session)) => {
                 self.touch(now, session);
                 self.remove_stream(key);
+                // What was lost may have been this; saying it once too often does no harm.
+                self.sessions
+                    .get_mut(session)
+                    .expect("it was just touched")
+                    .tools_changed = true;
             }
+            (Kind::Answer, None) => self.abandon(now, key),
             (Kind::HttpSse | Kind::Listening | Kind::Answer, _) => {
                 self.watch_calls_of(now, key);
                 self.remove_stream(key);

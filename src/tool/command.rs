@@ -22,6 +22,7 @@ mod value;
 use super::{Annotations, CallLimits, Outcome, Start, Tool, ToolSpec, Work};
 use arguments::Arguments;
 pub use arguments::check_pattern;
+pub(crate) use nearest::nearest;
 pub use outcome::{Ended, Exit, Stopped, outcome};
 use serde_json::value::RawValue;
 use std::rc::Rc;

@@ -126,6 +126,15 @@ impl Outcome {
         }
     }
 
+    /// Bytes of all content together, before it is encoded.
+    pub fn bytes(&self) -> usize {
+        let content = self.content.iter().map(|content| match content {
+            Content::Text(text) => text.len(),
+            Content::Image { data, .. } | Content::Audio { data, .. } => data.len(),
+        });
+        content.sum::<usize>() + self.structured.as_ref().map_or(0, String::len)
+    }
+
     /// A failed outcome whose text tells a model what to do about it.
     pub fn error(text: impl Into<String>) -> Outcome {
         Outcome {

@@ -61,7 +61,7 @@ fn a_head_that_never_ends_is_answered_408() {
 
 #[test]
 fn a_large_answer_waits_for_a_slow_reader() {
-    let daemon = Daemon::start("large_answer", "");
+    let daemon = Daemon::start("large_answer", "limits.output = '1MiB'");
     let mut peer = daemon.connect();
     let large = "0123456789abcdef".repeat(40_000);
     let request = post(

@@ -272,7 +272,10 @@ fn help_survives_a_closed_pipe() {
 fn a_reader_that_does_not_read_cannot_hold_up_the_end() {
     let folder = folder("stop_blocked");
     let path = folder.join("socket");
-    let mut command = program(&folder, "timeouts.drain = '1s'\nlimits.memory = '64MiB'");
+    let mut command = program(
+        &folder,
+        "timeouts.drain = '1s'\nlimits = { memory = '64MiB', output = '1MiB' }",
+    );
     let unix = format!("unix:{}", path.display());
     command.args(["--listen", "127.0.0.1:0", "--listen", &unix]);
     let mut daemon = Daemon::of(folder, command);

@@ -193,7 +193,7 @@ fn a_stream_taken_over_after_another_answer_stays_with_the_new_connection() {
 /// The socket of a reader that is given up for its lag does not stay behind.
 #[test]
 fn a_reader_too_far_behind_is_disconnected() {
-    let daemon = Daemon::start("lagging", "limits.memory = '12MiB'");
+    let daemon = Daemon::start("lagging", "limits = { memory = '12MiB', output = '1MiB' }");
     daemon.health();
     let mut poster = daemon.connect();
     let mut stream = daemon.connect();

@@ -53,7 +53,8 @@ fn pieces_within(server: &mut Server, peer: usize) -> Vec<Piece> {
     let bytes = server.receive(peer);
     if !bytes.starts_with("HTTP/1.1 ") {
         reader.feed(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+             Transfer-Encoding: chunked\r\n\r\n",
         );
         let head = reader.next();
         assert!(head.is_some());
@@ -117,7 +118,9 @@ fn http_sse(server: &mut Server, now: Instant) -> (usize, String) {
 
 fn initialize(revision: &str) -> String {
     format!(
-        r#"{{"jsonrpc":"2.0","id":"i","method":"initialize","params":{{"protocolVersion":"{revision}","capabilities":{{}},"clientInfo":{{"name":"test","version":"1"}}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":"i","method":"initialize",
+           "params":{{"protocolVersion":"{revision}","capabilities":{{}},
+           "clientInfo":{{"name":"test","version":"1"}}}}}}"#
     )
 }
 
@@ -129,13 +132,16 @@ fn request(id: u32, method: &str) -> String {
 
 fn call(id: u32, tool: &str) -> String {
     format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","arguments":{{}},"_meta":{{"progressToken":"p{id}"}}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call",
+           "params":{{"name":"{tool}","arguments":{{}},
+           "_meta":{{"progressToken":"p{id}"}}}}}}"#
     )
 }
 
 fn echo(id: u32, text: &str) -> String {
     format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"echo","arguments":{{"text":"{text}"}}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"echo",
+           "arguments":{{"text":"{text}"}}}}}}"#
     )
 }
 

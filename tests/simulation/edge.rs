@@ -306,12 +306,11 @@ impl Edge {
             let (then, stream) = (socket.then, socket.stream);
             self.hold(id, For::Unsent, 0);
             self.write(id, &unsent, then);
-            let is_away = self.sockets[&id].unsent.is_empty();
-            if let (Then::GoOn, Some(stream), true) = (then, stream, is_away)
-                && self.sockets[&id].stream == Some(stream)
+            let socket = &self.sockets[&id];
+            if let (Then::GoOn, Some(stream), true) = (then, stream, socket.unsent.is_empty())
+                && socket.stream == Some(stream)
             {
                 self.engine.handle_drained(stream);
-                self.transmit(stream);
             }
             self.settle();
         }
@@ -321,8 +320,8 @@ impl Edge {
     /// The client is gone. The server learns of it by and by.
     pub fn abandon(&mut self, id: SocketId) {
         let socket = self.socket(id);
+        // What is on its way to the server still arrives.
         socket.is_abandoned = true;
-        socket.upstream.clear();
         socket.downstream.clear();
         if socket.key.is_none() {
             self.sockets.remove(&id);

@@ -148,7 +148,7 @@ pub(super) const SETTINGS: [Setting; 23] = [
         kind: Kind::Count(1..=1_000_000, |settings| &mut settings.limits.sessions_max),
         default: "1000",
         doc: "Sessions of all transports together.",
-        bounds: "Each takes 384 bytes of the ceiling, used or not.",
+        bounds: "Each takes 288 bytes of the ceiling, used or not.",
     },
     Setting {
         key: "limits.calls",

@@ -2,7 +2,7 @@
 
 use super::complaint::{Complaints, Fault, Place};
 use super::document::{Entry, Value};
-use super::nearest::nearest;
+use crate::tool::command::nearest;
 
 /// A key that a table may have.
 #[derive(Clone, Copy, Debug)]

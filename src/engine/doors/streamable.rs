@@ -4,11 +4,11 @@ use super::{Exchange, Reply};
 use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::call::Call;
-use crate::engine::dispatch::Dispatched;
+use crate::engine::dispatch::{self, Dispatched};
 use crate::engine::session::{Session, Transport};
 use crate::engine::stream::{Answer, Kind};
 use crate::mcp::http_sse::Pair;
-use crate::mcp::message::MetaParams;
+use crate::mcp::message::{InitializeParams, MetaParams};
 use crate::mcp::method::Method as McpMethod;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::{MODERN, Revision};
@@ -214,16 +214,16 @@ impl Engine {
         if session.is_some() {
             return Err(Refusal::SessionOpen);
         }
-        let now = exchange.now;
-        let session = self.open_session(now, Transport::Streamable, Revision::V2025_03_26)?;
         let mut body = Vec::new();
-        self.initialize(session, id, params, &mut body);
-        let record = self.sessions.get(session).expect("it was just opened");
-        if !record.initialized {
-            self.end_session(now, session);
+        // Read before a session is opened: it may have to take another one's place.
+        if let Err(wrong) = dispatch::parse::<InitializeParams<'_>>(params) {
+            jsonrpc::error(&mut body, Some(id), &wrong);
             return Ok(exchange.json(Status::Ok, &[], &body));
         }
-        let name = record.id;
+        let now = exchange.now;
+        let session = self.open_session(now, Transport::Streamable, Revision::V2025_03_26)?;
+        self.initialize(session, id, params, &mut body);
+        let name = self.sessions.get(session).expect("it was just opened").id;
         Ok(exchange.json(Status::Ok, &[("Mcp-Session-Id", name.as_str())], &body))
     }
 

@@ -1,36 +1,43 @@
-//! "Did you mean": the known name that a wrong one was most likely meant to be.
+//! "Did you mean": the known word that a mistyped one was most likely meant to be.
 
-/// Names longer than this are not compared; the names of tools and arguments are shorter.
-const NAME_CHARACTERS_MAX: usize = 64;
+/// Letters of a word that are compared; longer ones are no slip of a known word.
+const WORD_CHARS_MAX: usize = 64;
 
-/// The known name that takes the fewest edits to become `name`, if these are at most a third of
-/// its length (but one edit is always near).
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name: Vec<char> = name.chars().take(NAME_CHARACTERS_MAX + 1).collect();
-    let edits_max = (name.len() / 3).max(1);
-    if name.len() > NAME_CHARACTERS_MAX {
+/// The nearest of `known` if `word` is a likely slip of it: at most one edit in three letters.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.chars().count() > WORD_CHARS_MAX {
         return None;
     }
+    let edits_max = 1 + word.chars().count() / 4;
     known
-        .map(|candidate| (edits(&name, candidate), candidate))
-        .filter(|(edits, _)| *edits <= edits_max)
+        .into_iter()
+        .map(|candidate| (edits(word, candidate), candidate))
+        .filter(|(edits, candidate)| *edits <= edits_max && *edits < candidate.chars().count())
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's distance, one row at a time; upper and lower case are the same letter.
-fn edits(name: &[char], candidate: &str) -> usize {
-    let mut row: Vec<usize> = (0..=name.len()).collect();
-    for (line, letter) in candidate.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, other) in name.iter().enumerate() {
-            let swap = diagonal + usize::from(!letter.eq_ignore_ascii_case(other));
-            diagonal = row[column + 1];
-            row[column + 1] = swap.min(diagonal + 1).min(row[column] + 1);
+/// Letters inserted, removed or replaced to make one word the other (Levenshtein), where two
+/// neighbours swapped count as one. Upper and lower case are the same letter.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut letter_before = None;
+    for (i, letter) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for j in 0..b.len() {
+            let replaced = row[j] + usize::from(!letter.eq_ignore_ascii_case(&b[j]));
+            let mut least = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            if j > 0 && letter_before == Some(b[j]) && letter == b[j - 1] {
+                least = least.min(before[j - 1] + 1);
+            }
+            next.push(least);
         }
+        letter_before = Some(letter);
+        before = std::mem::replace(&mut row, next);
     }
-    row[name.len()]
+    row[b.len()]
 }
 
 #[cfg(test)]
@@ -52,6 +59,10 @@ mod tests {
         ] {
             assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
         }
+        let keys = ["limits.sessions", "limits.calls", "timeouts.call", "listen"];
+        assert_eq!(nearest("limits.sesions", keys), Some("limits.sessions"));
+        assert_eq!(nearest("lisetn", keys), Some("listen"));
+        assert_eq!(nearest("chekc", ["serve", "check"]), Some("check"));
         assert_eq!(nearest(&"p".repeat(100_000), known.into_iter()), None);
     }
 }

@@ -1,0 +1,392 @@
+//! The memory ceiling is arithmetic; here it is held against the heap.
+//!
+//! The allocator counts what is requested, and two words for each allocation. Only the engine runs
+//! here: its tables, and all that it draws from the shared budget. What the edge keeps for a
+//! connection or a process is counted as the constants say, without looking: so the engine has to
+//! stay within `ceiling - BASE_BYTES - connections * CONNECTION_BYTES - calls * CALL_BYTES`, though
+//! its own records of connections and calls are part of those two constants.
+
+#![allow(unsafe_code)] // An allocator is unsafe by its trait.
+
+mod support;
+
+use slimcp::bounded::Key;
+use slimcp::engine::call::Call;
+use slimcp::engine::connection::Connection;
+use slimcp::engine::stats::Gauges;
+use slimcp::engine::stream::Stream;
+use slimcp::engine::{Engine, Job, Reply, Transmit};
+use slimcp::limits::{
+    CALL_BYTES, CONNECTION_BYTES, Limits, Memory, SESSION_BYTES, STREAM_BYTES, Size,
+};
+use slimcp::tool::builtin::Echo;
+use slimcp::tool::command::CommandTool;
+use slimcp::tool::registry::Registry;
+use slimcp::tool::{Outcome, Tool};
+use slimcp::wire::receive::{Received, Receiver};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use support::{Server, at, get, post};
+
+/// Counts what the program asks for.
+struct Counting;
+
+/// Bytes in use, two words for each allocation included.
+static USED: AtomicUsize = AtomicUsize::new(0);
+
+/// The most that were ever in use.
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+/// Two words that an allocator keeps for each allocation.
+const OVERHEAD: usize = 16;
+
+fn add(bytes: usize) {
+    let used = USED.fetch_add(bytes, Relaxed) + bytes;
+    PEAK.fetch_max(used, Relaxed);
+}
+
+// SAFETY: everything is passed on to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        add(layout.size() + OVERHEAD);
+        // SAFETY: the caller's promises are those that `System` wants.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, bytes: *mut u8, layout: Layout) {
+        USED.fetch_sub(layout.size() + OVERHEAD, Relaxed);
+        // SAFETY: the caller's promises are those that `System` wants.
+        unsafe { System.dealloc(bytes, layout) }
+    }
+
+    unsafe fn realloc(&self, bytes: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Both may exist for a moment.
+        add(size + OVERHEAD);
+        USED.fetch_sub(layout.size() + OVERHEAD, Relaxed);
+        // SAFETY: the caller's promises are those that `System` wants.
+        unsafe { System.realloc(bytes, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// One test only: another one's thread would be counted as well.
+#[test]
+fn the_heap_stays_under_the_ceiling() {
+    the_tables_cost_less_than_their_constants_say();
+    an_idle_session_costs_no_heap_beside_its_place_in_the_tables();
+    full_load(&Limits::default());
+    full_load(&Limits {
+        memory_bytes_max: 3 << 20,
+        connections_max: 64,
+        sessions_max: 50,
+        calls_max: 4,
+        body_bytes_max: 128 << 10,
+        replay_bytes_max: 16 << 10,
+        output_bytes_max: 64 << 10,
+    });
+}
+
+fn used() -> usize {
+    USED.load(Relaxed)
+}
+
+/// The most in use from here on.
+fn restart_peak() {
+    PEAK.store(used(), Relaxed);
+}
+
+fn peak() -> usize {
+    PEAK.load(Relaxed)
+}
+
+/// Heap of an engine that has just started.
+fn tables_of(limits: &Limits) -> usize {
+    let before = used();
+    let server = Server::with(limits.clone());
+    let bytes = used() - before;
+    drop(server);
+    bytes
+}
+
+fn the_tables_cost_less_than_their_constants_say() {
+    let least = Limits {
+        memory_bytes_max: 1 << 30,
+        connections_max: 1024,
+        sessions_max: 1024,
+        calls_max: 32,
+        ..Limits::default()
+    };
+    let bytes = tables_of(&least);
+    let per = |more: Limits, count: usize| (tables_of(&more) - bytes) / count;
+    let more_sessions = Limits {
+        sessions_max: 2048,
+        ..least.clone()
+    };
+    let more_connections = Limits {
+        connections_max: 2048,
+        ..least.clone()
+    };
+    let more_calls = Limits {
+        calls_max: 1056,
+        ..least.clone()
+    };
+    let session = per(more_sessions, 1024);
+    let connection = per(more_connections, 1024);
+    let call = per(more_calls, 1024);
+    println!("tables: {session} bytes a session with its stream and deadlines");
+    println!("tables: {connection} bytes a connection with its answer and deadlines");
+    println!("tables: {call} bytes a call with its deadline");
+    assert!(session <= SESSION_BYTES, "{session}");
+    assert!(
+        connection <= CONNECTION_BYTES + STREAM_BYTES,
+        "{connection}"
+    );
+    assert!(call <= CALL_BYTES, "{call}");
+}
+
+fn an_idle_session_costs_no_heap_beside_its_place_in_the_tables() {
+    let mut driver = Driver::new(&Limits {
+        memory_bytes_max: 64 << 20,
+        connections_max: 4000,
+        sessions_max: 2000,
+        ..Limits::default()
+    });
+    driver.open_sessions(1000);
+    let before = used();
+    driver.open_sessions(1000);
+    let bytes = used().saturating_sub(before);
+    println!("beside the tables: {bytes} bytes in 1000 idle sessions");
+    assert_eq!(bytes, 0);
+}
+
+/// Everything that has room is full at once; then everyone leaves.
+fn full_load(limits: &Limits) {
+    let memory = Memory::of(limits).expect("the limits fit");
+    let engine_max = limits.sessions_max as usize * SESSION_BYTES
+        + limits.connections_max as usize * STREAM_BYTES
+        + memory.budget;
+    let last = door(limits.sessions_max as usize - 1);
+    let large = |bytes: usize| post(&last, "", &echo(&"x".repeat(bytes)));
+    let (longest_body, largest_output) = (
+        large(limits.body_bytes_max - 200),
+        large(limits.output_bytes_max),
+    );
+    let before = used();
+    let mut driver = Driver::new(limits);
+    driver.out = Vec::with_capacity(8 << 20);
+    let start = used();
+    let tables = start - driver.out.capacity() - OVERHEAD - before;
+    fill(&mut driver, limits, &memory);
+    let full = tables + driver.most_at_rest - start;
+    println!(
+        "full load: {} of {}: {memory}",
+        Size(full),
+        Size(engine_max)
+    );
+    assert!(full <= engine_max, "{full}");
+    // One answer at a time is made beside the budget: as text, then as JSON.
+    for request in [&longest_body, &largest_output] {
+        let body = driver.hold(limits.body_bytes_max);
+        let at_rest = used();
+        restart_peak();
+        driver.request(driver.poster, request);
+        let scratch = peak() - at_rest;
+        println!("an answer takes {} beside the budget", Size(scratch));
+        let scratch_max = limits.body_bytes_max + 2 * limits.output_bytes_max;
+        assert!(scratch <= scratch_max + (32 << 10), "{scratch}");
+        driver.give(body);
+    }
+    driver.leave();
+    let left = used() - start;
+    println!("left when everyone has gone: {}", Size(left));
+    assert!(left <= QUEUES_BYTES, "{left}");
+    drop((driver, longest_body, largest_output));
+}
+
+/// What the queues of jobs and of ready streams may have grown to: a word or a few for each stream.
+const QUEUES_BYTES: usize = 48 << 10;
+
+/// Calls in flight, events until they go one for another, half a body, the largest outputs.
+fn fill(driver: &mut Driver, limits: &Limits, memory: &Memory) {
+    driver.open_sessions(limits.sessions_max as usize);
+    // One client reads nothing: what it is owed is not for others.
+    driver.engine.handle_blocked(driver.streams[0]);
+    for number in 0..limits.calls_max as usize {
+        driver.post(number % limits.sessions_max as usize, &call(number));
+    }
+    assert_eq!(driver.calls.len(), limits.calls_max as usize);
+    let event = echo(&"x".repeat(1000));
+    for round in 0..2 * memory.budget / 1000 {
+        driver.post(round % limits.sessions_max as usize, &event);
+    }
+    let rings_max = limits.sessions_max as usize * limits.replay_bytes_max;
+    let held = driver.engine.gauges().budget_bytes;
+    assert!(held > memory.budget.min(rings_max) / 10 * 9, "{held}");
+    let body = driver.hold(limits.body_bytes_max / 2);
+    while let Some(call) = driver.calls.pop() {
+        let output = driver.hold(limits.output_bytes_max);
+        let bytes = output.len();
+        let outcome = Outcome::text(String::from_utf8(output).expect("it is text"));
+        driver.engine.handle_outcome(at(2), call, &outcome);
+        drop(outcome);
+        driver.engine.give_bytes(bytes);
+        driver.settle();
+    }
+    driver.give(body);
+}
+
+/// The engine without an edge: what it sends is looked at by nobody.
+struct Driver {
+    engine: Engine,
+    /// Carries the streams; by session.
+    streams: Vec<Key<Stream>>,
+    /// Posts.
+    poster: Key<Connection>,
+    connections: Vec<Key<Connection>>,
+    /// The most heap in use between two inputs.
+    most_at_rest: usize,
+    /// What the engine has written last. Not counted: the edge has one such buffer.
+    out: Vec<u8>,
+    calls: Vec<Key<Call>>,
+}
+
+impl Driver {
+    fn new(limits: &Limits) -> Driver {
+        let mut engine = Server::with(limits.clone()).engine;
+        let mut sleep = support::command("sleep");
+        sleep.limits.concurrency = None;
+        let tools: Vec<Rc<dyn Tool>> = vec![
+            Rc::new(Echo::new()),
+            Rc::new(CommandTool::new(sleep).expect("the command is sound")),
+        ];
+        let config = engine.config().clone();
+        engine.reload(
+            at(0),
+            config,
+            Registry::new(tools).expect("the names differ"),
+        );
+        let poster = engine.open_connection(at(0), None).expect("there is room");
+        Driver {
+            engine,
+            streams: Vec::with_capacity(limits.sessions_max as usize),
+            poster,
+            connections: Vec::with_capacity(limits.connections_max as usize),
+            most_at_rest: 0,
+            out: Vec::new(),
+            calls: Vec::with_capacity(limits.calls_max as usize),
+        }
+    }
+
+    /// Opens HTTP+SSE sessions with their handshake done.
+    fn open_sessions(&mut self, count: usize) {
+        for _ in 0..count {
+            let connection = self
+                .engine
+                .open_connection(at(0), None)
+                .expect("there is room");
+            let Reply::Stream(stream) = self.request(connection, &get("/sse", "")) else {
+                panic!("no stream");
+            };
+            self.transmit(stream);
+            self.engine.handle_parked(at(0), stream);
+            self.streams.push(stream);
+            self.connections.push(connection);
+            let session = self.streams.len() - 1;
+            self.post(session, INITIALIZE);
+            self.post(session, INITIALIZED);
+        }
+    }
+
+    /// All clients go, and time closes all windows.
+    fn leave(&mut self) {
+        for stream in self.streams.drain(..) {
+            self.engine.handle_stream_closed(at(3), stream);
+        }
+        for connection in self.connections.drain(..) {
+            self.engine.close_connection(connection);
+        }
+        self.engine.close_connection(self.poster);
+        self.engine.handle_timeout(at(10_000_000));
+        self.settle();
+        assert_eq!(self.engine.gauges(), Gauges::default());
+        self.engine.check(0);
+    }
+
+    /// Takes bytes of the budget as the edge does, and what they stand for.
+    fn hold(&mut self, bytes: usize) -> Vec<u8> {
+        assert!(self.engine.take_bytes(bytes), "replay memory makes room");
+        vec![b'x'; bytes]
+    }
+
+    fn give(&mut self, bytes: Vec<u8>) {
+        self.engine.give_bytes(bytes.len());
+    }
+
+    fn post(&mut self, session: usize, body: &str) {
+        let request = post(&door(session), "", body);
+        self.request(self.poster, &request);
+    }
+
+    fn request(&mut self, connection: Key<Connection>, text: &str) -> Reply {
+        let mut receiver = Receiver::default();
+        let Received::Request { request, .. } = receiver.receive(text.as_bytes(), usize::MAX)
+        else {
+            panic!("no request");
+        };
+        self.out.clear();
+        let reply = self
+            .engine
+            .handle_request(at(1), connection, &request, &mut self.out);
+        self.settle();
+        reply
+    }
+
+    fn settle(&mut self) {
+        loop {
+            match self.engine.poll_job() {
+                Some(Job::Start { call, .. }) => self.calls.push(call),
+                Some(_) => {}
+                None => match self.engine.poll_ready() {
+                    Some(stream) => self.transmit(stream),
+                    None => break,
+                },
+            }
+        }
+        self.most_at_rest = self.most_at_rest.max(used());
+    }
+
+    fn transmit(&mut self, stream: Key<Stream>) {
+        loop {
+            self.out.clear();
+            match self.engine.poll_transmit(at(1), stream, &mut self.out) {
+                Transmit::More => {}
+                Transmit::Waiting | Transmit::Finished { .. } => return,
+            }
+        }
+    }
+}
+
+fn door(session: usize) -> String {
+    format!("/messages?session_id=session-{:014}", session + 1)
+}
+
+fn call(id: usize) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"sleep"}}}}"#)
+}
+
+fn echo(text: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":"e","method":"tools/call","params":{{"name":"echo",
+           "arguments":{{"text":"{text}"}}}}}}"#
+    )
+}
+
+const INITIALIZE: &str = concat!(
+    r#"{"jsonrpc":"2.0","id":0,"method":"initialize","#,
+    r#""params":{"protocolVersion":"2024-11-05","capabilities":{},"#,
+    r#""clientInfo":{"name":"t","version":"1"}}}"#,
+);
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
