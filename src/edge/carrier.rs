@@ -17,6 +17,7 @@ use std::rc::Rc;
 /// Sends what a new stream has by now. Most answers are complete here already, and the connection
 /// never notices that it was one; `None` if it has to be carried.
 pub(super) fn begin(world: &Rc<World>, stream: Key<Stream>, out: &mut Vec<u8>) -> Option<bool> {
+    // Among them may be the order to close the connection that carried the stream so far.
     world.do_jobs();
     let now = world.clock.now();
     match world.engine.borrow_mut().poll_transmit(now, stream, out) {

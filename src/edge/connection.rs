@@ -115,12 +115,8 @@ fn turn(world: &Rc<World>, connection: Key<Connection>, mut input: &[u8]) {
                     return defer(world, connection, input);
                 }
             }
-            Turn::Carry(stream, _) if !is_alive => {
-                let now = world.clock.now();
-                let mut engine = world.engine.borrow_mut();
-                return engine.handle_stream_closed(now, stream);
-            }
             Turn::Carry(stream, left) => {
+                // If the connection broke meanwhile, this finds out.
                 return carrier::carry(world, connection, stream, &input[input.len() - left..]);
             }
             Turn::Wait(waiting) => return wait(world, connection, receiver, waiting),

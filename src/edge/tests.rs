@@ -45,8 +45,7 @@ fn registry() -> Registry {
 
 fn engine() -> Engine {
     let limits = Limits {
-        memory_bytes_max: 16 << 20,
-        output_bytes_max: 1 << 20,
+        output_bytes_max: 1024 * 1024,
         ..Limits::default()
     };
     let memory = Memory::of(&limits).expect("the limits fit");

@@ -116,16 +116,6 @@ impl World {
         }
     }
 
-    /// Does the work that the engine has for the edge, even while its wishes are being met: what a
-    /// request leads to has to be done before its response begins.
-    pub fn do_jobs(self: &Rc<Self>) {
-        loop {
-            let job = self.engine.borrow_mut().poll_job();
-            let Some(job) = job else { return };
-            self.act(job);
-        }
-    }
-
     /// Does one thing the engine wants done. Returns whether there was one.
     fn step(self: &Rc<Self>) -> bool {
         self.do_jobs();
@@ -140,6 +130,16 @@ impl World {
             return true;
         }
         false
+    }
+
+    /// Does the work that the engine has for the edge, even while its wishes are being met: what a
+    /// request leads to has to be done before its response begins.
+    pub fn do_jobs(self: &Rc<Self>) {
+        loop {
+            let job = self.engine.borrow_mut().poll_job();
+            let Some(job) = job else { return };
+            self.act(job);
+        }
     }
 
     /// Takes bytes of the budget for a connection or a process; they are given back as
