@@ -21,6 +21,7 @@ use smol::{LocalExecutor, future};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -267,9 +268,11 @@ async fn live(
     let config = engine_config(&settings);
     let engine = Engine::new(config, settings.memory(), registry, Box::new(draw_id));
     let world = World::new(engine, executor.clone())?;
-    let ticking = executor.spawn(ticker::run(world.clone()));
     executor.spawn(process::reap()).detach();
+    let ticking = executor.spawn(ticker::run(world.clone()));
     let carrying = executor.spawn(sockets::run(world.clone()));
+    // Neither ever ends by itself. Without them the daemon would be up and deaf.
+    let mut broken = pin!(future::or(ticking, carrying));
     let paths: Vec<PathBuf> = doors.iter().filter_map(|door| door.path.clone()).collect();
     let unacknowledged = unacknowledged(&settings.timeouts);
     let listening: Vec<_> = doors
@@ -280,9 +283,13 @@ async fn live(
     systemd::notify(State::Ready);
     own_process::release_program_pages();
     let mut running = settings;
-    while let Order::Reload = orders.next().await? {
-        reload(options, &world, &mut running);
-    }
+    let serving = async {
+        while let Order::Reload = orders.next().await? {
+            reload(options, &world, &mut running);
+        }
+        Ok(())
+    };
+    future::or(serving, broken.as_mut()).await?;
     systemd::notify(State::Stopping);
     log::info!(
         "stopping: sessions={}",
@@ -293,7 +300,6 @@ async fn live(
     let lose_patience = future::or(insist(&mut orders), give_up(running.timeouts.drain));
     future::or(world.drained(), lose_patience).await;
     world.kill_commands();
-    drop((carrying, ticking));
     for path in paths {
         // Somebody may have tidied up before us.
         let _ = std::fs::remove_file(path);
@@ -368,6 +374,7 @@ fn needs_restart(new: &Settings, old: &Settings) -> Vec<&'static str> {
     let changed = [
         ("listen", new.listen != old.listen),
         ("limits", new.limits != old.limits),
+        ("timeouts.dead", new.timeouts.dead != old.timeouts.dead),
     ];
     changed
         .into_iter()
