@@ -164,7 +164,7 @@ fn answer(
                 return Turn::Refuse;
             }
         };
-        log_request(&request);
+        log_request(world, connection, &request);
         let now = world.clock.now();
         let mut engine = world.engine.borrow_mut();
         engine.handle_waiting(now, connection, Waiting::Nothing);
@@ -432,8 +432,14 @@ fn unavailable(refusal: Refusal, out: &mut Vec<u8>) {
 const _: () = assert!(limits::RETRY_AFTER.as_secs() == 5, "the text above says so");
 
 /// One line at debug level: never a header, an argument or a query, which may hold a secret.
-fn log_request(request: &Request<'_>) {
-    let head = &request.head;
+fn log_request(world: &World, connection: Key<Connection>, request: &Request<'_>) {
+    if !log::log_enabled!(log::Level::Debug) {
+        return;
+    }
+    let (method, path) = (request.head.method, request.head.target.path);
     let bytes = request.body.len();
-    log::debug!("{:?} {} body_bytes={bytes}", head.method, head.target.path);
+    match world.engine.borrow().peer(connection) {
+        Some(peer) => log::debug!("{method:?} {path} body_bytes={bytes} peer={peer}"),
+        None => log::debug!("{method:?} {path} body_bytes={bytes} peer=unix"),
+    }
 }

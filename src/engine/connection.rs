@@ -14,7 +14,7 @@ use std::net::IpAddr;
 #[derive(Debug)]
 pub struct Connection {
     /// Where it comes from; `None` for a Unix socket.
-    pub peer: Option<IpAddr>,
+    peer: Option<IpAddr>,
     /// What is waited for.
     waiting: Waiting,
     /// When the peer has waited too long; meaningless while nothing is awaited of it.
@@ -76,6 +76,11 @@ impl Engine {
                 Err(Refusal::ConnectionsFull)
             }
         }
+    }
+
+    /// Where a connection comes from; `None` for a Unix socket.
+    pub fn peer(&self, key: Key<Connection>) -> Option<IpAddr> {
+        self.connections.get(key)?.peer
     }
 
     /// Forgets a connection; its socket is closed.
