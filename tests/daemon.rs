@@ -1,13 +1,20 @@
-//! The real daemon over real sockets: what the pure tests cannot show.
+//! The real daemon over real sockets: what the pure tests cannot show, and what goes wrong outside:
+//! clients that vanish, descriptors that run out, processes that are shot.
 
 #[path = "daemon/commands.rs"]
 mod commands;
 #[path = "daemon/connections.rs"]
 mod connections;
+#[path = "daemon/descriptors.rs"]
+mod descriptors;
+#[path = "daemon/disconnects.rs"]
+mod disconnects;
 #[path = "daemon/harness.rs"]
 mod harness;
 #[path = "daemon/operator.rs"]
 mod operator;
+#[path = "daemon/processes.rs"]
+mod processes;
 #[path = "daemon/sockets.rs"]
 mod sockets;
 #[path = "daemon/streams.rs"]

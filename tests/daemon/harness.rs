@@ -3,8 +3,6 @@
 //! Nothing sleeps to let something happen: whatever is waited for is looked at again and again
 //! until it holds or [`PATIENCE`] is over.
 
-#![allow(dead_code)] // Each test crate uses its own part of this.
-
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs;
@@ -95,6 +93,21 @@ impl Daemon {
         let folder = folder(name);
         let mut command = program(&folder, config);
         command.args(["--listen", "127.0.0.1:0"]);
+        Daemon::of(folder, command)
+    }
+
+    /// The same for a program that may open only so many files.
+    pub fn start_with_descriptors(name: &str, config: &str, descriptors: u32) -> Daemon {
+        let folder = folder(name);
+        let prepared = program(&folder, config);
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {descriptors}; exec \"$@\"");
+        command.args(["-c", &script, "sh"]);
+        command
+            .arg(prepared.get_program())
+            .args(prepared.get_args())
+            .args(["--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped());
         Daemon::of(folder, command)
     }
 

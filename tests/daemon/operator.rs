@@ -353,17 +353,7 @@ fn nobody_has_to_read_the_log() {
 
 #[test]
 fn tables_are_cut_to_the_descriptors_once_and_stay_so_quietly() {
-    let folder = folder("ulimit");
-    let prepared = program(&folder, "");
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -n 64; exec \"$@\"", "sh"]);
-    command
-        .arg(prepared.get_program())
-        .args(prepared.get_args());
-    command
-        .args(["--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped());
-    let daemon = Daemon::of(folder, command);
+    let daemon = Daemon::start_with_descriptors("ulimit", "", 64);
     daemon_log_has(&daemon, "limits.connections is 30 instead of 1024");
     daemon.signal(Signal::HUP);
     daemon.line("reloaded");

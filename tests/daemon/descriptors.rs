@@ -1,11 +1,10 @@
 //! Descriptors that run out: some clients are served, the others learn so, and nobody spins.
 
-use crate::harness::{Daemon, PATIENCE, Peer, call, eventually, folder, health, post, program};
+use crate::harness::{Daemon, PATIENCE, Peer, call, eventually, health, post};
 use crate::harness::{shell_tool, text};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use std::io::Read;
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 const CLIENTS: usize = 200;
@@ -55,17 +54,8 @@ fn open_at_most(daemon: &Daemon, descriptors: u64) {
 
 #[test]
 fn a_small_ulimit_serves_some_and_refuses_the_rest() {
-    let folder = folder("ulimit_crowd");
-    let prepared = program(&folder, "timeouts.heartbeat = '1s'");
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -n 64; exec \"$@\"", "sh"]);
-    command
-        .arg(prepared.get_program())
-        .args(prepared.get_args());
-    command
-        .args(["--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped());
-    let daemon = Daemon::of(folder, command);
+    let config = "timeouts.heartbeat = '1s'";
+    let daemon = Daemon::start_with_descriptors("ulimit_crowd", config, 64);
     daemon.line("limits.connections is 30 instead of 1024: this process may open 64 files");
     let mut stream = daemon.connect();
     stream.sse();
