@@ -1,0 +1,150 @@
+//! What a principal may do.
+
+use std::time::Duration;
+
+/// Roles of one configuration.
+pub const ROLES_MAX: usize = 32;
+
+/// What the principals of a role may do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Role {
+    /// Its name in the configuration, in refusals and in broadcast filters.
+    pub name: String,
+    /// Names of the tools it may use, with `*` for any letters.
+    pub tools: Vec<String>,
+    /// Of those only the ones that say of themselves that they change nothing.
+    pub read_only: bool,
+    /// Where it may come in.
+    pub doors: Doors,
+    /// May send events to others.
+    pub broadcast: bool,
+    /// May see how the server is: metrics, stats, sessions.
+    pub stats: bool,
+    /// What all principals of the role may have together.
+    pub whole: Quota,
+    /// What each of them may have.
+    pub each: Quota,
+}
+
+/// The place of a role in [`Access::roles`](super::Access::roles).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RoleIndex(u8);
+
+/// How much of everything; what is absent is bounded by the server's limits only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Open event streams.
+    pub connections: Option<u32>,
+    /// Sessions.
+    pub sessions: Option<u32>,
+    /// Tool calls in flight.
+    pub calls: Option<u32>,
+    /// Requests over time.
+    pub rate: Option<Rate>,
+}
+
+/// So many requests in a period; as many may come at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests, at least 1.
+    pub count: u32,
+    /// Within this time.
+    pub period: Duration,
+}
+
+/// A set of kinds of doors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doors(u8);
+
+impl Doors {
+    /// Streamable HTTP.
+    pub const MCP: Doors = Doors(1);
+    /// HTTP+SSE.
+    pub const SSE: Doors = Doors(2);
+    /// The older event framings: `/mcp/sse/send`, `/mcp/sse/message`, `/events`.
+    pub const DIALECTS: Doors = Doors(4);
+    /// `/mcp/tools`, `/openapi.json` and `/api`.
+    pub const REST: Doors = Doors(8);
+    /// All of them.
+    pub const ALL: Doors = Doors(15);
+
+    /// Each kind with its name in the configuration.
+    pub const NAMES: [(&'static str, Doors); 4] = [
+        ("mcp", Doors::MCP),
+        ("sse", Doors::SSE),
+        ("dialects", Doors::DIALECTS),
+        ("rest", Doors::REST),
+    ];
+
+    /// None of them.
+    pub const fn none() -> Doors {
+        Doors(0)
+    }
+
+    /// These and those.
+    pub const fn and(self, others: Doors) -> Doors {
+        Doors(self.0 | others.0)
+    }
+
+    /// Whether all of `others` are among these.
+    pub const fn contains(self, others: Doors) -> bool {
+        self.0 & others.0 == others.0
+    }
+}
+
+impl RoleIndex {
+    /// Everything.
+    pub const MASTER: RoleIndex = RoleIndex(0);
+    /// Every tool, but no look at others.
+    pub const TEAM: RoleIndex = RoleIndex(1);
+    /// Tools that change nothing.
+    pub const READONLY: RoleIndex = RoleIndex(2);
+
+    /// The role at this place.
+    pub fn new(place: usize) -> RoleIndex {
+        assert!(place < ROLES_MAX, "the configuration has fewer roles");
+        RoleIndex(place as u8)
+    }
+
+    /// The place.
+    pub fn as_usize(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl Role {
+    /// `master`, `team` and `readonly`, in the order of their indices.
+    pub fn built_in() -> [Role; 3] {
+        let role = |name: &str, read_only, broadcast, stats| Role {
+            name: name.to_string(),
+            tools: vec!["*".to_string()],
+            read_only,
+            doors: Doors::ALL,
+            broadcast,
+            stats,
+            whole: Quota::default(),
+            each: Quota::default(),
+        };
+        [
+            role("master", false, true, true),
+            role("team", false, false, false),
+            role("readonly", true, false, false),
+        ]
+    }
+
+    /// Whether it may use the tool of this name, which says of itself whether it changes nothing.
+    pub fn may_use(&self, tool: &str, is_read_only: bool) -> bool {
+        (is_read_only || !self.read_only) && self.tools.iter().any(|glob| matches(glob, tool))
+    }
+}
+
+/// Whether `name` is what `glob` describes: `*` stands for any letters, also for none.
+fn matches(glob: &str, name: &str) -> bool {
+    match glob.split_once('*') {
+        None => glob == name,
+        Some((head, tail)) => name.strip_prefix(head).is_some_and(|rest| {
+            let mut starts = (0..=rest.len()).filter(|at| rest.is_char_boundary(*at));
+            starts.any(|at| matches(tail, &rest[at..]))
+        }),
+    }
+}
