@@ -67,6 +67,14 @@ pub enum Unauthorized {
     Expired,
 }
 
+impl Principal {
+    /// Whoever has not shown anything yet.
+    pub const ANYBODY: Principal = Principal {
+        id: PrincipalId(0),
+        role: RoleIndex::READONLY,
+    };
+}
+
 impl Access {
     /// Everybody is let in and may do everything.
     pub fn open() -> Access {

@@ -4,11 +4,12 @@ use super::cli::{Exit, Options};
 use super::config::Loaded;
 use super::settings::{Builtin, Listen, Settings};
 use super::{descriptors, log as logging, run};
+use crate::auth::Access;
 use crate::auth::origin::Origins;
 use crate::edge::listener::{self, Listener};
 use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
-use crate::edge::world::World;
+use crate::edge::world::{World, wall_time};
 use crate::edge::{own_process, process, sockets, ticker};
 use crate::engine::session::{SESSION_ID_BYTES, SessionId};
 use crate::engine::{Config, Engine};
@@ -230,6 +231,7 @@ fn engine_config(settings: &Settings) -> Config {
         title: settings.title.clone(),
         instructions: settings.instructions.clone(),
         origins: Origins::new(&settings.hosts, &settings.origins),
+        access: Access::open(),
         limits: settings.limits.clone(),
         timeouts: settings.timeouts.clone(),
     }
@@ -266,7 +268,8 @@ async fn live(
         mut orders,
     } = start;
     let config = engine_config(&settings);
-    let engine = Engine::new(config, settings.memory(), registry, Box::new(draw_id));
+    let engine = Engine::new(config, settings.memory(), registry, Box::new(draw_id))
+        .with_wall_clock(Box::new(|_| wall_time()));
     let world = World::new(engine, executor.clone())?;
     executor.spawn(process::reap()).detach();
     let ticking = executor.spawn(ticker::run(world.clone()));

@@ -14,7 +14,8 @@
 
 use super::session::Session;
 use super::stream::Stream;
-use super::{Deadline, Engine, Job};
+use super::{Asker, Deadline, Engine, Job};
+use crate::auth::Principal;
 use crate::bounded::{Key, Timer};
 use crate::limits;
 use crate::mcp::message::{Level, LogParams, ProgressParams};
@@ -23,6 +24,7 @@ use crate::time::Instant;
 use crate::tool::command::Stopped;
 use crate::tool::registry::{Registry, ToolIndex};
 use crate::tool::{Outcome, Tool, Work};
+use crate::wire::dialect::Dialect;
 use crate::wire::jsonrpc::{self, Id};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -37,6 +39,10 @@ pub struct Call {
     pub id: Id,
     /// The session it belongs to.
     pub session: Option<Key<Session>>,
+    /// Whose it is.
+    pub principal: Principal,
+    /// How its answer is said.
+    pub dialect: Dialect,
     /// Where its answer goes; `None` once nobody can get it any more.
     pub stream: Option<Key<Stream>>,
     /// Index of the tool; `None` when a reload has removed the tool meanwhile.
@@ -74,8 +80,8 @@ enum State {
 pub(super) struct Wanted {
     /// The request's id.
     pub id: Id,
-    /// The session it belongs to.
-    pub session: Option<Key<Session>>,
+    /// Who asks.
+    pub asker: Asker,
     /// The progress token, if any.
     pub progress_token: Option<Box<RawValue>>,
 }
@@ -148,7 +154,9 @@ impl Engine {
         }
         let call = Call {
             id: wanted.id,
-            session: wanted.session,
+            session: wanted.asker.session,
+            principal: wanted.asker.principal,
+            dialect: wanted.asker.dialect,
             stream: None,
             tool: Some(tool),
             name: state.name.clone(),
@@ -167,7 +175,7 @@ impl Engine {
             Refusal::CallsFull
         })?;
         self.stats.calls += 1;
-        if let Some(session) = wanted.session {
+        if let Some(session) = wanted.asker.session {
             self.sessions
                 .get_mut(session)
                 .expect("the request was checked")
@@ -184,8 +192,8 @@ impl Engine {
     /// Whether the session has a request with this id in flight: the two answers could not be told
     /// apart.
     fn id_in_use(&self, wanted: &Wanted) -> bool {
-        let twin = |call: &Call| call.session == wanted.session && call.id == wanted.id;
-        wanted.session.is_some() && self.calls.iter().any(|(_, call)| twin(call))
+        let twin = |call: &Call| call.session == wanted.asker.session && call.id == wanted.id;
+        wanted.asker.session.is_some() && self.calls.iter().any(|(_, call)| twin(call))
     }
 
     /// Hands a queued call to the edge.

@@ -2,6 +2,9 @@
 
 use super::Engine;
 use super::stream::{Kind, Phase, Stream};
+use crate::limits;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 impl Engine {
     /// Panics if an invariant is broken. `edge_bytes` is what the driver holds of the budget
@@ -16,11 +19,20 @@ impl Engine {
 
     /// Every byte of the budget has an owner.
     fn check_budget(&self, edge_bytes: usize) {
-        let held: usize = self
-            .streams
-            .iter()
-            .map(|(_, stream)| stream.held_bytes())
-            .sum();
+        // A payload that many streams hold is drawn once.
+        let mut payloads = BTreeMap::new();
+        let mut held = 0;
+        for (_, stream) in self.streams.iter() {
+            held += stream
+                .answer
+                .as_ref()
+                .map_or(0, |answer| answer.held_bytes());
+            for event in stream.ring.events() {
+                held += limits::EVENT_OVERHEAD_BYTES;
+                payloads.insert(Rc::as_ptr(&event.payload).addr(), event.payload.len());
+            }
+        }
+        held += payloads.values().sum::<usize>();
         assert_eq!(
             self.pool.used(),
             held + edge_bytes,

@@ -1,9 +1,9 @@
 //! From a JSON-RPC message to what answers it: the same for every transport.
 
-use super::Engine;
 use super::call::{self, Call, Wanted};
 use super::session::Session;
 use super::stream::Stream;
+use super::{Asker, Engine};
 use crate::bounded::Key;
 use crate::limits;
 use crate::mcp::catalogue::{self, Missing};
@@ -43,12 +43,13 @@ impl Engine {
     pub(super) fn dispatch(
         &mut self,
         now: Instant,
-        session: Option<Key<Session>>,
+        asker: Asker,
         id: &Id,
         method: &str,
         params: Option<&RawValue>,
         payload: &mut Vec<u8>,
     ) -> Dispatched {
+        let session = asker.session;
         let Some(known) = Method::parse(method) else {
             return answer(payload, id, Err(method_unknown(method)));
         };
@@ -56,7 +57,7 @@ impl Engine {
             return Dispatched::Refused(Refusal::SessionNeeded);
         }
         let result = match known {
-            Method::ToolsCall => return self.call_tool(now, session, id, params, payload),
+            Method::ToolsCall => return self.call_tool(now, asker, id, params, payload),
             Method::Initialize => match session {
                 Some(session) if !self.is_initialized(session) => {
                     self.initialize(session, id, params, payload);
@@ -302,7 +303,7 @@ impl Engine {
     fn call_tool(
         &mut self,
         now: Instant,
-        session: Option<Key<Session>>,
+        asker: Asker,
         id: &Id,
         params: Option<&RawValue>,
         payload: &mut Vec<u8>,
@@ -336,7 +337,7 @@ impl Engine {
                 let progress_token = token.map(ToOwned::to_owned);
                 let wanted = Wanted {
                     id: id.clone(),
-                    session,
+                    asker,
                     progress_token,
                 };
                 match self.start_call(now, index, work, wanted) {

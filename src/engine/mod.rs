@@ -39,12 +39,14 @@ mod streams;
 mod transmit;
 
 use crate::auth::origin::Origins;
+use crate::auth::{Access, Principal};
 use crate::bounded::{Key, Pool, Slab, Timer, Wheel};
 use crate::limits::{Limits, Memory, Timeouts};
 use crate::mcp::catalogue::Catalogue;
-use crate::time::Instant;
+use crate::time::{Instant, UnixMillis};
 use crate::tool::Work;
 use crate::tool::registry::Registry;
+use crate::wire::dialect::Dialect;
 use call::{Call, ToolState};
 use connection::Connection;
 use drain::Drain;
@@ -67,6 +69,8 @@ pub struct Config {
     pub instructions: Option<String>,
     /// Which hosts and origins are ours.
     pub origins: Origins,
+    /// Who may do what.
+    pub access: Access,
     /// Capacities.
     pub limits: Limits,
     /// Periods.
@@ -139,6 +143,19 @@ pub struct Engine {
     stats: Stats,
     /// Draws session ids. Chance comes from outside, so that a simulation can repeat itself.
     draw_id: Box<dyn FnMut() -> SessionId>,
+    /// What the machine's clock says, for timestamps and JWTs. Asked only where one is needed.
+    wall_clock: Box<dyn Fn(Instant) -> UnixMillis>,
+}
+
+/// On whose behalf a message is served, and how the answer is to be said.
+#[derive(Clone, Copy, Debug)]
+struct Asker {
+    /// Who asks.
+    principal: Principal,
+    /// In which session, if any.
+    session: Option<Key<Session>>,
+    /// The dialect of the door.
+    dialect: Dialect,
 }
 
 impl Engine {
@@ -168,7 +185,14 @@ impl Engine {
             registry,
             catalogue: Catalogue::default(),
             draw_id,
+            wall_clock: Box::new(|now| UnixMillis(now.millis())),
         }
+    }
+
+    /// The same engine with a clock for people; without one the start is 1970.
+    pub fn with_wall_clock(mut self, clock: Box<dyn Fn(Instant) -> UnixMillis>) -> Engine {
+        self.wall_clock = clock;
+        self
     }
 
     /// The same engine with resources and prompts.
@@ -231,6 +255,11 @@ impl Engine {
     /// What the engine was told.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The wall time at `now`.
+    fn wall_time(&self, now: Instant) -> UnixMillis {
+        (self.wall_clock)(now)
     }
 
     /// Schedules a deadline. There is always room: the wheel is as large as all tables together.

@@ -20,6 +20,7 @@
 
 use super::session::Session;
 use crate::bounded::{Key, Ring, Timer};
+use crate::wire::dialect::Name;
 
 /// One response that stays open.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub struct Stream {
     /// The sequence to send next.
     pub next: u64,
     /// Events: the sent ones as replay, the rest as queue.
-    pub ring: Ring,
+    pub ring: Ring<Name>,
     /// Heartbeat while attached; hold while held; resume window while kept.
     pub timer: Option<Timer>,
     /// What an answer stream still waits for.
@@ -131,9 +132,14 @@ impl Stream {
         self.next >= self.ring.next()
     }
 
-    /// Bytes of the shared budget that this stream holds.
-    pub fn held_bytes(&self) -> usize {
-        self.ring.bytes() + self.answer.as_ref().map_or(0, |answer| answer.held_bytes())
+    /// Lets go of everything of the shared budget that this stream holds. Returns the bytes freed.
+    pub fn release(&mut self) -> usize {
+        let answers = self
+            .answer
+            .as_mut()
+            .map(|answer| std::mem::take(&mut answer.done));
+        let answer_bytes: usize = answers.iter().flatten().map(Vec::len).sum();
+        self.ring.clear() + answer_bytes
     }
 
     /// Whether events are numbered, so that a client can come back for them.

@@ -307,11 +307,11 @@ impl Engine {
     /// Takes a stream out and gives back all it holds. A connection that still carries it is
     /// closed.
     pub(super) fn remove_stream(&mut self, key: Key<Stream>) {
-        let Some(stream) = self.streams.remove(key) else {
+        let Some(mut stream) = self.streams.remove(key) else {
             return;
         };
         self.cancel(stream.timer);
-        self.pool.give(stream.held_bytes());
+        self.pool.give(stream.release());
         if stream.attached {
             self.jobs.push_back(Job::CloseStream(key));
         }

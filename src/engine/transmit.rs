@@ -6,6 +6,7 @@ use super::stream::{Kind, Phase, Stream, Transmit};
 use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
 use crate::time::Instant;
+use crate::wire::dialect::Name;
 use crate::wire::encode::{self, Content, ResponseFraming, ResponseHead};
 use crate::wire::sse::{self, EventId};
 use crate::wire::status::Status;
@@ -30,7 +31,7 @@ impl Engine {
             Phase::Held | Phase::Answered | Phase::Ending => return,
             Phase::Open => {}
         }
-        if self.is_lagging(key) || self.try_push(key, payload).is_err() {
+        if self.is_lagging(key) || self.try_push(key, message(payload)).is_err() {
             self.stats.events_shed += 1;
         }
     }
@@ -98,21 +99,37 @@ impl Engine {
     /// Appends an event. A stream whose client lags so far behind that there is no room is given
     /// up: its client notices, where a dropped event would be silent.
     pub(super) fn push(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
-        if self.try_push(key, payload).is_err() {
+        self.push_event(now, key, message(payload));
+    }
+
+    /// The same for an event of any name.
+    pub(super) fn push_event(&mut self, now: Instant, key: Key<Stream>, event: Event<Name>) {
+        if self.try_push(key, event).is_err() {
             self.give_up(now, key);
         }
     }
 
     /// Appends an event if there is room.
-    fn try_push(&mut self, key: Key<Stream>, payload: Vec<u8>) -> Result<(), Lagging> {
-        let cost = payload.len() + limits::EVENT_OVERHEAD_BYTES;
+    fn try_push(&mut self, key: Key<Stream>, event: Event<Name>) -> Result<(), Lagging> {
+        let cost = event.bytes();
         if !self.take_bytes(cost) {
             return Err(Lagging);
         }
-        let unsent_bytes_max = self.unsent_bytes_max().max(cost);
+        let appended = self.append(key, event);
+        self.pool.give(appended.unwrap_or(cost));
+        appended.map(|_| ())
+    }
+
+    /// Appends an event that is drawn from the budget already. Returns the bytes that its place has
+    /// freed.
+    pub(super) fn append(
+        &mut self,
+        key: Key<Stream>,
+        event: Event<Name>,
+    ) -> Result<usize, Lagging> {
+        let unsent_bytes_max = self.unsent_bytes_max().max(event.bytes());
         let Some(stream) = self.streams.get_mut(key) else {
-            self.pool.give(cost);
-            return Ok(());
+            return Ok(event.bytes());
         };
         let room = Room {
             events_max: limits::RING_EVENTS_MAX,
@@ -120,14 +137,9 @@ impl Engine {
             unsent_bytes_max,
             sent_before: stream.next,
         };
-        let event = Event {
-            kind: (),
-            payload: Rc::from(payload),
-        };
-        let pushed = stream.ring.push(event, room);
-        self.pool
-            .give(pushed.map_or(cost, |pushed| pushed.freed_bytes));
-        pushed.map(|_| self.make_ready(key))
+        let pushed = stream.ring.push(event, room)?;
+        self.make_ready(key);
+        Ok(pushed.freed_bytes)
     }
 
     /// Ends a stream that cannot deliver what it owes; an HTTP+SSE session ends with it.
@@ -289,6 +301,14 @@ impl Engine {
     }
 }
 
+/// A JSON-RPC message as an event.
+fn message(payload: Vec<u8>) -> Event<Name> {
+    Event {
+        kind: Name::Message,
+        payload: Rc::from(payload),
+    }
+}
+
 /// The head of an event stream.
 fn encode_head(framing: super::stream::Framing, out: &mut Vec<u8>) {
     let head = ResponseHead {
@@ -363,12 +383,11 @@ fn encode_events(
             prefix,
             sequence: stream.next,
         });
-        let data = &event.payload;
         let event = sse::Event {
             id,
-            name: Some("message"),
+            name: event.kind.text(),
             retry_millis: None,
-            data,
+            data: &event.payload,
         };
         if stream.framing.chunked {
             encode::chunk_begin(out, event.encoded_len());

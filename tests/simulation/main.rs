@@ -17,6 +17,7 @@ mod random;
 use client::{Client, Era, Shared};
 use edge::{Edge, Socket};
 use random::Random;
+use slimcp::auth::Access;
 use slimcp::auth::origin::Origins;
 use slimcp::engine::stats::Stats;
 use slimcp::engine::{Config, Engine};
@@ -64,6 +65,7 @@ impl World {
             title: None,
             instructions: None,
             origins: Origins::default(),
+            access: Access::open(),
             limits,
             timeouts: Timeouts::default(),
         };

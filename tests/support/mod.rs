@@ -8,6 +8,7 @@
 
 pub mod reader;
 
+use slimcp::auth::Access;
 use slimcp::auth::origin::Origins;
 use slimcp::bounded::Key;
 use slimcp::engine::call::Call;
@@ -121,6 +122,7 @@ impl Server {
             title: None,
             instructions: None,
             origins: Origins::default(),
+            access: Access::open(),
             limits,
             timeouts: Timeouts::default(),
         };

@@ -1,6 +1,7 @@
 //! HTTP+SSE of 2024-11-05: the stream's door and the messages' door.
 
 use super::{Exchange, Reply};
+use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::dispatch::Dispatched;
@@ -10,6 +11,7 @@ use crate::mcp::http_sse::{self, Pair, SESSION_PARAMETERS};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::Revision;
 use crate::mcp::streamable;
+use crate::wire::dialect::Dialect;
 use crate::wire::head::Method;
 use crate::wire::jsonrpc::{self, Incoming, Message, RpcError};
 use crate::wire::status::Status;
@@ -46,7 +48,9 @@ impl Engine {
             .fields()
             .last_event_id
             .and_then(http_sse::parse_event_id);
-        let seen = seen.and_then(|(id, sequence)| Some((self.sse_session(id).ok()?, sequence)));
+        let principal = exchange.principal;
+        let seen =
+            seen.and_then(|(id, sequence)| Some((self.sse_session(id, principal).ok()?, sequence)));
         if let Some((session, sequence)) = seen {
             let stream = self
                 .sessions
@@ -59,7 +63,8 @@ impl Engine {
             }
         }
         let transport = Transport::HttpSse(pair);
-        let session = self.open_session(exchange.now, transport, Revision::V2024_11_05)?;
+        let session =
+            self.open_session(exchange.now, principal, transport, Revision::V2024_11_05)?;
         let opened = self.listen(session, Kind::HttpSse, framing);
         if opened.is_err() {
             self.end_session(exchange.now, session);
@@ -79,7 +84,7 @@ impl Engine {
         let id = SESSION_PARAMETERS
             .iter()
             .find_map(|name| target.query_value(name));
-        let session = self.sse_session(&id.ok_or(Refusal::SessionMissing)?)?;
+        let session = self.sse_session(&id.ok_or(Refusal::SessionMissing)?, exchange.principal)?;
         // Hand-written clients of this transport often declare nothing.
         if exchange
             .fields()
@@ -115,8 +120,11 @@ impl Engine {
     }
 
     /// The HTTP+SSE session with this id.
-    fn sse_session(&self, id: &str) -> Result<Key<Session>, Refusal> {
-        let key = self.sessions.find(id).ok_or(Refusal::SessionUnknown)?;
+    fn sse_session(&self, id: &str, principal: Principal) -> Result<Key<Session>, Refusal> {
+        let key = self
+            .sessions
+            .find_own(id, principal)
+            .ok_or(Refusal::SessionUnknown)?;
         let session = self.sessions.get(key).expect("it was just found");
         match session.transport {
             Transport::HttpSse(_) => Ok(key),
@@ -138,7 +146,8 @@ impl Engine {
         match message {
             Message::Request { id, method, params } => {
                 let mut payload = Vec::new();
-                match self.dispatch(now, Some(key), &id, &method, params, &mut payload) {
+                let asker = exchange.asker(Some(key), Dialect::Standard);
+                match self.dispatch(now, asker, &id, &method, params, &mut payload) {
                     Dispatched::Answered => self.push(now, stream, payload),
                     Dispatched::Called(call) => self.direct_call(now, call, stream),
                     Dispatched::Refused(refusal) => {

@@ -8,14 +8,17 @@ mod http_sse;
 mod operations;
 mod streamable;
 
-use super::Engine;
 use super::connection::Connection;
 use super::route::Door;
+use super::session::Session;
 use super::stream::{Framing, Stream};
+use super::{Asker, Engine};
+use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::limits;
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
+use crate::wire::dialect::Dialect;
 use crate::wire::encode::{self, Content};
 use crate::wire::head::{Fields, Head, Method, Version};
 use crate::wire::jsonrpc::{self, Id, RpcError};
@@ -37,6 +40,7 @@ pub enum Reply {
 /// One request on its way to its answer.
 struct Exchange<'r> {
     now: Instant,
+    principal: Principal,
     head: &'r Head<'r>,
     body: &'r [u8],
     keep_alive: bool,
@@ -58,13 +62,14 @@ impl Engine {
         let keep_alive = request.keep_alive && self.drain.is_none();
         let mut exchange = Exchange {
             now,
+            principal: Principal::ANYBODY,
             head: &request.head,
             body: request.body,
             keep_alive,
             out,
         };
         let begin = exchange.out.len();
-        let reply = match self.gate(exchange.head) {
+        let reply = match self.gate(&mut exchange) {
             Ok(Door::Mcp) => self.streamable(&mut exchange),
             Ok(Door::Sse(pair)) => self.http_sse_stream(&mut exchange, pair),
             Ok(Door::Messages) => self.http_sse_message(&mut exchange),
@@ -82,6 +87,15 @@ impl Engine {
 impl<'r> Exchange<'r> {
     fn fields(&self) -> &'r Fields<'r> {
         &self.head.fields
+    }
+
+    /// On whose behalf messages of this request are served.
+    fn asker(&self, session: Option<Key<Session>>, dialect: Dialect) -> Asker {
+        Asker {
+            principal: self.principal,
+            session,
+            dialect,
+        }
     }
 
     /// How a stream that answers this request is framed.

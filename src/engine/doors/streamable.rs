@@ -1,6 +1,7 @@
 //! Streamable HTTP of 2025 on `/mcp`: POST, GET and DELETE of one URL.
 
 use super::{Exchange, Reply};
+use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::call::Call;
@@ -14,6 +15,7 @@ use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::{MODERN, Revision};
 use crate::mcp::streamable;
 use crate::tool::command::Stopped;
+use crate::wire::dialect::Dialect;
 use crate::wire::head::Method;
 use crate::wire::jsonrpc::{self, Fault, Id, Incoming, Message, RpcError};
 use crate::wire::status::Status;
@@ -46,7 +48,7 @@ impl Engine {
                 false => Err(Refusal::MethodWrong("POST")),
             };
         };
-        let session = self.streamable_session(id)?;
+        let session = self.streamable_session(id, exchange.principal)?;
         streamable::check_version(fields.mcp_protocol_version)?;
         if !streamable::accepts_stream(fields.accept) {
             return Err(Refusal::NotAcceptable);
@@ -80,14 +82,17 @@ impl Engine {
             .fields()
             .mcp_session_id
             .ok_or(Refusal::SessionMissing)?;
-        let session = self.streamable_session(id)?;
+        let session = self.streamable_session(id, exchange.principal)?;
         self.end_session(exchange.now, session);
         Ok(exchange.empty(Status::NoContent))
     }
 
     /// The Streamable HTTP session with this id.
-    fn streamable_session(&self, id: &str) -> Result<Key<Session>, Refusal> {
-        let key = self.sessions.find(id).ok_or(Refusal::SessionUnknown)?;
+    fn streamable_session(&self, id: &str, principal: Principal) -> Result<Key<Session>, Refusal> {
+        let key = self
+            .sessions
+            .find_own(id, principal)
+            .ok_or(Refusal::SessionUnknown)?;
         let session = self.sessions.get(key).expect("it was just found");
         match session.transport {
             Transport::Streamable => Ok(key),
@@ -109,7 +114,7 @@ impl Engine {
             Err(fault) => return Ok(exchange.fault(&fault)),
         };
         let session = match fields.mcp_session_id {
-            Some(id) => Some(self.streamable_session(id)?),
+            Some(id) => Some(self.streamable_session(id, exchange.principal)?),
             None => None,
         };
         if let Some(session) = session {
@@ -163,7 +168,8 @@ impl Engine {
             return self.streamable_initialize(exchange, session, id, params);
         }
         let mut body = Vec::new();
-        match self.dispatch(exchange.now, session, id, method, params, &mut body) {
+        let asker = exchange.asker(session, Dialect::Standard);
+        match self.dispatch(exchange.now, asker, id, method, params, &mut body) {
             Dispatched::Answered => Ok(exchange.json(Status::Ok, &[], &body)),
             Dispatched::Refused(refusal) => Err(refusal),
             Dispatched::Called(call) => {
@@ -221,7 +227,12 @@ impl Engine {
             return Ok(exchange.json(Status::Ok, &[], &body));
         }
         let now = exchange.now;
-        let session = self.open_session(now, Transport::Streamable, Revision::V2025_03_26)?;
+        let session = self.open_session(
+            now,
+            exchange.principal,
+            Transport::Streamable,
+            Revision::V2025_03_26,
+        )?;
         self.initialize(session, id, params, &mut body);
         let name = self.sessions.get(session).expect("it was just opened").id;
         Ok(exchange.json(Status::Ok, &[("Mcp-Session-Id", name.as_str())], &body))
@@ -296,7 +307,8 @@ impl Engine {
         match message {
             Err(fault) => fault.encode(&mut payload),
             Ok(Message::Request { id, method, params }) => {
-                match self.dispatch(now, session, &id, &method, params, &mut payload) {
+                let asker = exchange.asker(session, Dialect::Standard);
+                match self.dispatch(now, asker, &id, &method, params, &mut payload) {
                     Dispatched::Answered => {}
                     Dispatched::Called(call) => return calls.push(call),
                     Dispatched::Refused(refusal) => {
