@@ -4,19 +4,21 @@ use crate::mcp::http_sse::Pair;
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum Door<'r> {
     /// Streamable HTTP, and HTTP+SSE for clients that only know how to `GET` one URL.
     Mcp,
     /// Opens an HTTP+SSE stream.
     Sse(Pair),
     /// Takes messages of HTTP+SSE sessions.
     Messages,
+    /// Calls the tool of this name, percent-encoded.
+    ToolCall(&'r str),
     /// Tells how the server is.
     Health,
 }
 
 /// The door behind `path`.
-pub fn route(path: &str) -> Option<Door> {
+pub fn route(path: &str) -> Option<Door<'_>> {
     let path = match path.strip_suffix('/') {
         Some(shorter) if !shorter.is_empty() => shorter,
         Some(_) | None => path,
@@ -27,7 +29,11 @@ pub fn route(path: &str) -> Option<Door> {
         "/mcp/sse" => Some(Door::Sse(Pair::McpSse)),
         "/messages" | "/mcp/messages" => Some(Door::Messages),
         "/health" | "/healthz" | "/readyz" => Some(Door::Health),
-        _ => None,
+        _ => {
+            let name = path.strip_prefix("/mcp/tools/")?;
+            let is_one = !name.is_empty() && !name.contains('/');
+            is_one.then_some(Door::ToolCall(name))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! From events to bytes: what is pushed into a stream, what it sends, what it keeps.
 
 use super::Engine;
+use super::doors::rest;
 use super::session::Transport;
 use super::stream::{Kind, Phase, Stream, Transmit};
 use crate::bounded::{Event, Key, Lagging, Room};
@@ -26,7 +27,7 @@ impl Engine {
             return;
         };
         match stream.phase {
-            Phase::Held if stream.attached => self.begin_events(now, key),
+            Phase::Held if stream.attached && !stream.is_one_body() => self.begin_events(now, key),
             // Without an id the client cannot come back for it.
             Phase::Held | Phase::Answered | Phase::Ending => return,
             Phase::Open => {}
@@ -187,6 +188,10 @@ impl Engine {
         let keep_alive = stream.framing.keep_alive;
         let answer = stream.answer.as_ref().expect("only answers are answered");
         match (answer.batch, answer.done.as_slice()) {
+            (false, [body]) if answer.is_one_body => {
+                let (status, body) = rest::body(body);
+                encode::json(out, status, keep_alive, &[], body, Content::Sent);
+            }
             (false, [body]) => encode::json(out, Status::Ok, keep_alive, &[], body, Content::Sent),
             (false, _) => unreachable!("one request has one answer"),
             (true, bodies) => {

@@ -24,6 +24,10 @@ pub enum Refusal {
     SessionUnknown,
     /// The door needs a session id and got none.
     SessionMissing,
+    /// No tool has the name that the path says.
+    ToolUnknown,
+    /// The body is no object of arguments.
+    ArgumentsWrong,
     /// The method means something only within a session.
     SessionNeeded,
     /// A second `initialize` in a session.
@@ -65,12 +69,15 @@ impl Refusal {
     pub const fn status(self) -> Status {
         match self {
             Refusal::HostForeign | Refusal::OriginForeign => Status::Forbidden,
-            Refusal::PathUnknown | Refusal::SessionUnknown => Status::NotFound,
+            Refusal::PathUnknown | Refusal::SessionUnknown | Refusal::ToolUnknown => {
+                Status::NotFound
+            }
             Refusal::MethodWrong(_) => Status::MethodNotAllowed,
             Refusal::NotAcceptable => Status::NotAcceptable,
             Refusal::NotJson => Status::UnsupportedMediaType,
             Refusal::EventsGone => Status::Gone,
             Refusal::SessionMissing
+            | Refusal::ArgumentsWrong
             | Refusal::SessionNeeded
             | Refusal::SessionOpen
             | Refusal::VersionUnknown
@@ -94,7 +101,7 @@ impl Refusal {
     pub const fn code(self) -> i32 {
         match self {
             Refusal::SessionUnknown => -32001,
-            Refusal::MetaMissing => -32602,
+            Refusal::MetaMissing | Refusal::ToolUnknown | Refusal::ArgumentsWrong => -32602,
             Refusal::SessionsFull
             | Refusal::StreamsFull
             | Refusal::ConnectionsFull
@@ -141,6 +148,10 @@ impl Refusal {
             Refusal::NotJson => "Content-Type must be application/json",
             Refusal::SessionUnknown => "no such session: it has ended; send initialize again",
             Refusal::SessionMissing => "the session id is missing",
+            Refusal::ToolUnknown => "no tool of this name: GET /mcp/tools lists them",
+            Refusal::ArgumentsWrong => {
+                "the body must be a JSON object with the tool's arguments, such as {\"text\": \"hi\"}"
+            }
             Refusal::SessionNeeded => "this method needs a session: send initialize first",
             Refusal::SessionOpen => "this session is initialized already",
             Refusal::VersionUnknown => {

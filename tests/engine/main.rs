@@ -9,6 +9,7 @@ mod support;
 mod calls;
 mod drain;
 mod refusals;
+mod rest;
 mod sessions;
 mod streams;
 

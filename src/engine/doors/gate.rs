@@ -9,7 +9,7 @@ use crate::mcp::refusal::Refusal;
 
 impl Engine {
     /// Lets a request through to its door, or says why not.
-    pub(super) fn gate(&self, exchange: &mut Exchange<'_>) -> Result<Door, Refusal> {
+    pub(super) fn gate<'r>(&self, exchange: &mut Exchange<'r>) -> Result<Door<'r>, Refusal> {
         let head = exchange.head;
         // HTTP/1.0 may come without a host; such a client is no browser.
         let host = head.fields.host;

@@ -6,6 +6,7 @@
 mod gate;
 mod http_sse;
 mod operations;
+pub(super) mod rest;
 mod streamable;
 
 use super::connection::Connection;
@@ -73,6 +74,7 @@ impl Engine {
             Ok(Door::Mcp) => self.streamable(&mut exchange),
             Ok(Door::Sse(pair)) => self.http_sse_stream(&mut exchange, pair),
             Ok(Door::Messages) => self.http_sse_message(&mut exchange),
+            Ok(Door::ToolCall(name)) => self.rest_call(&mut exchange, name),
             Ok(Door::Health) => self.health(&mut exchange),
             Err(refusal) => Err(refusal),
         };
