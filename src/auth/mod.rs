@@ -8,12 +8,18 @@
 //! anybody. A *role* is what a principal may do. Nothing here keeps state: how often a principal
 //! has asked and what it has open is the engine's business.
 
+pub mod address;
+pub mod jwt;
 pub mod origin;
 pub mod role;
+pub mod token;
 
 use crate::time::UnixMillis;
+use address::{AddressRule, Network};
+use jwt::Jwt;
 use role::{Rate, Role, RoleIndex};
 use std::net::IpAddr;
+use token::Token;
 
 /// Everything that decides who may do what.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +31,14 @@ pub struct Access {
     pub anonymous: Option<RoleIndex>,
     /// Requests that one address may send, whoever they are from.
     pub rate: Option<Rate>,
+    /// Tokens, each known by its hash.
+    pub tokens: Vec<Token>,
+    /// Networks that need no token; the first one that holds the address decides.
+    pub addresses: Vec<AddressRule>,
+    /// What a JWT must be; `None`: none is taken.
+    pub jwt: Option<Jwt>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<Network>,
 }
 
 /// Who asks.
@@ -82,6 +96,10 @@ impl Access {
             roles: Role::built_in().to_vec(),
             anonymous: Some(RoleIndex::MASTER),
             rate: None,
+            tokens: Vec::new(),
+            addresses: Vec::new(),
+            jwt: None,
+            proxies: Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a principal may do.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Roles of one configuration.
@@ -50,6 +51,50 @@ pub struct Rate {
     pub count: u32,
     /// Within this time.
     pub period: Duration,
+}
+
+impl Rate {
+    /// The periods that a rate may be given for, with their names in the configuration.
+    const PERIODS: [(&'static str, Duration); 3] = [
+        ("s", Duration::from_secs(1)),
+        ("min", Duration::from_secs(60)),
+        ("h", Duration::from_secs(3600)),
+    ];
+
+    /// Reads `5/s`, `120/min` or `1000/h`.
+    ///
+    /// # Errors
+    ///
+    /// Says what was expected.
+    pub fn parse(text: &str) -> Result<Rate, String> {
+        let expected = || "expected a rate such as 5/s, 120/min or 1000/h".to_string();
+        let (digits, unit) = text.split_once('/').ok_or_else(expected)?;
+        let named = Rate::PERIODS.iter().find(|(name, _)| *name == unit);
+        let (_, period) = named.ok_or_else(expected)?;
+        // `parse` would take `+5`.
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(expected());
+        }
+        match digits.parse() {
+            Ok(count @ 1..) => Ok(Rate {
+                count,
+                period: *period,
+            }),
+            Ok(0) => Err("expected a rate of at least 1".to_string()),
+            Err(_) => Err(expected()),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    /// As [`Rate::parse`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut periods = Rate::PERIODS.iter();
+        match periods.find(|(_, period)| *period == self.period) {
+            Some((unit, _)) => write!(f, "{}/{unit}", self.count),
+            None => write!(f, "{}/{:?}", self.count, self.period),
+        }
+    }
 }
 
 /// A set of kinds of doors.

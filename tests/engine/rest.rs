@@ -47,10 +47,7 @@ fn a_slow_tool_answers_in_one_body_however_long_it_takes() {
     };
     assert_eq!(head.status, 200);
     assert_eq!(head.field("content-type"), Some("application/json"));
-    assert_eq!(
-        body,
-        r#"{"content":[{"type":"text","text":"slept"}]}"#
-    );
+    assert_eq!(body, r#"{"content":[{"type":"text","text":"slept"}]}"#);
     server.engine.check(0);
 }
 

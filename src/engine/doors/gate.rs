@@ -9,7 +9,7 @@ use crate::mcp::refusal::Refusal;
 
 impl Engine {
     /// Lets a request through to its door, or says why not.
-    pub(super) fn gate<'r>(&self, exchange: &mut Exchange<'r>) -> Result<Door<'r>, Refusal> {
+    pub(super) fn gate(&self, exchange: &mut Exchange<'_>) -> Result<Door, Refusal> {
         let head = exchange.head;
         // HTTP/1.0 may come without a host; such a client is no browser.
         let host = head.fields.host;
@@ -28,6 +28,6 @@ impl Engine {
         exchange.principal = access
             .authenticate(&shown, now)
             .expect("nothing is asked for yet");
-        route::route(head.target.path).ok_or(Refusal::PathUnknown)
+        route::route(exchange.path).ok_or(Refusal::PathUnknown)
     }
 }

@@ -42,6 +42,8 @@ pub enum Reply {
 struct Exchange<'r> {
     now: Instant,
     principal: Principal,
+    /// The path as the router sees it.
+    path: &'r str,
     head: &'r Head<'r>,
     body: &'r [u8],
     keep_alive: bool,
@@ -64,6 +66,7 @@ impl Engine {
         let mut exchange = Exchange {
             now,
             principal: Principal::ANYBODY,
+            path: request.head.target.path,
             head: &request.head,
             body: request.body,
             keep_alive,
@@ -74,7 +77,7 @@ impl Engine {
             Ok(Door::Mcp) => self.streamable(&mut exchange),
             Ok(Door::Sse(pair)) => self.http_sse_stream(&mut exchange, pair),
             Ok(Door::Messages) => self.http_sse_message(&mut exchange),
-            Ok(Door::ToolCall(name)) => self.rest_call(&mut exchange, name),
+            Ok(Door::ToolCall) => self.rest_call(&mut exchange),
             Ok(Door::Health) => self.health(&mut exchange),
             Err(refusal) => Err(refusal),
         };

@@ -6,6 +6,7 @@
 use super::{Exchange, Reply};
 use crate::engine::Engine;
 use crate::engine::dispatch::Dispatched;
+use crate::engine::route;
 use crate::engine::stream::Answer;
 use crate::mcp::refusal::Refusal;
 use crate::wire::dialect::Dialect;
@@ -39,14 +40,11 @@ struct Outcome {
 
 impl Engine {
     /// `POST /mcp/tools/NAME`: calls a tool with the body as its arguments.
-    pub(super) fn rest_call(
-        &mut self,
-        exchange: &mut Exchange<'_>,
-        name: &str,
-    ) -> Result<Reply, Refusal> {
+    pub(super) fn rest_call(&mut self, exchange: &mut Exchange<'_>) -> Result<Reply, Refusal> {
         if exchange.head.method != Method::Post {
             return Err(Refusal::MethodWrong("POST"));
         }
+        let name = route::tool_name(exchange.path).expect("the router has seen it");
         let name = head::decode_segment(name);
         if self.registry.find(&name).is_none() {
             return Err(Refusal::ToolUnknown);
