@@ -90,7 +90,10 @@ fn read(world: &Rc<World>, connection: Key<Connection>) {
         Ok(Some(0)) | Err(_) => close(world, connection),
         Ok(None) => {}
         Ok(Some(_)) if is_over => {}
-        Ok(Some(bytes)) => turn(world, connection, &buffer[..bytes]),
+        Ok(Some(bytes)) => {
+            world.engine.borrow_mut().handle_traffic(bytes, 0);
+            turn(world, connection, &buffer[..bytes]);
+        }
     }
 }
 
@@ -161,6 +164,7 @@ fn answer(
                 });
             }
             Received::Refuse(refusal) => {
+                world.engine.borrow_mut().handle_malformed();
                 refuse(&refusal, out);
                 return Turn::Refuse;
             }
@@ -254,15 +258,15 @@ pub(super) fn send(world: &Rc<World>, connection: Key<Connection>, bytes: &[u8])
         return true;
     }
     let mut sockets = world.sockets.borrow_mut();
-    let sent = match sockets.send(connection, bytes) {
-        Ok(sent) if sent == bytes.len() => return true,
-        Ok(sent) => sent,
-        Err(_) => {
-            drop(sockets);
-            close(world, connection);
-            return false;
-        }
+    let Ok(sent) = sockets.send(connection, bytes) else {
+        drop(sockets);
+        close(world, connection);
+        return false;
     };
+    world.engine.borrow_mut().handle_traffic(0, sent);
+    if sent == bytes.len() {
+        return true;
+    }
     let rest = sockets
         .get_mut(connection)
         .expect("it has just taken bytes")
@@ -291,6 +295,7 @@ fn flush(world: &Rc<World>, connection: Key<Connection>) {
         drop(sockets);
         return close(world, connection);
     };
+    world.engine.borrow_mut().handle_traffic(0, sent);
     let place = sockets
         .get_mut(connection)
         .expect("it has just taken bytes");

@@ -1,5 +1,6 @@
 //! Paths to doors. Every path answers with and without a trailing slash.
 
+use crate::admin::stats::DoorKind;
 use crate::mcp::http_sse::Pair;
 
 /// What a path leads to.
@@ -13,6 +14,18 @@ pub enum Door {
     Messages,
     /// Tells how the server is.
     Health,
+}
+
+impl Door {
+    /// Which doors it is counted with.
+    pub fn kind(self) -> DoorKind {
+        match self {
+            Door::Mcp => DoorKind::Mcp,
+            Door::Sse(_) => DoorKind::Sse,
+            Door::Messages => DoorKind::Messages,
+            Door::Health => DoorKind::Operations,
+        }
+    }
 }
 
 /// The door behind `path`.

@@ -12,6 +12,7 @@ use super::Engine;
 use super::connection::Connection;
 use super::route::Door;
 use super::stream::{Framing, Stream};
+use crate::admin::stats::DoorKind;
 use crate::bounded::Key;
 use crate::limits;
 use crate::mcp::refusal::Refusal;
@@ -54,7 +55,6 @@ impl Engine {
         out: &mut Vec<u8>,
     ) -> Reply {
         debug_assert!(self.connections.contains(connection));
-        self.stats.requests += 1;
         let keep_alive = request.keep_alive && self.drain.is_none();
         let mut exchange = Exchange {
             now,
@@ -64,17 +64,23 @@ impl Engine {
             out,
         };
         let begin = exchange.out.len();
-        let reply = match self.gate(exchange.head) {
+        let calls_before = self.stats.calls_begun;
+        let door = self.gate(exchange.head);
+        self.door = door.map_or(DoorKind::None, Door::kind);
+        self.stats.request(self.door);
+        let reply = match door {
             Ok(Door::Mcp) => self.streamable(&mut exchange),
             Ok(Door::Sse(pair)) => self.http_sse_stream(&mut exchange, pair),
             Ok(Door::Messages) => self.http_sse_message(&mut exchange),
             Ok(Door::Health) => self.health(&mut exchange),
             Err(refusal) => Err(refusal),
         };
+        if self.stats.calls_begun == calls_before {
+            self.stats.answered_at_once(self.door);
+        }
         reply.unwrap_or_else(|refusal| {
-            self.stats.refusals += 1;
             debug_assert_eq!(exchange.out.len(), begin, "a refusal is the whole response");
-            exchange.refuse(refusal, None)
+            exchange.refuse(self.refused(refusal), None)
         })
     }
 }
