@@ -11,7 +11,7 @@ pub const BOUNDS: usize = 8;
 pub struct Scale(pub [u64; BOUNDS]);
 
 /// How long requests take. The first bucket holds what needs no process and no timer, the last ends
-/// where calls are stopped by default; between them each bound is four to five times the one before.
+/// where calls are stopped by default; each bound between them is four to six times the one before.
 pub const REQUESTS: Scale = Scale([
     1_000, 5_000, 25_000, 100_000, 500_000, 2_500_000, 10_000_000, 60_000_000,
 ]);
