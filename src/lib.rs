@@ -40,7 +40,7 @@
 //! `edge` and `daemon` only.
 //!
 //! ```text
-//! time -> limits -> bounded -> wire -> auth -> mcp -> tool -> engine -> edge -> daemon
+//! time -> limits -> bounded -> wire -> auth -> mcp -> tool -> admin -> engine -> edge -> daemon
 //! ```
 //!
 //! | module | what |
@@ -52,6 +52,7 @@
 //! | [`auth`] | whose requests are let in, and what they may do |
 //! | [`mcp`] | what the protocol says, revision by revision; the one table of refusals, roles named |
 //! | [`tool`] | what a tool is; the built-in ones and those that run a command |
+//! | [`admin`] | counters, and what operators see of them: metrics, OpenAPI, listings |
 //! | [`engine`] | connections, sessions, streams and calls |
 //! | [`edge`] | sockets, processes, signals, the clock |
 //! | [`daemon`] | arguments, configuration, log, start and stop |
@@ -79,6 +80,8 @@ pub mod auth;
 pub mod mcp;
 
 pub mod tool;
+
+pub mod admin;
 
 pub mod engine;
 
