@@ -1,6 +1,7 @@
 //! Paths to doors, and what each door asks of whoever comes. Every path answers with and without a
 //! trailing slash.
 
+use crate::admin::stats::DoorKind;
 use crate::auth::role::Doors;
 use crate::mcp::http_sse::Pair;
 
@@ -69,6 +70,17 @@ fn find(path: &str) -> Option<Door> {
 }
 
 impl Door {
+    /// Which doors it is counted with.
+    pub const fn kind(self) -> DoorKind {
+        match self {
+            Door::Mcp => DoorKind::Mcp,
+            Door::Sse(_) => DoorKind::Sse,
+            Door::Messages => DoorKind::Messages,
+            Door::ToolCall => DoorKind::Rest,
+            Door::Health => DoorKind::Operations,
+        }
+    }
+
     /// What it asks of whoever comes.
     pub const fn needs(self) -> Needs {
         match self {

@@ -47,6 +47,7 @@ impl Engine {
             stream: None,
             calls: 0,
             next_ordinal: 0,
+            since: now,
             last_seen: now,
             timer: None,
         };
@@ -97,7 +98,7 @@ impl Engine {
         }
         let session = self.sessions.remove(key).expect("the caller has seen it");
         self.cancel(session.timer);
-        self.stats.sessions_ended += 1;
+        self.stats.session_over(now.since(session.since));
     }
 
     /// Notes that the session's client is alive.
