@@ -22,6 +22,7 @@ use crate::wire::head::{Fields, Head, Method, Version};
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::receive::Request;
 use crate::wire::status::Status;
+use std::net::IpAddr;
 
 /// How a request is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub enum Reply {
 /// One request on its way to its answer.
 struct Exchange<'r> {
     now: Instant,
+    /// Where it comes from; `None` for a Unix socket.
+    peer: Option<IpAddr>,
     head: &'r Head<'r>,
     body: &'r [u8],
     keep_alive: bool,
@@ -58,6 +61,7 @@ impl Engine {
         let keep_alive = request.keep_alive && self.drain.is_none();
         let mut exchange = Exchange {
             now,
+            peer: self.peer(connection),
             head: &request.head,
             body: request.body,
             keep_alive,
