@@ -32,7 +32,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
         mut settings,
         sources,
     } = loaded;
-    if logging::start(settings.log.level).is_err() {
+    if logging::start(settings.log.level, logging::Format::default()).is_err() {
         run::complain(&"the log was started twice");
         return Exit::Failed;
     }

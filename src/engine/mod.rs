@@ -31,6 +31,7 @@ mod dispatch;
 mod doors;
 mod drain;
 mod news;
+mod report;
 pub mod route;
 pub mod session;
 mod sessions;

@@ -10,6 +10,7 @@ mod calls;
 mod counters;
 mod drain;
 mod refusals;
+mod reports;
 mod rest;
 mod sessions;
 mod streams;

@@ -26,6 +26,7 @@ use crate::wire::head::{Fields, Head, Method, Version};
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::receive::Request;
 use crate::wire::status::Status;
+use std::net::IpAddr;
 
 /// How a request is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,8 @@ struct Exchange<'r> {
     principal: Principal,
     /// The path as the router sees it.
     path: &'r str,
+    /// Where it comes from; `None` for a Unix socket.
+    peer: Option<IpAddr>,
     head: &'r Head<'r>,
     body: &'r [u8],
     keep_alive: bool,
@@ -67,6 +70,7 @@ impl Engine {
             now,
             principal: Principal::ANYBODY,
             path: request.head.target.path,
+            peer: self.peer(connection),
             head: &request.head,
             body: request.body,
             keep_alive,
