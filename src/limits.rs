@@ -182,6 +182,14 @@ pub const QUEUE_DEFAULT: u32 = 8;
 /// Tools of one server.
 pub const TOOLS_MAX: usize = 256;
 
+// ---- who asks ----
+
+/// Tokens of one server. Each request that shows one is compared with all of them.
+pub const TOKENS_MAX: usize = 256;
+
+/// Networks that have a role, and as many of proxies. Requests are compared with them one by one.
+pub const NETWORKS_MAX: usize = 64;
+
 // ---- the cost of the tables ----
 
 /// Program, runtime, main stack, the shared read and write buffers, registry and configuration.

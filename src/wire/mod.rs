@@ -10,6 +10,7 @@
 //! is kept between two calls is bounded.
 
 pub mod body;
+pub mod compat;
 pub mod encode;
 pub mod head;
 pub mod jsonrpc;
