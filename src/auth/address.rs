@@ -5,8 +5,9 @@
 //! spellings.
 
 use super::role::RoleIndex;
+use super::{Kind, PrincipalId};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A range of addresses that share their first bits (RFC 4632).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,24 @@ impl Network {
     }
 }
 
+impl AddressRule {
+    /// Who asks from there. The operator has chosen the networks, so that nobody can make two of
+    /// them meet in 64 bits: FNV-1a will do.
+    pub(super) fn principal(&self) -> PrincipalId {
+        const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+        const PRIME: u64 = 0x0000_0100_0000_01b3;
+        let bits = match self.network.address {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            IpAddr::V6(v6) => v6.octets(),
+        };
+        let bytes = bits.into_iter().chain([self.network.prefix_bits]);
+        let hash = bytes.fold(OFFSET, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+        });
+        PrincipalId::of_hash(Kind::Address, hash)
+    }
+}
+
 impl fmt::Display for Network {
     /// As [`Network::parse`] reads it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,3 +145,33 @@ fn parse_prefix(digits: &str, bits_max: u8) -> Option<u8> {
     }
     digits.parse().ok().filter(|bits| *bits <= bits_max)
 }
+
+/// Who asked the first of `proxies` on the way, given that `peer` asks us. Each proxy writes its
+/// own peer behind what it was sent, so `forwarded_for` is read from its end, and no further than
+/// proxies of ours have written it: what stands before is anybody's word.
+pub(super) fn client(
+    proxies: &[Network],
+    peer: IpAddr,
+    forwarded_for: Option<&str>,
+) -> Option<IpAddr> {
+    let is_proxy = |address| proxies.iter().any(|network| network.contains(address));
+    let mut client = peer.to_canonical();
+    for hop in forwarded_for.iter().flat_map(|list| list.rsplit(',')) {
+        if !is_proxy(client) {
+            break;
+        }
+        // A proxy that does not tell (`unknown`, RFC 7239 section 6) hides its peer: whoever that
+        // is has not the address of the proxy.
+        client = parse_hop(hop.trim())?.to_canonical();
+    }
+    Some(client)
+}
+
+/// An address, with a port as some proxies write it: `10.0.0.7:80`, `[fd00::7]:80`.
+fn parse_hop(hop: &str) -> Option<IpAddr> {
+    let address = hop.parse().ok();
+    address.or_else(|| hop.parse().ok().map(|socket: SocketAddr| socket.ip()))
+}
+
+#[cfg(test)]
+mod tests;
