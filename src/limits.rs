@@ -146,6 +146,9 @@ pub const COMPLETIONS_MAX: usize = 100;
 /// Resources that one session may subscribe to.
 pub const SUBSCRIPTIONS_MAX: usize = 64;
 
+/// Sessions that one view of them lists.
+pub const SESSIONS_SHOWN_MAX: usize = 100;
+
 // ---- streams ----
 
 /// A legacy answer that takes longer than this starts its stream, so that heartbeats keep proxies
@@ -189,6 +192,14 @@ pub const QUEUE_DEFAULT: u32 = 8;
 
 /// Tools of one server.
 pub const TOOLS_MAX: usize = 256;
+
+// ---- who asks ----
+
+/// Tokens of one server. Each request that shows one is compared with all of them.
+pub const TOKENS_MAX: usize = 256;
+
+/// Networks that have a role, and as many of proxies. Requests are compared with them one by one.
+pub const NETWORKS_MAX: usize = 64;
 
 // ---- the cost of the tables ----
 

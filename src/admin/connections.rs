@@ -122,10 +122,18 @@ mod tests {
     #[test]
     fn open_streams_are_counted_by_role_and_the_ends_of_time_told() {
         let mut connections = Connections::none(["master", "team"].into_iter());
-        for (role, at, connected) in [(1, 7_000, true), (0, 5_000, true), (1, 1_000, false), (1, 9_000, true)] {
+        for (role, at, connected) in [
+            (1, 7_000, true),
+            (0, 5_000, true),
+            (1, 1_000, false),
+            (1, 9_000, true),
+        ] {
             connections.add(role, UnixMillis(at), row(connected));
         }
-        assert_eq!(connections.connections_by_type, [("master", 1), ("team", 2)]);
+        assert_eq!(
+            connections.connections_by_type,
+            [("master", 1), ("team", 2)]
+        );
         assert_eq!(connections.total_connections, 3);
         assert_eq!(connections.oldest_connection, Some(UnixMillis(5_000)));
         assert_eq!(connections.newest_connection, Some(UnixMillis(9_000)));

@@ -5,7 +5,9 @@
 //! is decided there.
 
 pub mod api;
+pub mod connections;
 pub mod histogram;
 pub mod metrics;
 pub mod openapi;
+pub mod snippets;
 pub mod stats;
