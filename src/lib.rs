@@ -40,7 +40,7 @@
 //! `edge` and `daemon` only.
 //!
 //! ```text
-//! time -> limits -> bounded -> wire -> mcp, auth -> tool -> engine -> edge -> daemon
+//! time -> limits -> bounded -> wire -> mcp, auth -> tool -> admin -> engine -> edge -> daemon
 //! ```
 //!
 //! | module | what |
@@ -52,6 +52,7 @@
 //! | [`mcp`] | what the protocol says, revision by revision, and the one table of refusals |
 //! | [`auth`] | whose requests are let in |
 //! | [`tool`] | what a tool is; the built-in ones and those that run a command |
+//! | [`admin`] | what operators see: the web console |
 //! | [`engine`] | connections, sessions, streams and calls |
 //! | [`edge`] | sockets, processes, signals, the clock |
 //! | [`daemon`] | arguments, configuration, log, start and stop |
@@ -78,6 +79,8 @@ pub mod auth;
 pub mod mcp;
 
 pub mod tool;
+
+pub mod admin;
 
 pub mod engine;
 

@@ -1,0 +1,3 @@
+//! What operators see: pure views of plain values.
+
+pub mod console;
