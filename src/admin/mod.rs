@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod connections;
+pub mod console;
 pub mod histogram;
 pub mod metrics;
 pub mod openapi;
