@@ -1,5 +1,6 @@
 //! `/api` and `/mcp/tools`: what there is and where, for people with curl and for scripts.
 
+use super::snippets::Snippet;
 use super::stats::DoorKind;
 use crate::mcp::revision::Revision;
 use crate::tool::{ToolSpec, json, registry};
@@ -59,7 +60,7 @@ pub fn tools_json<'a>(tools: impl Iterator<Item = &'a ToolSpec>) -> Vec<u8> {
 }
 
 /// Name, version, revisions and doors of the server.
-pub fn api_json(name: &str) -> Vec<u8> {
+pub fn api_json(name: &str, clients: &[Snippet]) -> Vec<u8> {
     let mut out = b"{\"name\":".to_vec();
     json::push_string(&mut out, name);
     let version = concat!(",\"version\":\"", env!("CARGO_PKG_VERSION"), "\"");
@@ -73,13 +74,36 @@ pub fn api_json(name: &str) -> Vec<u8> {
         let text = format!(",\"{member}\":[{}]", values.join(","));
         out.extend_from_slice(text.as_bytes());
     }
-    out.push(b'}');
+    out.extend_from_slice(b",\"clients\":[");
+    for (index, snippet) in clients.iter().enumerate() {
+        out.extend_from_slice(if index > 0 { b",{" } else { b"{" });
+        let Snippet {
+            client,
+            label,
+            place,
+            text,
+        } = snippet;
+        let members = [
+            ("client", *client),
+            ("label", label),
+            ("place", place),
+            ("text", text),
+        ];
+        for (index, (member, value)) in members.into_iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            out.extend_from_slice(format!("{comma}\"{member}\":").as_bytes());
+            json::push_string(&mut out, value);
+        }
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
     out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::snippets::snippets;
     use crate::tool::{Tool, builtin};
     use serde_json::{Value, json};
 
@@ -100,7 +124,9 @@ mod tests {
 
     #[test]
     fn s4_12_the_api_says_what_is_where() {
-        let api: Value = serde_json::from_slice(&api_json("a \"b\"")).unwrap();
+        let clients = snippets("pi", "http://pi.lan", true);
+        let api: Value = serde_json::from_slice(&api_json("a \"b\"", &clients)).unwrap();
+        assert_eq!(api["clients"][0]["client"], "claude-code");
         assert_eq!(api["name"], "a \"b\"");
         assert_eq!(api["version"], env!("CARGO_PKG_VERSION"));
         assert_eq!(api["revisions"][0], "2024-11-05");

@@ -114,7 +114,10 @@ mod tests {
 
     #[test]
     fn nobody_is_nothing() {
-        let expected = r#"{"totalConnections":0,"connectionsByType":{"master":0,"team":0},"oldestConnection":null,"newestConnection":null,"sessions":[],"sessionsTotal":0}"#;
+        let expected = concat!(
+            r#"{"totalConnections":0,"connectionsByType":{"master":0,"team":0},"#,
+            r#""oldestConnection":null,"newestConnection":null,"sessions":[],"sessionsTotal":0}"#
+        );
         let connections = Connections::none(["master", "team"].into_iter());
         assert_eq!(connections.encode(), expected.as_bytes());
     }

@@ -14,6 +14,7 @@
 //! of stderr is gone or the disk behind it is full, so the writing is done here: a log line that
 //! cannot be written is no reason to stop serving.
 
+use super::settings::Format;
 use crate::time::UnixMillis;
 use log::kv::{Error, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
@@ -21,16 +22,6 @@ use simple_logger::SimpleLogger;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// How an event is written (`log.format`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// For people: level, target, message, fields as `key=value`.
-    #[default]
-    Text,
-    /// For programs: an object with `timestamp`, `level`, `target`, `message` and the fields.
-    Json,
-}
 
 /// Writes what `filter` lets through.
 struct Lines {

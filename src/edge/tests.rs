@@ -56,6 +56,7 @@ fn engine() -> Engine {
         instructions: None,
         origins: Origins::default(),
         access: Access::open(),
+        console: true,
         limits,
         timeouts: Timeouts::default(),
     };

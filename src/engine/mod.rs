@@ -73,6 +73,8 @@ pub struct Config {
     pub origins: Origins,
     /// Who may do what.
     pub access: Access,
+    /// Whether browsers are shown the console.
+    pub console: bool,
     /// Capacities.
     pub limits: Limits,
     /// Periods.

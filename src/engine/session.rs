@@ -89,8 +89,6 @@ pub struct Session {
     pub calls: u32,
     /// Number of the next answer stream.
     pub next_ordinal: u32,
-    /// When it was opened.
-    pub since: Instant,
     /// When a request of this session came last.
     pub last_seen: Instant,
     /// Runs while there is no open listening stream.
@@ -98,6 +96,19 @@ pub struct Session {
 }
 
 impl Session {
+    /// Who opened it.
+    pub fn principal(&self) -> Principal {
+        Principal {
+            id: self.principal,
+            role: self.role,
+        }
+    }
+
+    /// When it was opened, to the second.
+    pub fn opened(&self) -> Instant {
+        Instant::from_millis(u64::from(self.opened_seconds) * 1000)
+    }
+
     /// The number of a new stream of this session.
     pub(super) fn take_ordinal(&mut self) -> u32 {
         let ordinal = self.next_ordinal;

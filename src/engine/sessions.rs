@@ -47,7 +47,6 @@ impl Engine {
             stream: None,
             calls: 0,
             next_ordinal: 0,
-            since: now,
             last_seen: now,
             timer: None,
         };
@@ -98,7 +97,7 @@ impl Engine {
         }
         let session = self.sessions.remove(key).expect("the caller has seen it");
         self.cancel(session.timer);
-        self.stats.session_over(now.since(session.since));
+        self.stats.session_over(now.since(session.opened()));
     }
 
     /// Notes that the session's client is alive.

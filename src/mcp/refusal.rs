@@ -183,7 +183,7 @@ impl Refusal {
             Refusal::SessionMissing => "the session id is missing",
             Refusal::ToolUnknown => "no tool of this name: GET /mcp/tools lists them",
             Refusal::ArgumentsWrong => {
-                "the body must be a JSON object with the tool's arguments, such as {\"text\": \"hi\"}"
+                "the body must be a JSON object with the tool's arguments: {\"text\": \"hi\"}"
             }
             Refusal::SessionNeeded => "this method needs a session: send initialize first",
             Refusal::SessionOpen => "this session is initialized already",

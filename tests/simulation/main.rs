@@ -66,6 +66,7 @@ impl World {
             instructions: None,
             origins: Origins::default(),
             access: Access::open(),
+            console: true,
             limits,
             timeouts: Timeouts::default(),
         };

@@ -124,6 +124,7 @@ impl Server {
             instructions: None,
             origins: Origins::default(),
             access: Access::open(),
+            console: true,
             limits,
             timeouts: Timeouts::default(),
         };

@@ -8,6 +8,7 @@ mod http_sse;
 mod operations;
 pub(super) mod rest;
 mod streamable;
+mod views;
 
 use super::connection::Connection;
 use super::route::Door;
@@ -21,7 +22,7 @@ use crate::limits;
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
 use crate::wire::dialect::Dialect;
-use crate::wire::encode::{self, Content};
+use crate::wire::encode::{self, ResponseFraming, ResponseHead};
 use crate::wire::head::{Fields, Head, Method, Version};
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::receive::Request;
@@ -86,7 +87,13 @@ impl Engine {
             Ok(Door::Sse(pair)) => self.http_sse_stream(&mut exchange, pair),
             Ok(Door::Messages) => self.http_sse_message(&mut exchange),
             Ok(Door::ToolCall) => self.rest_call(&mut exchange),
+            Ok(Door::Tools) => self.tools_view(&mut exchange),
+            Ok(Door::OpenApi) => self.openapi_view(&mut exchange),
+            Ok(Door::Api) => self.api_view(&mut exchange),
             Ok(Door::Health) => self.health(&mut exchange),
+            Ok(Door::Metrics) => self.metrics_view(&mut exchange),
+            Ok(Door::Stats) => self.stats_view(&mut exchange),
+            Ok(Door::Console) => self.console_view(&mut exchange),
             Err(refusal) => Err(refusal),
         };
         if self.stats.calls_begun == calls_before {
@@ -123,13 +130,43 @@ impl<'r> Exchange<'r> {
 
     /// A complete response with a JSON body.
     fn json(&mut self, status: Status, fields: &[(&str, &str)], body: &[u8]) -> Reply {
-        let content = match self.head.method {
-            Method::Head => Content::HeadOnly,
-            Method::Get | Method::Post | Method::Delete | Method::Options | Method::Other => {
-                Content::Sent
-            }
+        self.content(status, encode::JSON, fields, body)
+    }
+
+    /// A complete response with a body of this type.
+    fn content(
+        &mut self,
+        status: Status,
+        content_type: &str,
+        fields: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        let head = ResponseHead {
+            status,
+            content_type: Some(content_type),
+            framing: ResponseFraming::Length(body.len()),
+            keep_alive: self.keep_alive,
+            fields,
         };
-        encode::json(self.out, status, self.keep_alive, fields, body, content);
+        head.encode(self.out);
+        if self.head.method != Method::Head {
+            self.out.extend_from_slice(body);
+        }
+        Reply::Sent {
+            keep_alive: self.keep_alive,
+        }
+    }
+
+    /// The response to a client that has the current version already.
+    fn unchanged(&mut self, fields: &[(&str, &str)]) -> Reply {
+        let head = ResponseHead {
+            status: Status::NotModified,
+            content_type: None,
+            framing: ResponseFraming::NoBody,
+            keep_alive: self.keep_alive,
+            fields,
+        };
+        head.encode(self.out);
         Reply::Sent {
             keep_alive: self.keep_alive,
         }
