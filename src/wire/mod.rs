@@ -10,6 +10,7 @@
 //! is kept between two calls is bounded.
 
 pub mod body;
+pub mod compat;
 pub mod dialect;
 pub mod encode;
 pub mod head;
