@@ -232,6 +232,7 @@ fn engine_config(settings: &Settings) -> Config {
         instructions: settings.instructions.clone(),
         origins: Origins::new(&settings.hosts, &settings.origins),
         access: Access::open(),
+        compat: settings.compat,
         limits: settings.limits.clone(),
         timeouts: settings.timeouts.clone(),
     }

@@ -46,6 +46,7 @@ use crate::mcp::catalogue::Catalogue;
 use crate::time::{Instant, UnixMillis};
 use crate::tool::Work;
 use crate::tool::registry::Registry;
+use crate::wire::compat::Compat;
 use crate::wire::dialect::Dialect;
 use call::{Call, ToolState};
 use connection::Connection;
@@ -71,6 +72,8 @@ pub struct Config {
     pub origins: Origins,
     /// Who may do what.
     pub access: Access,
+    /// What older front-ends expect.
+    pub compat: Compat,
     /// Capacities.
     pub limits: Limits,
     /// Periods.

@@ -3,6 +3,7 @@
 //! Each has an HTTP status, a JSON-RPC code and a text that says what to do about it; where a
 //! setting would help, the text names it.
 
+use crate::limits::{EVENT_NAME_BYTES_MAX, EVENT_NAMES_MAX};
 use crate::wire::status::Status;
 
 /// Why a request is not served.
@@ -34,6 +35,10 @@ pub enum Refusal {
     MetaMissing,
     /// The request claims the stateless revision, which is not served here.
     ModernUnserved,
+    /// The body of a door of the older front-ends is not what it takes; the text shows a right one.
+    EnvelopeWrong(&'static str),
+    /// A stream asks for too many events by name.
+    EventNamesWrong,
     /// A batch outside 2025-03-26, or one with an `initialize` in it.
     BatchWrong,
     /// A response to a request that we never sent outside any session.
@@ -76,6 +81,8 @@ impl Refusal {
             | Refusal::VersionUnknown
             | Refusal::MetaMissing
             | Refusal::ModernUnserved
+            | Refusal::EnvelopeWrong(_)
+            | Refusal::EventNamesWrong
             | Refusal::BatchWrong
             | Refusal::ResponseUnasked
             | Refusal::IdInUse
@@ -113,12 +120,22 @@ impl Refusal {
             | Refusal::SessionOpen
             | Refusal::VersionUnknown
             | Refusal::ModernUnserved
+            | Refusal::EnvelopeWrong(_)
+            | Refusal::EventNamesWrong
             | Refusal::BatchWrong
             | Refusal::ResponseUnasked
             | Refusal::IdInUse
             | Refusal::EventsGone
             | Refusal::EventIdWrong => -32600,
         }
+    }
+
+    /// Whether there is only no room for it now: the same request may be served later.
+    pub const fn is_passing(self) -> bool {
+        matches!(
+            self.status(),
+            Status::ServiceUnavailable | Status::TooManyRequests
+        )
     }
 
     /// What to do about it.
@@ -151,6 +168,11 @@ impl Refusal {
             }
             Refusal::ModernUnserved => {
                 "2026-07-28 is not served here: send initialize with 2025-11-25 or older"
+            }
+            Refusal::EnvelopeWrong(right) => right,
+            Refusal::EventNamesWrong => {
+                const { assert!(EVENT_NAMES_MAX == 16 && EVENT_NAME_BYTES_MAX == 64) };
+                "events= takes at most 16 names of 64 bytes, with commas between them"
             }
             Refusal::BatchWrong => {
                 "only 2025-03-26 has batches, and initialize is never part of one"

@@ -21,6 +21,7 @@ use slimcp::time::Instant;
 use slimcp::tool::command::{Argument, CommandSpec, CommandTool, Kind, Output};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
+use slimcp::wire::compat::Compat;
 use slimcp::wire::receive::{Received, Receiver};
 use std::rc::Rc;
 
@@ -123,6 +124,7 @@ impl Server {
             instructions: None,
             origins: Origins::default(),
             access: Access::open(),
+            compat: Compat::default(),
             limits,
             timeouts: Timeouts::default(),
         };
