@@ -15,6 +15,7 @@
 use super::session::Session;
 use super::stream::Stream;
 use super::{Asker, Deadline, Engine, Job};
+use crate::admin::stats::DoorKind;
 use crate::auth::Principal;
 use crate::bounded::{Key, Timer};
 use crate::limits;
@@ -57,6 +58,8 @@ pub struct Call {
     state: State,
     /// When it arrived.
     pub(super) since: Instant,
+    /// Where it came in.
+    door: DoorKind,
     /// From start to TERM.
     timeout: Duration,
     /// Bytes of output to keep.
@@ -164,6 +167,7 @@ impl Engine {
             progress: 0,
             state: State::Queued(work),
             since: now,
+            door: self.door,
             timeout: bounds.timeout.unwrap_or(self.config.timeouts.call),
             output_bytes_max: bounds
                 .output_bytes_max
@@ -175,6 +179,7 @@ impl Engine {
             Refusal::CallsFull
         })?;
         self.stats.calls += 1;
+        self.stats.calls_begun += 1;
         if let Some(session) = wanted.asker.session {
             self.sessions
                 .get_mut(session)
@@ -290,10 +295,9 @@ impl Engine {
     /// The work of a call is over: its process, if any, is reaped.
     pub fn handle_outcome(&mut self, now: Instant, key: Key<Call>, outcome: &Outcome) {
         let call = self
-            .remove_call(key)
+            .remove_call(now, key)
             .expect("the edge reports each call once");
-        self.stats
-            .call_done(now.since(call.since), outcome.is_error);
+        self.stats.calls_failed += u64::from(outcome.is_error);
         if let Some(tool) = call.tool {
             self.tools[tool.as_usize()].running -= 1;
             if let Some(next) = self.tools[tool.as_usize()].queue.pop_front() {
@@ -355,7 +359,7 @@ impl Engine {
 
     /// Answers a call that never ran.
     fn drop_queued(&mut self, now: Instant, key: Key<Call>, why: Stopped) {
-        let call = self.remove_call(key).expect("the caller has seen it");
+        let call = self.remove_call(now, key).expect("the caller has seen it");
         if let Some(tool) = call.tool {
             self.tools[tool.as_usize()]
                 .queue
@@ -394,9 +398,10 @@ impl Engine {
     }
 
     /// Takes a call out of the table and out of its session's count.
-    fn remove_call(&mut self, key: Key<Call>) -> Option<Call> {
+    fn remove_call(&mut self, now: Instant, key: Key<Call>) -> Option<Call> {
         let call = self.calls.remove(key)?;
         self.cancel(call.timer);
+        self.stats.call_over(call.door, now.since(call.since));
         if let Some(session) = call
             .session
             .and_then(|session| self.sessions.get_mut(session))

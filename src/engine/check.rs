@@ -103,6 +103,10 @@ impl Engine {
     /// A stream belongs to a living session, has a deadline, keeps no more than it may, and an
     /// answer waits for exactly its calls.
     fn check_streams(&self) {
+        let listens = |stream: &Stream| stream.attached && stream.kind != Kind::Answer;
+        let streams = self.streams.iter();
+        let listening = streams.filter(|(_, stream)| listens(stream)).count();
+        assert_eq!(self.listening as usize, listening, "a stream is miscounted");
         for (key, stream) in self.streams.iter() {
             assert!(
                 stream

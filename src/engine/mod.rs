@@ -11,6 +11,7 @@
 //! | [`Engine::handle_request`] | a whole request is here |
 //! | [`Engine::handle_parked`], [`Engine::handle_blocked`], [`Engine::handle_drained`], [`Engine::handle_stream_closed`] | what became of a stream's socket |
 //! | [`Engine::handle_line`], [`Engine::handle_outcome`] | a call reports, a call is over |
+//! | [`Engine::handle_traffic`], [`Engine::handle_malformed`] | bytes to be counted |
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
@@ -33,11 +34,12 @@ mod news;
 pub mod route;
 pub mod session;
 mod sessions;
-pub mod stats;
+mod stats;
 pub mod stream;
 mod streams;
 mod transmit;
 
+use crate::admin::stats::{DoorKind, Stats};
 use crate::auth::origin::Origins;
 use crate::auth::{Access, Principal};
 use crate::bounded::{Key, Pool, Slab, Timer, Wheel};
@@ -52,7 +54,6 @@ use call::{Call, ToolState};
 use connection::Connection;
 use drain::Drain;
 use session::{Session, SessionId, Sessions};
-use stats::Stats;
 use std::collections::VecDeque;
 use stream::Stream;
 
@@ -144,6 +145,10 @@ pub struct Engine {
     reclaim_hand: u32,
     drain: Option<Drain>,
     stats: Stats,
+    /// Listening streams that a connection carries.
+    listening: u32,
+    /// Where the request in hand came in: its calls are counted there.
+    door: DoorKind,
     /// Draws session ids. Chance comes from outside, so that a simulation can repeat itself.
     draw_id: Box<dyn FnMut() -> SessionId>,
     /// What the machine's clock says, for timestamps and JWTs. Asked only where one is needed.
@@ -183,6 +188,8 @@ impl Engine {
             reclaim_hand: 0,
             drain: None,
             stats: Stats::default(),
+            listening: 0,
+            door: DoorKind::None,
             config,
             memory,
             registry,

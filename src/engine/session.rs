@@ -93,6 +93,8 @@ pub struct Session {
     pub calls: u32,
     /// Number of the next answer stream.
     pub next_ordinal: u32,
+    /// When it was opened.
+    pub since: Instant,
     /// When a request of this session came last.
     pub last_seen: Instant,
     /// Runs while there is no open listening stream.

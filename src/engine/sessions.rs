@@ -50,6 +50,7 @@ impl Engine {
             stream: None,
             calls: 0,
             next_ordinal: 0,
+            since: now,
             last_seen: now,
             timer: None,
         };
@@ -101,7 +102,7 @@ impl Engine {
         let session = self.sessions.remove(key).expect("the caller has seen it");
         self.cancel(session.timer);
         self.pool.give(session.held_bytes());
-        self.stats.sessions_ended += 1;
+        self.stats.session_over(now.since(session.since));
     }
 
     /// Notes that the session's client is alive.

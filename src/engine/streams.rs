@@ -75,6 +75,7 @@ impl Engine {
             .get_mut(session_key)
             .expect("it was there above");
         session.stream = Some(key);
+        self.listening += 1;
         self.stream_attached(session_key);
         Ok(key)
     }
@@ -87,6 +88,8 @@ impl Engine {
         stream.framing = framing;
         if std::mem::replace(&mut stream.attached, true) {
             self.jobs.push_back(Job::CloseStream(key));
+        } else {
+            self.listening += u32::from(stream.kind != Kind::Answer);
         }
         stream.blocked = false;
         stream.head_due = true;
@@ -246,6 +249,7 @@ impl Engine {
         self.stats.streams_cut += 1;
         match (kind, session) {
             (Kind::HttpSse | Kind::Listening, session) => {
+                self.listening -= 1;
                 self.stream_detached(now, session.expect("listening streams have a session"));
             }
             (Kind::Answer, _) if resumable => self.keep_for_replay(now, key),
@@ -322,6 +326,7 @@ impl Engine {
                 .expect("streams name living sessions");
             session.stream = None;
             if stream.attached {
+                self.listening -= 1;
                 self.schedule_session(key);
             }
         }

@@ -285,10 +285,12 @@ impl Engine {
             (Kind::Answer, Some(_)) => self.keep_for_replay(now, key),
             (Kind::Answer, None) => self.remove_stream(key),
             (Kind::HttpSse, session) => {
+                self.listening -= 1;
                 self.end_session(now, session.expect("listening streams have a session"));
             }
             // The session may have answers under way, which would be cut with it.
             (Kind::Listening, session) => {
+                self.listening -= 1;
                 self.stream_detached(now, session.expect("listening streams have a session"));
                 self.remove_stream(key);
             }

@@ -7,6 +7,7 @@
 mod support;
 
 mod calls;
+mod counters;
 mod drain;
 mod refusals;
 mod sessions;

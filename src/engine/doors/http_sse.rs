@@ -93,7 +93,7 @@ impl Engine {
         {
             return Err(Refusal::NotJson);
         }
-        let incoming = match jsonrpc::decode(exchange.body) {
+        let incoming = match self.decode(exchange.body) {
             Ok(incoming) => incoming,
             Err(fault) => return Ok(exchange.fault(&fault)),
         };
@@ -153,7 +153,7 @@ impl Engine {
                     }
                     Dispatched::Called(call) => self.direct_call(now, call, stream),
                     Dispatched::Refused(refusal) => {
-                        self.stats.refusals += 1;
+                        let refusal = self.refused(refusal);
                         let error = RpcError::new(refusal.code(), refusal.text());
                         jsonrpc::error(&mut payload, Some(&id), &error);
                         self.push(now, stream, payload);

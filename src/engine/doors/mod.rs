@@ -13,6 +13,7 @@ use super::route::Door;
 use super::session::Session;
 use super::stream::{Framing, Stream};
 use super::{Asker, Engine};
+use crate::admin::stats::DoorKind;
 use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::limits;
@@ -58,7 +59,6 @@ impl Engine {
         out: &mut Vec<u8>,
     ) -> Reply {
         debug_assert!(self.connections.contains(connection));
-        self.stats.requests += 1;
         let keep_alive = request.keep_alive && self.drain.is_none();
         let mut exchange = Exchange {
             now,
@@ -69,17 +69,23 @@ impl Engine {
             out,
         };
         let begin = exchange.out.len();
-        let reply = match self.gate(&mut exchange) {
+        let calls_before = self.stats.calls_begun;
+        let door = self.gate(&mut exchange);
+        self.door = door.map_or(DoorKind::None, Door::kind);
+        self.stats.request(self.door);
+        let reply = match door {
             Ok(Door::Mcp) => self.streamable(&mut exchange),
             Ok(Door::Sse(pair)) => self.http_sse_stream(&mut exchange, pair),
             Ok(Door::Messages) => self.http_sse_message(&mut exchange),
             Ok(Door::Health) => self.health(&mut exchange),
             Err(refusal) => Err(refusal),
         };
+        if self.stats.calls_begun == calls_before {
+            self.stats.answered_at_once(self.door);
+        }
         reply.unwrap_or_else(|refusal| {
-            self.stats.refusals += 1;
             debug_assert_eq!(exchange.out.len(), begin, "a refusal is the whole response");
-            exchange.refuse(refusal, None)
+            exchange.refuse(self.refused(refusal), None)
         })
     }
 }

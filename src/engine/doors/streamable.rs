@@ -109,7 +109,7 @@ impl Engine {
         if !streamable::accepts_answer(fields.accept) {
             return Err(Refusal::NotAcceptable);
         }
-        let incoming = match jsonrpc::decode(exchange.body) {
+        let incoming = match self.decode(exchange.body) {
             Ok(incoming) => incoming,
             Err(fault) => return Ok(exchange.fault(&fault)),
         };
@@ -136,10 +136,8 @@ impl Engine {
         match message {
             Message::Request { id, method, params } => {
                 let answered = self.streamable_request(exchange, session, &id, &method, params);
-                Ok(answered.unwrap_or_else(|refusal| {
-                    self.stats.refusals += 1;
-                    exchange.refuse(refusal, Some(&id))
-                }))
+                Ok(answered
+                    .unwrap_or_else(|refusal| exchange.refuse(self.refused(refusal), Some(&id))))
             }
             Message::Notification { method, params } => {
                 streamable::check_version(exchange.fields().mcp_protocol_version)
@@ -225,6 +223,7 @@ impl Engine {
         let mut body = Vec::new();
         // Read before a session is opened: it may have to take another one's place.
         if let Err(wrong) = dispatch::parse::<InitializeParams<'_>>(params) {
+            self.stats.errors += 1;
             jsonrpc::error(&mut body, Some(id), &wrong);
             return Ok(exchange.json(Status::Ok, &[], &body));
         }
@@ -314,7 +313,7 @@ impl Engine {
                     Dispatched::Answered | Dispatched::ToolUnknown => {}
                     Dispatched::Called(call) => return calls.push(call),
                     Dispatched::Refused(refusal) => {
-                        self.stats.refusals += 1;
+                        let refusal = self.refused(refusal);
                         let error = RpcError::new(refusal.code(), refusal.text());
                         jsonrpc::error(&mut payload, Some(&id), &error);
                     }
