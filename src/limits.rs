@@ -151,6 +151,13 @@ pub const SESSIONS_SHOWN_MAX: usize = 100;
 
 // ---- streams ----
 
+/// Bytes of the name of an event that is broadcast, and of one that a stream asks for. Names are
+/// words; one byte has to hold their length.
+pub const EVENT_NAME_BYTES_MAX: usize = 64;
+
+/// Names of broadcasts that one stream may ask for; a page has no more kinds of events than that.
+pub const EVENT_NAMES_MAX: usize = 16;
+
 /// A legacy answer that takes longer than this starts its stream, so that heartbeats keep proxies
 /// from cutting it.
 pub const ANSWER_HOLD: Duration = Duration::from_secs(10);

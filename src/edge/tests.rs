@@ -11,6 +11,7 @@ use crate::limits::{KEEP_ALIVE, Limits, Memory, Timeouts};
 use crate::tool::command::{CommandSpec, CommandTool, Output};
 use crate::tool::registry::Registry;
 use crate::tool::{Annotations, CallLimits, Tool, builtin};
+use crate::wire::compat::Compat;
 use async_io::{Async, Timer};
 use smol::LocalExecutor;
 use smol::future;
@@ -57,6 +58,7 @@ fn engine() -> Engine {
         origins: Origins::default(),
         access: Access::open(),
         console: true,
+        compat: Compat::default(),
         limits,
         timeouts: Timeouts::default(),
     };

@@ -25,7 +25,7 @@ use crate::time::Instant;
 use crate::tool::command::Stopped;
 use crate::tool::registry::{Registry, ToolIndex};
 use crate::tool::{Outcome, Tool, Work};
-use crate::wire::dialect::Dialect;
+use crate::wire::dialect::{About, Dialect};
 use crate::wire::jsonrpc::{self, Id};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -48,8 +48,8 @@ pub struct Call {
     pub stream: Option<Key<Stream>>,
     /// Index of the tool; `None` when a reload has removed the tool meanwhile.
     pub tool: Option<ToolIndex>,
-    /// Name of the tool, for log messages to the client.
-    name: Rc<str>,
+    /// Name of the tool, for what is said of it.
+    pub(super) name: Rc<str>,
     /// Given where the client wants to hear of progress.
     progress_token: Option<Box<RawValue>>,
     /// Progress notifications sent.
@@ -198,7 +198,9 @@ impl Engine {
     /// apart.
     fn id_in_use(&self, wanted: &Wanted) -> bool {
         let twin = |call: &Call| call.session == wanted.asker.session && call.id == wanted.id;
-        wanted.asker.session.is_some() && self.calls.iter().any(|(_, call)| twin(call))
+        wanted.asker.session.is_some()
+            && !wanted.id.is_absent()
+            && self.calls.iter().any(|(_, call)| twin(call))
     }
 
     /// Hands a queued call to the edge.
@@ -241,20 +243,28 @@ impl Engine {
         let Some(call) = self.calls.get_mut(key) else {
             return;
         };
-        let (Some(token), Some(stream)) = (&call.progress_token, call.stream) else {
+        let Some(stream) = call.stream else {
             return;
         };
-        if !matches!(call.state, State::Running) {
+        let is_wanted = call.progress_token.is_some() || call.dialect.tells_progress_unasked();
+        if !is_wanted || !matches!(call.state, State::Running) {
             return;
         }
         call.progress += 1;
-        let params = ProgressParams {
-            progress_token: token,
-            progress: call.progress,
-            message: line,
-        };
-        let payload = notification("notifications/progress", &params);
-        self.emit(now, stream, payload);
+        let count = call.progress;
+        let payload = call.progress_token.as_deref().map(|token| {
+            let params = ProgressParams {
+                progress_token: token,
+                progress: count,
+                message: line,
+            };
+            notification("notifications/progress", &params)
+        });
+        let (dialect, tool) = (call.dialect, call.name.clone());
+        let tool = &*tool;
+        let about = About::Progress { tool, count, line };
+        let event = self.framed(now, dialect, payload.unwrap_or_default(), about);
+        self.emit(now, stream, event);
     }
 
     /// A line of a running command's stderr: a log message, if the session has set a level.
@@ -278,7 +288,8 @@ impl Engine {
             data: line,
         };
         let payload = notification("notifications/message", &params);
-        self.emit(now, stream, payload);
+        let event = self.framed(now, call.dialect, payload, About::Notice);
+        self.emit(now, stream, event);
     }
 
     /// The work of a call is over: its process, if any, is reaped.
@@ -404,7 +415,7 @@ impl Engine {
     /// Sends a call's answer to whoever waits for it.
     fn answer_call(&mut self, now: Instant, call: &Call, payload: Vec<u8>) {
         match call.stream {
-            Some(stream) => self.answer(now, stream, payload),
+            Some(stream) => self.answer(now, stream, call, payload),
             None => self.stats.answers_unwanted += 1,
         }
     }
@@ -422,7 +433,7 @@ impl Engine {
             let mut payload = Vec::new();
             let error = jsonrpc::RpcError::new(jsonrpc::INTERNAL_ERROR, "cancelled by the client");
             jsonrpc::error(&mut payload, Some(&call.id), &error);
-            self.answer(now, stream, payload);
+            self.answer(now, stream, call, payload);
         }
     }
 

@@ -26,6 +26,8 @@ use serde_json::value::RawValue;
 pub(super) enum Dispatched {
     /// The response is in the payload.
     Answered,
+    /// There is no such tool; the response, with the code of the specification, is in the payload.
+    ToolUnknown,
     /// A call will answer it.
     Called(Key<Call>),
     /// It is not served, and nothing was done.
@@ -175,7 +177,7 @@ impl Engine {
         match Notice::parse(method) {
             Notice::Initialized => {
                 if let Some(session) = self.sessions.get_mut(key) {
-                    session.confirmed = session.initialized;
+                    session.confirmed |= session.initialized;
                 }
             }
             Notice::Cancelled => {
@@ -285,7 +287,7 @@ impl Engine {
         }
         let session = session.and_then(|session| self.sessions.get_mut(session));
         let session = session.expect("the method needs a session");
-        let subscriptions = session.subscriptions.get_or_insert_default();
+        let subscriptions = &mut session.interests.get_or_insert_default().resources;
         if subscriptions.iter().any(|subscribed| *subscribed == uri) {
             return Ok(());
         }
@@ -309,8 +311,8 @@ impl Engine {
         let uri = parse::<ResourceParams>(params)?.uri;
         let session = session.and_then(|session| self.sessions.get_mut(session));
         let session = session.expect("the method needs a session");
-        if let Some(subscriptions) = &mut session.subscriptions {
-            subscriptions.retain(|subscribed| *subscribed != uri);
+        if let Some(interests) = &mut session.interests {
+            interests.resources.retain(|subscribed| *subscribed != uri);
         }
         Ok(())
     }
@@ -329,7 +331,8 @@ impl Engine {
             Err(wrong) => return self.answer_wrong(payload, id, &wrong),
         };
         let Some(index) = self.registry.find(&params.name) else {
-            return self.answer_wrong(payload, id, &tool_unknown(&params.name));
+            self.answer_wrong(payload, id, &tool_unknown(&params.name));
+            return Dispatched::ToolUnknown;
         };
         let token = params.meta.as_ref().and_then(|meta| meta.progress_token);
         if token.is_some_and(|token| Id::of(token).is_none()) {

@@ -49,6 +49,7 @@ use crate::mcp::catalogue::Catalogue;
 use crate::time::{Instant, UnixMillis};
 use crate::tool::Work;
 use crate::tool::registry::Registry;
+use crate::wire::compat::Compat;
 use crate::wire::dialect::Dialect;
 use call::{Call, ToolState};
 use connection::Connection;
@@ -75,6 +76,8 @@ pub struct Config {
     pub access: Access,
     /// Whether browsers are shown the console.
     pub console: bool,
+    /// What older front-ends expect.
+    pub compat: Compat,
     /// Capacities.
     pub limits: Limits,
     /// Periods.

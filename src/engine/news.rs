@@ -7,6 +7,7 @@ use crate::bounded::Key;
 use crate::mcp::message::{Empty, ResourceUpdatedParams};
 use crate::time::Instant;
 use crate::tool::registry::Registry;
+use crate::wire::dialect::About;
 
 impl Engine {
     /// Takes over a new configuration and set of tools; tells every session if the tools differ
@@ -31,15 +32,16 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if !session.initialized {
+        if !session.hears_news() {
             return;
         }
+        let dialect = session.dialect;
         let Some(stream) = session.stream else {
             session.tools_changed = true;
             return;
         };
         let payload = notification("notifications/tools/list_changed", &Empty {});
-        self.push(now, stream, payload);
+        self.say(now, stream, dialect, payload, About::Notice);
     }
 
     /// Tells a session that has just begun to listen what it missed.
@@ -53,21 +55,19 @@ impl Engine {
     /// A resource changed: tells the sessions that subscribed to it and listen.
     pub fn handle_resource_updated(&mut self, now: Instant, uri: &str) {
         let is_wanted = |session: &Session| {
-            let subscriptions = session.subscriptions.as_deref();
-            subscriptions.is_some_and(|uris| uris.iter().any(|subscribed| subscribed == uri))
+            let interests = session.interests.as_deref();
+            interests.is_some_and(|wanted| wanted.resources.iter().any(|known| known == uri))
         };
         let wanted = self
             .sessions
             .iter()
             .filter(|(_, session)| is_wanted(session));
-        let streams: Vec<_> = wanted.filter_map(|(_, session)| session.stream).collect();
-        for stream in streams {
+        let stream = |(_, session): (_, &Session)| Some((session.stream?, session.dialect));
+        let streams: Vec<_> = wanted.filter_map(stream).collect();
+        for (stream, dialect) in streams {
             let params = ResourceUpdatedParams { uri };
-            self.push(
-                now,
-                stream,
-                notification("notifications/resources/updated", &params),
-            );
+            let payload = notification("notifications/resources/updated", &params);
+            self.say(now, stream, dialect, payload, About::Notice);
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{Deadline, Engine};
 use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::limits;
+use crate::mcp::http_sse::Base;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::Revision;
 use crate::time::Instant;
@@ -37,12 +38,14 @@ impl Engine {
             principal: principal.id,
             role: principal.role,
             dialect: Dialect::Standard,
+            base: Base::Origin,
+            is_resumed: false,
             opened_seconds: u32::try_from(now.millis() / 1000).unwrap_or(u32::MAX),
             revision,
             initialized: false,
             confirmed: false,
             tools_changed: false,
-            subscriptions: None,
+            interests: None,
             log_level: None,
             stream: None,
             calls: 0,
@@ -98,6 +101,7 @@ impl Engine {
         let session = self.sessions.remove(key).expect("the caller has seen it");
         self.cancel(session.timer);
         self.stats.session_over(now.since(session.opened()));
+        self.pool.give(session.held_bytes());
     }
 
     /// Notes that the session's client is alive.

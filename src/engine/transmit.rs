@@ -1,13 +1,14 @@
 //! From events to bytes: what is pushed into a stream, what it sends, what it keeps.
 
 use super::Engine;
+use super::call::Call;
 use super::doors::rest;
 use super::session::Transport;
 use super::stream::{Kind, Phase, Stream, Transmit};
 use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
-use crate::time::Instant;
-use crate::wire::dialect::Name;
+use crate::time::{Instant, UnixMillis};
+use crate::wire::dialect::{self, About, Dialect, Name};
 use crate::wire::encode::{self, Content, ResponseFraming, ResponseHead};
 use crate::wire::sse::{self, EventId};
 use crate::wire::status::Status;
@@ -22,7 +23,7 @@ const EVENT_STREAM_FIELDS: [(&str, &str); 2] = [
 impl Engine {
     /// Sends a message that its client can do without, progress or a log line: where there is no
     /// room, or would soon be none for an answer, it is left out.
-    pub(super) fn emit(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
+    pub(super) fn emit(&mut self, now: Instant, key: Key<Stream>, event: Event<Name>) {
         let Some(stream) = self.streams.get(key) else {
             return;
         };
@@ -32,7 +33,7 @@ impl Engine {
             Phase::Held | Phase::Answered | Phase::Ending => return,
             Phase::Open => {}
         }
-        if self.is_lagging(key) || self.try_push(key, message(payload)).is_err() {
+        if self.is_lagging(key) || self.try_push(key, event).is_err() {
             self.stats.events_shed += 1;
         }
     }
@@ -53,14 +54,16 @@ impl Engine {
         replay_bytes_max.max(self.pool.capacity() / 4)
     }
 
-    /// Sends an answer; the stream ends with its last one, unless it is a listening stream.
-    pub(super) fn answer(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
+    /// Sends the answer of a call; the stream ends with its last one, unless it is a listening
+    /// stream, which is told in the dialect of the call.
+    pub(super) fn answer(&mut self, now: Instant, key: Key<Stream>, call: &Call, payload: Vec<u8>) {
         let Some(stream) = self.streams.get_mut(key) else {
             self.stats.answers_unwanted += 1;
             return;
         };
         let Some(answer) = &mut stream.answer else {
-            return self.push(now, key, payload);
+            let about = About::Call { tool: &call.name };
+            return self.say(now, key, call.dialect, payload, about);
         };
         answer.outstanding -= 1;
         let is_last = answer.outstanding == 0;
@@ -101,6 +104,30 @@ impl Engine {
     /// up: its client notices, where a dropped event would be silent.
     pub(super) fn push(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
         self.push_event(now, key, message(payload));
+    }
+
+    /// The same for a message that is said in a dialect.
+    pub(super) fn say(
+        &mut self,
+        now: Instant,
+        key: Key<Stream>,
+        dialect: Dialect,
+        payload: Vec<u8>,
+        about: About<'_>,
+    ) {
+        let event = self.framed(now, dialect, payload, about);
+        self.push_event(now, key, event);
+    }
+
+    /// A message as an event of a dialect.
+    pub(super) fn framed(
+        &self,
+        now: Instant,
+        dialect: Dialect,
+        payload: Vec<u8>,
+        about: About<'_>,
+    ) -> Event<Name> {
+        dialect::frame(dialect, payload, about, || self.wall_time(now))
     }
 
     /// The same for an event of any name.
@@ -219,18 +246,25 @@ impl Engine {
                 Transport::Streamable => prefix.decimal(stream.ordinal),
             }),
         };
+        let wall_time = || (self.wall_clock)(now);
         if std::mem::take(&mut stream.head_due) {
             encode_head(stream.framing, out);
             if let Some(session) = session {
-                encode_preamble(stream, session, prefix, out);
+                encode_preamble(stream, session, prefix, wall_time, out);
             }
         }
         let is_more = encode_events(stream, prefix, begin, out);
+        let dialect = session.map_or(Dialect::Standard, |session| session.dialect);
         if !is_more && std::mem::take(&mut stream.heartbeat_due) {
-            encode_chunk(stream.framing.chunked, sse::HEARTBEAT, out);
+            let heartbeat = dialect::heartbeat(dialect, wall_time);
+            encode_heartbeat(stream.framing.chunked, heartbeat, out);
         }
         let is_kept = session.is_some_and(|session| session.confirmed);
         let has_ended = !is_more && stream.phase == Phase::Ending;
+        if has_ended && let Some((name, data)) = dialect::farewell(dialect, wall_time) {
+            let bytes = named(name, None, &data);
+            encode_chunk(stream.framing.chunked, &bytes, out);
+        }
         self.stats.event_bytes += (out.len() - begin) as u64;
         self.trim(key, is_kept);
         match (is_more, has_ended) {
@@ -339,6 +373,7 @@ fn encode_preamble(
     stream: &Stream,
     session: &super::session::Session,
     prefix: Option<&str>,
+    wall_time: impl FnOnce() -> UnixMillis,
     out: &mut Vec<u8>,
 ) {
     let id = prefix.map(|prefix| EventId::Sequence {
@@ -348,14 +383,14 @@ fn encode_preamble(
     let mut bytes = Vec::new();
     match session.transport {
         Transport::HttpSse(pair) => {
-            let data = format!("{}{}", pair.messages(), session.id.as_str());
-            let event = sse::Event {
-                id,
-                name: Some("endpoint"),
-                retry_millis: None,
-                data: data.as_bytes(),
-            };
-            encode_event(&event, &mut bytes);
+            let name = session.id.as_str();
+            let endpoint = format!("{}{name}", pair.messages(session.base));
+            let is_resumed = session.is_resumed;
+            let greetings =
+                dialect::greetings(session.dialect, endpoint, name, is_resumed, wall_time);
+            for (name, data) in greetings {
+                bytes.extend(named(name, id, &data));
+            }
         }
         Transport::Streamable if session.revision.has_priming() => {
             let retry_millis = Some(limits::RETRY_MILLIS);
@@ -390,11 +425,12 @@ fn encode_events(
             prefix,
             sequence: stream.next,
         });
+        let (name, data) = event.kind.split(&event.payload);
         let event = sse::Event {
             id,
-            name: event.kind.text(),
+            name,
             retry_millis: None,
-            data: &event.payload,
+            data,
         };
         if stream.framing.chunked {
             encode::chunk_begin(out, event.encoded_len());
@@ -408,7 +444,29 @@ fn encode_events(
     false
 }
 
-/// An event whose id and name are our own.
+/// A comment, or the event that a dialect has instead. It has no id: nobody comes back for it.
+fn encode_heartbeat(chunked: bool, heartbeat: Option<(Name, Vec<u8>)>, out: &mut Vec<u8>) {
+    match heartbeat {
+        None => encode_chunk(chunked, sse::HEARTBEAT, out),
+        Some((name, data)) => encode_chunk(chunked, &named(name, None, &data), out),
+    }
+}
+
+/// An event that is sent once, and not out of a ring.
+fn named(name: Name, id: Option<EventId<'_>>, payload: &[u8]) -> Vec<u8> {
+    let (name, data) = name.split(payload);
+    let event = sse::Event {
+        id,
+        name,
+        retry_millis: None,
+        data,
+    };
+    let mut bytes = Vec::with_capacity(event.encoded_len());
+    encode_event(&event, &mut bytes);
+    bytes
+}
+
+/// An event whose id and name are our own, or checked before they were taken.
 fn encode_event(event: &sse::Event<'_>, out: &mut Vec<u8>) {
     event
         .encode(out)

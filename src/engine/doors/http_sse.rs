@@ -172,7 +172,9 @@ impl Engine {
                 let mut payload = Vec::new();
                 let asker = exchange.asker(Some(key), Dialect::Standard);
                 match self.dispatch(now, asker, &id, &method, params, &mut payload) {
-                    Dispatched::Answered => self.push(now, stream, payload),
+                    Dispatched::Answered | Dispatched::ToolUnknown => {
+                        self.push(now, stream, payload)
+                    }
                     Dispatched::Called(call) => self.direct_call(now, call, stream),
                     Dispatched::Refused(refusal) => {
                         let refusal = self.refused(refusal);

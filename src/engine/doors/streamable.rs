@@ -168,7 +168,9 @@ impl Engine {
         let mut body = Vec::new();
         let asker = exchange.asker(session, Dialect::Standard);
         match self.dispatch(exchange.now, asker, id, method, params, &mut body) {
-            Dispatched::Answered => Ok(exchange.json(Status::Ok, &[], &body)),
+            Dispatched::Answered | Dispatched::ToolUnknown => {
+                Ok(exchange.json(Status::Ok, &[], &body))
+            }
             Dispatched::Refused(refusal) => Err(refusal),
             Dispatched::Called(call) => {
                 let answer = Answer {
@@ -308,7 +310,7 @@ impl Engine {
             Ok(Message::Request { id, method, params }) => {
                 let asker = exchange.asker(session, Dialect::Standard);
                 match self.dispatch(now, asker, &id, &method, params, &mut payload) {
-                    Dispatched::Answered => {}
+                    Dispatched::Answered | Dispatched::ToolUnknown => {}
                     Dispatched::Called(call) => return calls.push(call),
                     Dispatched::Refused(refusal) => {
                         let refusal = self.refused(refusal);
