@@ -16,6 +16,8 @@ pub enum Door {
     Messages,
     /// `/mcp/tools/NAME`: calls a tool by plain HTTP.
     ToolCall,
+    /// Sends an event to others.
+    Broadcast,
     /// Lists the tools.
     Tools,
     /// Describes the tools as an OpenAPI document.
@@ -56,6 +58,7 @@ pub const PATHS: &[(&str, Door)] = &[
     ("/mcp/tools", Door::Tools),
     ("/openapi.json", Door::OpenApi),
     ("/api", Door::Api),
+    ("/mcp/sse/broadcast", Door::Broadcast),
     ("/mcp/sse/stats", Door::Stats),
     ("/metrics", Door::Metrics),
     ("/", Door::Console),
@@ -100,6 +103,7 @@ impl Door {
             Door::Sse(_) => DoorKind::Sse,
             Door::Messages => DoorKind::Messages,
             Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => DoorKind::Rest,
+            Door::Broadcast => DoorKind::Dialects,
             Door::Health | Door::Metrics | Door::Stats | Door::Console => DoorKind::Operations,
         }
     }
@@ -110,6 +114,7 @@ impl Door {
             Door::Mcp => Needs::Kind(Doors::MCP),
             Door::Sse(_) | Door::Messages => Needs::Kind(Doors::SSE),
             Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => Needs::Kind(Doors::REST),
+            Door::Broadcast => Needs::Broadcast,
             Door::Metrics | Door::Stats => Needs::Stats,
             // The console holds nothing: what it shows it asks for.
             Door::Health | Door::Console => Needs::Nothing,
@@ -123,6 +128,7 @@ impl Door {
             Door::Mcp | Door::Sse(_) => true,
             Door::Messages
             | Door::ToolCall
+            | Door::Broadcast
             | Door::Tools
             | Door::OpenApi
             | Door::Api
@@ -142,6 +148,7 @@ impl Door {
             Door::Mcp
             | Door::Sse(_)
             | Door::ToolCall
+            | Door::Broadcast
             | Door::Tools
             | Door::OpenApi
             | Door::Api

@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broadcast;
 mod calls;
 mod counters;
 mod drain;

@@ -3,6 +3,7 @@
 //! Every request passes [`gate`] in its fixed order of checks, and nothing is allocated for one
 //! that is refused.
 
+mod broadcast;
 mod gate;
 mod http_sse;
 mod operations;
@@ -87,6 +88,7 @@ impl Engine {
             Ok(Door::Sse(pair)) => self.http_sse_stream(&mut exchange, pair),
             Ok(Door::Messages) => self.http_sse_message(&mut exchange),
             Ok(Door::ToolCall) => self.rest_call(&mut exchange),
+            Ok(Door::Broadcast) => self.broadcast(&mut exchange),
             Ok(Door::Tools) => self.tools_view(&mut exchange),
             Ok(Door::OpenApi) => self.openapi_view(&mut exchange),
             Ok(Door::Api) => self.api_view(&mut exchange),
