@@ -24,8 +24,9 @@ impl Engine {
         if self.drain.is_some() {
             return Err(Refusal::Stopping);
         }
+        self.allow_session(now, principal)?;
         if self.sessions.is_full() {
-            self.make_room(now);
+            self.make_room(now, |_| true);
         }
         let id = (self.draw_id)();
         assert!(
@@ -62,18 +63,21 @@ impl Engine {
         Ok(key)
     }
 
-    /// Ends the session that has been unused for longest, if any is.
-    fn make_room(&mut self, now: Instant) {
+    /// Ends the session that has been unused for longest of those that `is_in` holds for. Returns
+    /// whether there was one.
+    pub(super) fn make_room(&mut self, now: Instant, is_in: impl Fn(&Session) -> bool) -> bool {
         let streams = &self.streams;
         let is_open = |key| {
             streams
                 .get(key)
                 .is_some_and(|stream: &super::Stream| stream.attached)
         };
-        if let Some(key) = self.sessions.oldest_unused(is_open) {
+        let unused = self.sessions.oldest_unused(is_in, is_open);
+        if let Some(key) = unused {
             self.stats.sessions_evicted += 1;
             self.end_session(now, key);
         }
+        unused.is_some()
     }
 
     /// Ends a session with all that belongs to it.

@@ -14,7 +14,7 @@ use crate::mcp::revision::Revision;
 use crate::mcp::streamable;
 use crate::wire::dialect::Dialect;
 use crate::wire::head::Method;
-use crate::wire::jsonrpc::{self, Incoming, Message, RpcError};
+use crate::wire::jsonrpc::{self, Incoming, Message};
 use crate::wire::status::Status;
 
 impl Engine {
@@ -177,8 +177,7 @@ impl Engine {
                     }
                     Dispatched::Called(call) => self.direct_call(now, call, stream),
                     Dispatched::Refused(refusal) => {
-                        let refusal = self.refused(refusal);
-                        let error = RpcError::new(refusal.code(), refusal.text());
+                        let error = self.refusal_error(refusal);
                         jsonrpc::error(&mut payload, Some(&id), &error);
                         self.push(now, stream, payload);
                     }
