@@ -4,16 +4,17 @@
 use crate::admin::stats::DoorKind;
 use crate::auth::role::Doors;
 use crate::mcp::http_sse::Pair;
+use crate::wire::dialect::Dialect;
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
     /// Streamable HTTP, and HTTP+SSE for clients that only know how to `GET` one URL.
     Mcp,
-    /// Opens an HTTP+SSE stream.
-    Sse(Pair),
-    /// Takes messages of HTTP+SSE sessions.
-    Messages,
+    /// Opens an HTTP+SSE stream in this dialect, until its client speaks through another door.
+    Sse(Pair, Dialect),
+    /// Takes messages of HTTP+SSE sessions and answers in this dialect.
+    Messages(Dialect),
     /// Tells how the server is.
     Health,
 }
@@ -35,10 +36,14 @@ pub enum Needs {
 /// slash of its own leads elsewhere with it.
 pub const PATHS: &[(&str, Door)] = &[
     ("/mcp", Door::Mcp),
-    ("/messages", Door::Messages),
-    ("/mcp/messages", Door::Messages),
-    ("/sse", Door::Sse(Pair::Sse)),
-    ("/mcp/sse", Door::Sse(Pair::McpSse)),
+    ("/messages", Door::Messages(Dialect::Standard)),
+    ("/mcp/messages", Door::Messages(Dialect::Standard)),
+    ("/sse", Door::Sse(Pair::Sse, Dialect::Standard)),
+    ("/mcp/sse/", Door::Sse(Pair::McpSse, Dialect::Standard)),
+    ("/mcp/sse", Door::Sse(Pair::McpSse, Dialect::Hyphenated)),
+    ("/mcp/sse/message", Door::Messages(Dialect::Underscored)),
+    ("/mcp/sse/send", Door::Messages(Dialect::Hyphenated)),
+    ("/events", Door::Sse(Pair::Sse, Dialect::Plain)),
     ("/health", Door::Health),
     ("/healthz", Door::Health),
     ("/readyz", Door::Health),
@@ -60,8 +65,10 @@ impl Door {
     pub const fn kind(self) -> DoorKind {
         match self {
             Door::Mcp => DoorKind::Mcp,
-            Door::Sse(_) => DoorKind::Sse,
-            Door::Messages => DoorKind::Messages,
+            Door::Sse(_, Dialect::Plain) => DoorKind::Dialects,
+            Door::Sse(..) => DoorKind::Sse,
+            Door::Messages(Dialect::Standard) => DoorKind::Messages,
+            Door::Messages(_) => DoorKind::Dialects,
             Door::Health => DoorKind::Operations,
         }
     }
@@ -70,7 +77,12 @@ impl Door {
     pub const fn needs(self) -> Needs {
         match self {
             Door::Mcp => Needs::Kind(Doors::MCP),
-            Door::Sse(_) | Door::Messages => Needs::Kind(Doors::SSE),
+            // Who may not use this transport may still use the dialects that begin here.
+            Door::Sse(_, Dialect::Hyphenated) => Needs::Kind(Doors::SSE.and(Doors::DIALECTS)),
+            Door::Sse(_, Dialect::Plain) => Needs::Kind(Doors::DIALECTS),
+            Door::Sse(..) => Needs::Kind(Doors::SSE),
+            Door::Messages(Dialect::Standard) => Needs::Kind(Doors::SSE),
+            Door::Messages(_) => Needs::Kind(Doors::DIALECTS),
             Door::Health => Needs::Nothing,
         }
     }
@@ -79,8 +91,8 @@ impl Door {
     /// token may stand in the query there.
     pub const fn opens_stream(self) -> bool {
         match self {
-            Door::Mcp | Door::Sse(_) => true,
-            Door::Messages | Door::Health => false,
+            Door::Mcp | Door::Sse(..) => true,
+            Door::Messages(_) | Door::Health => false,
         }
     }
 
@@ -89,8 +101,8 @@ impl Door {
     /// after a POST that is not a success.
     pub const fn takes_messages(self) -> bool {
         match self {
-            Door::Messages => true,
-            Door::Mcp | Door::Sse(_) | Door::Health => false,
+            Door::Messages(_) => true,
+            Door::Mcp | Door::Sse(..) | Door::Health => false,
         }
     }
 }
@@ -109,6 +121,13 @@ mod tests {
             }
             assert_eq!(route(&format!("{path}//")), None, "{path}//");
         }
+    }
+
+    #[test]
+    fn one_stream_greets_differently_without_its_slash() {
+        let door = |dialect| Some(Door::Sse(Pair::McpSse, dialect));
+        assert_eq!(route("/mcp/sse/"), door(Dialect::Standard));
+        assert_eq!(route("/mcp/sse"), door(Dialect::Hyphenated));
     }
 
     #[test]

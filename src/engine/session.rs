@@ -110,6 +110,16 @@ pub struct Interests {
     pub events: Box<str>,
 }
 
+impl Interests {
+    /// Bytes of the budget that these names of events take.
+    pub(super) fn held_bytes(events: &str) -> usize {
+        match events.len() {
+            0 => 0,
+            bytes => bytes + size_of::<Interests>(),
+        }
+    }
+}
+
 impl Session {
     /// Takes note of the dialect of a door that the client speaks through, and says in which one to
     /// answer there: its own, unless the stream is plain.
@@ -141,14 +151,8 @@ impl Session {
 
     /// Bytes of the budget that it holds.
     pub(super) fn held_bytes(&self) -> usize {
-        let events = self
-            .interests
-            .as_ref()
-            .map_or(0, |wanted| wanted.events.len());
-        match events {
-            0 => 0,
-            bytes => bytes + size_of::<Interests>(),
-        }
+        let interests = self.interests.as_ref();
+        interests.map_or(0, |wanted| Interests::held_bytes(&wanted.events))
     }
 
     /// The number of a new stream of this session.

@@ -3,6 +3,7 @@
 //! Every request passes [`gate`] in its fixed order of checks, and nothing is allocated for one
 //! that is refused.
 
+mod dialect;
 mod gate;
 mod http_sse;
 mod operations;
@@ -45,6 +46,10 @@ struct Exchange<'r> {
     head: &'r Head<'r>,
     body: &'r [u8],
     keep_alive: bool,
+    /// The path began with a token, which must not be said or kept.
+    secret_path: bool,
+    /// Why its messages are refused, where that is said on their stream. Set by the gate.
+    limited: Option<Refusal>,
     out: &'r mut Vec<u8>,
 }
 
@@ -66,6 +71,8 @@ impl Engine {
             head: &request.head,
             body: request.body,
             keep_alive,
+            secret_path: false,
+            limited: None,
             out,
         };
         let begin = exchange.out.len();
@@ -75,8 +82,9 @@ impl Engine {
         self.stats.request(self.door);
         let reply = match door {
             Ok(Door::Mcp) => self.streamable(&mut exchange),
-            Ok(Door::Sse(pair)) => self.http_sse_stream(&mut exchange, pair),
-            Ok(Door::Messages) => self.http_sse_message(&mut exchange),
+            Ok(Door::Sse(pair, dialect)) => self.http_sse_stream(&mut exchange, pair, dialect),
+            Ok(Door::Messages(Dialect::Standard)) => self.http_sse_message(&mut exchange),
+            Ok(Door::Messages(dialect)) => self.dialect_message(&mut exchange, dialect),
             Ok(Door::Health) => self.health(&mut exchange),
             Err(refusal) => Err(refusal),
         };

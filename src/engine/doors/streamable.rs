@@ -44,7 +44,9 @@ impl Engine {
                     .accept
                     .is_some_and(|_| streamable::accepts_stream(fields.accept));
             return match is_old {
-                true => self.open_http_sse(exchange, Pair::Sse).map(Reply::Stream),
+                true => self
+                    .open_http_sse(exchange, Pair::Sse, Dialect::Standard)
+                    .map(Reply::Stream),
                 false => Err(Refusal::MethodWrong("POST")),
             };
         };
