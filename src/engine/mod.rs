@@ -31,6 +31,8 @@ mod dispatch;
 mod doors;
 mod drain;
 mod news;
+mod progress;
+mod replay;
 pub mod route;
 pub mod session;
 mod sessions;

@@ -8,6 +8,7 @@ mod support;
 
 mod calls;
 mod counters;
+mod dialects;
 mod drain;
 mod refusals;
 mod sessions;

@@ -92,7 +92,7 @@ fn right(door: Dialect) -> Refusal {
             r#"the body must be like {"connectionId":"ID","message":{"method":"tools/list"}}"#
         }
         Dialect::Standard | Dialect::Underscored | Dialect::Plain | Dialect::Rest => {
-            r#"the body must be like {"connection_id":"ID","jsonrpc":"2.0","id":1,"method":"tools/list"}"#
+            r#"the body must be like {"connection_id":"ID","id":1,"method":"tools/list"}"#
         }
     })
 }
