@@ -9,6 +9,7 @@ mod support;
 mod broadcast;
 mod calls;
 mod counters;
+mod dialects;
 mod drain;
 mod refusals;
 mod reports;

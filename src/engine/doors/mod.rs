@@ -5,6 +5,7 @@
 
 mod broadcast;
 mod cors;
+mod dialect;
 mod gate;
 mod http_sse;
 mod operations;
@@ -123,8 +124,9 @@ impl Engine {
         match passed {
             Passed::Preflight => Ok(exchange.preflight()),
             Passed::To(Door::Mcp) => self.streamable(exchange),
-            Passed::To(Door::Sse(pair)) => self.http_sse_stream(exchange, pair),
-            Passed::To(Door::Messages) => self.http_sse_message(exchange),
+            Passed::To(Door::Sse(pair, dialect)) => self.http_sse_stream(exchange, pair, dialect),
+            Passed::To(Door::Messages(Dialect::Standard)) => self.http_sse_message(exchange),
+            Passed::To(Door::Messages(dialect)) => self.dialect_message(exchange, dialect),
             Passed::To(Door::ToolCall) => self.rest_call(exchange),
             Passed::To(Door::Broadcast) => self.broadcast(exchange),
             Passed::To(Door::Tools) => self.tools_view(exchange),
