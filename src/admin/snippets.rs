@@ -157,7 +157,8 @@ const ROWS: [Row; 12] = [
         language: Language::Prose,
         text: "URL: {url}\n«Header: Authorization: Bearer TOKEN\n»\
                Here, in slimcp.toml: origins = [\"http://localhost:8080\"], or wherever the page \
-               is.\nOr start llama-server with --ui-mcp-proxy and tick \"Use llama-server proxy\".\n",
+               is.\nOr start llama-server with --ui-mcp-proxy and tick \"Use llama-server \
+               proxy\".\n",
     },
     Row {
         // It can send no header of its own: the token goes into the path.
@@ -380,7 +381,8 @@ mod tests {
                 "curl http://pi.lan:8730/mcp \\\n  -H 'Content-Type: application/json' \\\n  \
                  -H 'Accept: application/json, text/event-stream' \\\n  \
                  -d '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}'\n",
-                "curl http://pi.lan:8730/mcp \\\n  -H \"Authorization: Bearer $SLIMCP_TOKEN\" \\\n  \
+                "curl http://pi.lan:8730/mcp \\\n  \
+                 -H \"Authorization: Bearer $SLIMCP_TOKEN\" \\\n  \
                  -H 'Content-Type: application/json' \\\n  \
                  -H 'Accept: application/json, text/event-stream' \\\n  \
                  -d '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}'\n",
