@@ -146,6 +146,9 @@ pub const COMPLETIONS_MAX: usize = 100;
 /// Resources that one session may subscribe to.
 pub const SUBSCRIPTIONS_MAX: usize = 64;
 
+/// Sessions that one view of them lists.
+pub const SESSIONS_SHOWN_MAX: usize = 100;
+
 // ---- streams ----
 
 /// A legacy answer that takes longer than this starts its stream, so that heartbeats keep proxies

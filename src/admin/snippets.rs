@@ -157,8 +157,8 @@ const ROWS: [Row; 12] = [
         language: Language::Prose,
         text: "URL: {url}\n«Header: Authorization: Bearer TOKEN\n»\
                Here, in slimcp.toml: origins = [\"http://localhost:8080\"], or wherever the page \
-               is.\nOr start llama-server with --ui-mcp-proxy and tick \"Use llama-server \
-               proxy\".\n",
+               is.\n\
+               Or start llama-server with --ui-mcp-proxy and tick \"Use llama-server proxy\".\n",
     },
     Row {
         // It can send no header of its own: the token goes into the path.

@@ -11,6 +11,7 @@
 
 pub mod body;
 pub mod compat;
+pub mod dialect;
 pub mod encode;
 pub mod head;
 pub mod jsonrpc;
