@@ -268,7 +268,7 @@ impl<'a> Message<'a> {
                 "type must have 1 to 64 bytes without line ends and not be endpoint".into(),
             );
         }
-        let inner = object.result.and_then(|result| parse::<Object<'_>>(result));
+        let inner = object.result.and_then(parse::<Object<'_>>);
         let level = object.level.or(inner.and_then(|inner| inner.level));
         Ok(Message {
             name,
