@@ -197,7 +197,7 @@ async function violations({ page }) {
 }
 
 async function disconnects(console) {
-    await console.find('#connect').click();
+    await console.find('#disconnect').click();
     await console.find('#status[data-state=closed]').waitFor();
 }
 

@@ -29,9 +29,9 @@ class Session {
     #end = new AbortController();
     #wake = () => {};
 
-    constructor(server, listener) {
+    /** `listener` has to be set before `run`. */
+    constructor(server) {
         this.server = server;
-        this.listener = listener;
     }
 
     /** Aborts whatever belongs to this session. */
@@ -259,11 +259,13 @@ class StreamableSession extends Session {
     async #answers(response, id) {
         let event = '';
         for (const pause of BACK_OFF) {
-            await this.#read(response, seen => event = seen).catch(() => {});
+            if (response) await this.#read(response, seen => event = seen).catch(() => {});
             if (!this.pending.has(id) || !event) break;
             await new Promise(resolve => setTimeout(resolve, pause));
-            const headers = this.#resuming(event);
-            response = await this.server.listen('mcp', { headers, signal: this.signal });
+            const options = { headers: this.#resuming(event), signal: this.signal };
+            response = await this.server.listen('mcp', options).catch(error => {
+                if (error.isFinal) throw error;
+            });
         }
         this.settle(id, ({ reject }) => reject(new Refusal('The stream ended without an answer.')));
     }
@@ -277,12 +279,14 @@ class StreamableSession extends Session {
 /** What every session on one long stream has in common: it is greeted, and answered there. */
 class StreamSession extends Session {
     #lastEvent = '';
+    #isGreeted = false;
 
     async stay(connected) {
-        const headers = this.#lastEvent ? { 'Last-Event-ID': this.#lastEvent } : {};
+        const event = this.#isGreeted && this.#lastEvent;
+        const headers = event ? { 'Last-Event-ID': event } : {};
         const response = await this.server.listen(this.path, { headers, signal: this.signal });
         // A resumed stream goes on without a greeting; a new session begins with one.
-        if (this.#lastEvent) connected();
+        if (event) connected();
         let greeting;
         for await (const { event, data, comment, id } of readEvents(response)) {
             this.listener.beat(comment);
@@ -290,19 +294,28 @@ class StreamSession extends Session {
             if (data === undefined) continue;
             const value = parseJson(data) ?? data;
             const greeted = this.greeted(event, value);
-            if (greeted) {
-                this.#begin(greeted);
-                greeting = this.greet().then(connected);
-                greeting.catch(() => response.body.cancel().catch(() => {}));
-            }
+            if (greeted) this.#begin(greeted);
             if (greeted || !this.take(event, value)) this.#show(event, value);
+            if (greeted) greeting = this.#answerGreeting(connected);
         }
+        if (!this.#isGreeted) this.abandon('The stream ended.');
         await greeting;
     }
 
     #begin(id) {
         if (this.id) this.abandon('The server has begun a new session.');
         this.id = id;
+        this.#isGreeted = false;
+    }
+
+    #answerGreeting(connected) {
+        const greeting = this.greet().then(() => {
+            this.#isGreeted = true;
+            connected();
+        });
+        // It is awaited when the stream has ended, which may be never.
+        greeting.catch(error => this.close(error));
+        return greeting;
     }
 
     #show(event, value) {
