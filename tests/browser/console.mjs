@@ -25,8 +25,14 @@ const PATIENCE = 15_000;
 const SECRET = 'slimcp_Zm9yIHRoZSBicm93c2VyIHN1aXRl';
 const DOORS = ['streamable', 'sse', 'underscored', 'hyphenated', 'plain', 'rest'];
 const ARGUMENTS = [
-    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
 ];
 
 // ---- the server ----
@@ -41,7 +47,7 @@ async function freePort() {
 
 class Daemon {
     async start(port) {
-        this.port = port ?? await freePort();
+        this.port = port ?? (await freePort());
         this.url = `http://127.0.0.1:${this.port}/`;
         const config = fileURLToPath(new URL('slimcp.toml', here));
         const parameters = ['serve', '-c', config, '--listen', `127.0.0.1:${this.port}`];
@@ -101,7 +107,7 @@ class Console {
     /** Connects through a door. */
     async connect(door) {
         await this.connected();
-        if (!await this.find('#settings').isVisible()) await this.find('#show-settings').click();
+        if (!(await this.find('#settings').isVisible())) await this.find('#show-settings').click();
         await this.find('#door').selectOption(door);
         await this.find('#settings [type=submit]').click();
         await this.connected();
@@ -110,9 +116,9 @@ class Console {
 
     /** Shows a tool. */
     async choose(name) {
-        await this.find('#tool-list button').filter({
-            has: this.find('.name', { hasText: new RegExp(`^${name}$`) }),
-        }).click();
+        await this.find('#tool-list button')
+            .filter({ has: this.find('.name', { hasText: new RegExp(`^${name}$`) }) })
+            .click();
     }
 
     /** The input of an argument. */
@@ -124,7 +130,7 @@ class Console {
     async fill(values) {
         for (const [name, value] of Object.entries(values)) {
             const field = this.field(name);
-            const isChoice = await field.evaluate(element => element.tagName) === 'SELECT';
+            const isChoice = (await field.evaluate(element => element.tagName)) === 'SELECT';
             if (isChoice) await field.selectOption({ label: value });
             else await field.fill(value);
         }
@@ -153,7 +159,8 @@ class Console {
     }
 
     until(what, condition) {
-        return this.page.waitForFunction(condition, undefined, { timeout: PATIENCE })
+        return this.page
+            .waitForFunction(condition, undefined, { timeout: PATIENCE })
             .catch(() => assert.fail(`waited in vain: ${what}`));
     }
 
@@ -171,28 +178,35 @@ class Console {
 
 /** Answers requests for `path` (its end) with `answer(request)`, unless that is nothing. */
 function intercept(console, path, answer) {
-    return console.page.route(url => url.pathname.endsWith(path), async route => {
-        const response = await answer(route.request(), route);
-        if (!response) return route.fallback();
-        const { status = 200, type = 'application/json', body } = response;
-        const text = typeof body === 'string' ? body : JSON.stringify(body);
-        return route.fulfill({ status, contentType: type, body: text });
-    });
+    return console.page.route(
+        url => url.pathname.endsWith(path),
+        async route => {
+            const response = await answer(route.request(), route);
+            if (!response) return route.fallback();
+            const { status = 200, type = 'application/json', body } = response;
+            const text = typeof body === 'string' ? body : JSON.stringify(body);
+            return route.fulfill({ status, contentType: type, body: text });
+        },
+    );
 }
 
 /** The JSON-RPC message in a request. */
-const message = request => request.method() === 'POST' ? request.postDataJSON() : undefined;
+const message = request => (request.method() === 'POST' ? request.postDataJSON() : undefined);
 
 /** Whether the page can be moved sideways. */
-const isTooWide = ({ page }) => page.evaluate(() =>
-    document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth);
+const isTooWide = ({ page }) =>
+    page.evaluate(
+        () => document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth,
+    );
 
 /** What WCAG AA misses on the page. */
 async function violations({ page }) {
     await page.evaluate(axe);
-    const found = await page.evaluate(() => window.axe.run(document, {
-        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
-    }));
+    const found = await page.evaluate(() =>
+        window.axe.run(document, {
+            runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
+        }),
+    );
     return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 120)}`);
 }
 
@@ -209,14 +223,17 @@ const checks = {
         await console.connected();
         await console.find('#tool-list li').nth(7).waitFor();
         assert.equal(await console.page.title(), 'Browser <b>suite</b> · slimcp console');
-        await console.until('a sign of life', () => /ago$/.test(document.querySelector('#beat').innerText));
+        await console.until('a sign of life', () =>
+            /ago$/.test(document.querySelector('#beat').innerText),
+        );
         assert.match(await console.find('#session').innerText(), /^.{6}…$/);
     },
 
     async asks_nobody_else() {
         const hosts = new Set();
         const console = await Console.open(site, {
-            before: ({ page }) => page.on('request', request => hosts.add(new URL(request.url()).host)),
+            before: ({ page }) =>
+                page.on('request', request => hosts.add(new URL(request.url()).host)),
         });
         await console.connected();
         hosts.delete('');
@@ -232,36 +249,55 @@ const checks = {
         assert(sessions <= before.sessions, `${sessions} sessions`);
     },
 
-    ...Object.fromEntries(DOORS.map(door => [`calls_a_tool_through_${door}`, async () => {
-        const console = await Console.open();
-        await console.connect(door);
-        assert.match(await console.call('add', { a: '2.5', b: '-4' }), /sum: -1.5/);
-        assert.match(await console.call('fail'), /reports an error[^]*the cellar is flooded/);
-        await disconnects(console);
-    }])),
+    ...Object.fromEntries(
+        DOORS.map(door => [
+            `calls_a_tool_through_${door}`,
+            async () => {
+                const console = await Console.open();
+                await console.connect(door);
+                assert.match(await console.call('add', { a: '2.5', b: '-4' }), /sum: -1.5/);
+                assert.match(
+                    await console.call('fail'),
+                    /reports an error[^]*the cellar is flooded/,
+                );
+                await disconnects(console);
+            },
+        ]),
+    ),
 
-    ...Object.fromEntries(DOORS.filter(door => door !== 'plain' && door !== 'rest').map(door =>
-        [`shows_progress_through_${door}`, async () => {
-            const console = await Console.open();
-            await console.connect(door);
-            await console.choose('count');
-            await console.press();
-            await console.until('progress', () =>
-                /line \d/.test(document.querySelector('#tool .said')?.innerText));
-            assert.match(await console.result(), /line 20/);
-        }])),
+    ...Object.fromEntries(
+        DOORS.filter(door => door !== 'plain' && door !== 'rest').map(door => [
+            `shows_progress_through_${door}`,
+            async () => {
+                const console = await Console.open();
+                await console.connect(door);
+                await console.choose('count');
+                await console.press();
+                await console.until('progress', () =>
+                    /line \d/.test(document.querySelector('#tool .said')?.innerText),
+                );
+                assert.match(await console.result(), /line 20/);
+            },
+        ]),
+    ),
 
-    ...Object.fromEntries(DOORS.map(door => [`cancels_through_${door}`, async () => {
-        const console = await Console.open();
-        await console.connect(door);
-        await console.choose('count');
-        await console.fill({ to: '600' });
-        await console.press();
-        await console.find('#tool').getByRole('button', { name: 'Cancel' }).click();
-        assert.match(await console.result(), /Cancelled/);
-        const deadline = Date.now() + PATIENCE;
-        while ((await daemon.health()).calls > 0) assert(Date.now() < deadline, 'the call goes on');
-    }])),
+    ...Object.fromEntries(
+        DOORS.map(door => [
+            `cancels_through_${door}`,
+            async () => {
+                const console = await Console.open();
+                await console.connect(door);
+                await console.choose('count');
+                await console.fill({ to: '600' });
+                await console.press();
+                await console.find('#tool').getByRole('button', { name: 'Cancel' }).click();
+                assert.match(await console.result(), /Cancelled/);
+                const deadline = Date.now() + PATIENCE;
+                while ((await daemon.health()).calls > 0)
+                    assert(Date.now() < deadline, 'the call goes on');
+            },
+        ]),
+    ),
 
     async sends_arguments_of_every_type() {
         const console = await Console.open();
@@ -275,15 +311,20 @@ const checks = {
     async says_what_is_wrong_before_it_sends_anything() {
         const console = await Console.open();
         let calls = 0;
-        console.page.on('request', request =>
-            calls += message(request)?.method === 'tools/call' ? 1 : 0);
+        console.page.on(
+            'request',
+            request => (calls += message(request)?.method === 'tools/call' ? 1 : 0),
+        );
         await console.connected();
         await console.choose('show');
         await console.fill({ count: '10', far: 'ABC' });
         await console.press();
         const said = console.find('#tool .problem:visible');
-        assert.deepEqual(await said.allInnerTexts(),
-            ['A value is needed.', 'At most 9.', 'This has to match ^(?:[a-z]+)$']);
+        assert.deepEqual(await said.allInnerTexts(), [
+            'A value is needed.',
+            'At most 9.',
+            'This has to match ^(?:[a-z]+)$',
+        ]);
         assert.equal(await console.field('text').getAttribute('aria-invalid'), 'true');
         assert(await console.field('text').evaluate(field => field === document.activeElement));
         await console.fill({ text: 'x', count: '9', far: 'abc' });
@@ -301,7 +342,11 @@ const checks = {
         const toggle = console.find('#tool').getByRole('button', { name: 'Edit as JSON' });
         await toggle.click();
         const raw = console.find('#tool').getByLabel('Arguments as JSON');
-        assert.deepEqual(JSON.parse(await raw.inputValue()), { text: 'kept', count: 3, mode: 'slow' });
+        assert.deepEqual(JSON.parse(await raw.inputValue()), {
+            text: 'kept',
+            count: 3,
+            mode: 'slow',
+        });
         await raw.fill('[1]');
         await console.press();
         await console.find('#tool .problem', { hasText: 'JSON object' }).waitFor();
@@ -326,8 +371,10 @@ const checks = {
         const console = await Console.open();
         await console.connected();
         await console.call('picture');
-        await console.until('the picture', () =>
-            document.querySelector('#tool .result img')?.naturalWidth === 2);
+        await console.until(
+            'the picture',
+            () => document.querySelector('#tool .result img')?.naturalWidth === 2,
+        );
     },
 
     async shows_every_kind_of_content() {
@@ -341,10 +388,15 @@ const checks = {
             { type: 'from-the-future', what: 'unknown' },
         ];
         const console = await Console.open(site, {
-            before: each => intercept(each, '/mcp', request => {
-                const { id, method } = message(request) ?? {};
-                return method === 'tools/call' && { body: { jsonrpc: '2.0', id, result: { content } } };
-            }),
+            before: each =>
+                intercept(each, '/mcp', request => {
+                    const { id, method } = message(request) ?? {};
+                    return (
+                        method === 'tools/call' && {
+                            body: { jsonrpc: '2.0', id, result: { content } },
+                        }
+                    );
+                }),
         });
         await console.connected();
         const shown = await console.call('fail');
@@ -353,8 +405,9 @@ const checks = {
         }
         assert.equal(await console.find('#tool audio').count(), 1);
         const links = console.find('#tool .result a');
-        assert.deepEqual(await links.evaluateAll(all => all.map(({ href }) => href)),
-            ['https://example.org/a']);
+        assert.deepEqual(await links.evaluateAll(all => all.map(({ href }) => href)), [
+            'https://example.org/a',
+        ]);
         assert.equal(await console.find('#tool img').count(), 0);
     },
 
@@ -369,24 +422,31 @@ const checks = {
         assert.equal(copied, '{"sum":3}');
     },
 
-    ...Object.fromEntries(['streamable', 'sse', 'hyphenated'].map(door =>
-        [`connects_again_after_a_restart_through_${door}`, async () => {
-            const own = await new Daemon().start();
-            const console = await Console.open(await siteOf(own), { expects: ['Failed to load', 'net::'] });
-            try {
-                await console.connect(door);
-                await own.stop();
-                await console.find('#status[data-state=waiting]').waitFor();
-                await console.until('a countdown', () =>
-                    /^Reconnecting in/.test(document.querySelector('#status').innerText));
-                await console.picture(`waiting-${door}`);
-                await own.start(own.port);
-                await console.connected();
-                assert.match(await console.call('add', { a: '1', b: '1' }), /sum: 2/);
-            } finally {
-                await own.stop();
-            }
-        }])),
+    ...Object.fromEntries(
+        ['streamable', 'sse', 'hyphenated'].map(door => [
+            `connects_again_after_a_restart_through_${door}`,
+            async () => {
+                const own = await new Daemon().start();
+                const console = await Console.open(await siteOf(own), {
+                    expects: ['Failed to load', 'net::'],
+                });
+                try {
+                    await console.connect(door);
+                    await own.stop();
+                    await console.find('#status[data-state=waiting]').waitFor();
+                    await console.until('a countdown', () =>
+                        /^Reconnecting in/.test(document.querySelector('#status').innerText),
+                    );
+                    await console.picture(`waiting-${door}`);
+                    await own.start(own.port);
+                    await console.connected();
+                    assert.match(await console.call('add', { a: '1', b: '1' }), /sum: 2/);
+                } finally {
+                    await own.stop();
+                }
+            },
+        ]),
+    ),
 
     async a_broadcast_is_shown() {
         const console = await Console.open();
@@ -402,14 +462,15 @@ const checks = {
     async markup_executes_nothing() {
         const name = '<img src=x onerror=window.hacked=1>';
         const console = await Console.open(site, {
-            before: each => intercept(each, '/mcp', async (request, route) => {
-                if (message(request)?.method !== 'tools/list') return undefined;
-                const body = await (await route.fetch()).json();
-                const field = { [name]: { type: 'string', description: name, default: name } };
-                const inputSchema = { type: 'object', properties: field };
-                body.result.tools.push({ name, title: name, description: name, inputSchema });
-                return { body };
-            }),
+            before: each =>
+                intercept(each, '/mcp', async (request, route) => {
+                    if (message(request)?.method !== 'tools/list') return undefined;
+                    const body = await (await route.fetch()).json();
+                    const field = { [name]: { type: 'string', description: name, default: name } };
+                    const inputSchema = { type: 'object', properties: field };
+                    body.result.tools.push({ name, title: name, description: name, inputSchema });
+                    return { body };
+                }),
         });
         await console.connected();
         await console.find('#tool-list .name', { hasText: name }).click();
@@ -426,11 +487,12 @@ const checks = {
         const shown = [];
         const console = await Console.open(`${site}?token=${SECRET}#x`, {
             // The server under test knows no tokens; what is shown to it is looked at and left out.
-            before: ({ page }) => page.route('**', async route => {
-                const { authorization, ...headers } = await route.request().allHeaders();
-                shown.push([new URL(route.request().url()).pathname, authorization]);
-                await route.continue({ headers });
-            }),
+            before: ({ page }) =>
+                page.route('**', async route => {
+                    const { authorization, ...headers } = await route.request().allHeaders();
+                    shown.push([new URL(route.request().url()).pathname, authorization]);
+                    await route.continue({ headers });
+                }),
         });
         await console.connected();
         await console.call('add', { a: '1', b: '1' });
@@ -438,32 +500,36 @@ const checks = {
         const asked = shown.filter(([path]) => /mcp|health|api|metrics/.test(path));
         assert(asked.length > 4);
         for (const [path, given] of asked) assert.equal(given, `Bearer ${SECRET}`, path);
-        await holdsNoSecret(console);
+        await holdsNoSecret(console, SECRET);
         const next = 'slimcp_the_second_one';
         await console.find('#show-settings').click();
         await console.find('#token').fill(next);
         await console.find('#settings [type=submit]').click();
         await console.connected();
         assert.equal(shown.findLast(([path]) => path.endsWith('/mcp'))[1], `Bearer ${next}`);
-        await holdsNoSecret(console);
+        await holdsNoSecret(console, next);
         assert.equal(await console.find('#token').inputValue(), '');
     },
 
     async a_server_that_asks_for_a_token_is_no_riddle() {
         const console = await Console.open(site, {
             expects: ['401'],
-            before: each => each.page.route(/\/mcp$/, async route => {
-                const { authorization, ...headers } = await route.request().allHeaders();
-                if (authorization) return route.continue({ headers });
-                return route.fulfill({ status: 401, json: { error: { code: -32001, message: 'no' } } });
-            }),
+            before: each =>
+                each.page.route(/\/mcp$/, async route => {
+                    const { authorization, ...headers } = await route.request().allHeaders();
+                    if (authorization) return route.continue({ headers });
+                    return route.fulfill({
+                        status: 401,
+                        json: { error: { code: -32001, message: 'no' } },
+                    });
+                }),
         });
         await console.find('#problem', { hasText: 'This server asks for a token.' }).waitFor();
         await console.picture('token');
         await console.page.keyboard.type(SECRET);
         await console.page.keyboard.press('Enter');
         await console.connected();
-        assert(!await console.find('#problem').isVisible());
+        assert(!(await console.find('#problem').isVisible()));
     },
 
     async the_server_view_is_for_those_who_may_see_it() {
@@ -473,20 +539,24 @@ const checks = {
         const tiles = allowed.find('#tiles .tile');
         await tiles.filter({ hasText: 'Sessions' }).filter({ hasText: /[1-9]/ }).waitFor();
         assert.equal(await tiles.count(), 6);
+        let answered;
         const refused = await Console.open(site, {
             expects: ['403'],
-            before: each => intercept(each, '/metrics', () => ({ status: 403, body: {} })),
+            before: each => {
+                answered = each.page.waitForResponse(/metrics$/);
+                return intercept(each, '/metrics', () => ({ status: 403, body: {} }));
+            },
         });
         await refused.connected();
-        await refused.find('#tool-list .name', { hasText: 'add' }).waitFor();
-        await refused.page.waitForLoadState('load');
-        assert(!await refused.find('#tab-server').isVisible());
+        await (await answered).finished();
+        await refused.page.evaluate(() => new Promise(requestAnimationFrame));
+        assert(!(await refused.find('#tab-server').isVisible()));
     },
 
     async the_server_is_asked_only_while_somebody_looks() {
         const console = await Console.open();
         let looks = 0;
-        console.page.on('request', request => looks += request.url().endsWith('/health') ? 1 : 0);
+        console.page.on('request', request => (looks += request.url().endsWith('/health') ? 1 : 0));
         await console.connected();
         await console.find('#tab-setup').click();
         assert.equal(looks, 0);
@@ -497,12 +567,14 @@ const checks = {
 
     async metrics_become_limits_and_charts() {
         let calls = 0;
-        const text = () => `slimcp_calls_total ${calls += 30}\nslimcp_sessions_max 50\n`
-            + `slimcp_request_duration_seconds_sum{door="mcp"} ${calls / 100}\n`
-            + `slimcp_request_duration_seconds_sum{door="operations"} 1e9\n`
-            + `slimcp_request_duration_seconds_count{door="mcp"} ${calls}\n`;
+        const text = () =>
+            `slimcp_calls_total ${(calls += 30)}\nslimcp_sessions_max 50\n` +
+            `slimcp_request_duration_seconds_sum{door="mcp"} ${calls / 100}\n` +
+            `slimcp_request_duration_seconds_sum{door="operations"} 1e9\n` +
+            `slimcp_request_duration_seconds_count{door="mcp"} ${calls}\n`;
         const console = await Console.open(site, {
-            before: each => intercept(each, '/metrics', () => ({ type: 'text/plain', body: text() })),
+            before: each =>
+                intercept(each, '/metrics', () => ({ type: 'text/plain', body: text() })),
         });
         await console.connected();
         await console.find('#tab-server').click();
@@ -530,15 +602,18 @@ const checks = {
 
     async the_log_is_bounded_filtered_and_paused() {
         const notifications = Array.from({ length: 700 }, (_, number) => ({
-            jsonrpc: '2.0', method: 'notifications/message', params: { data: `number ${number}` },
+            jsonrpc: '2.0',
+            method: 'notifications/message',
+            params: { data: `number ${number}` },
         }));
         const console = await Console.open(site, {
-            before: each => intercept(each, '/mcp', request => {
-                const { id, params } = message(request) ?? {};
-                const all = [...notifications, { jsonrpc: '2.0', id, result: { content: [] } }];
-                const body = all.map(each => `data: ${JSON.stringify(each)}\n\n`).join('');
-                return params?.name === 'fail' && { type: 'text/event-stream', body };
-            }),
+            before: each =>
+                intercept(each, '/mcp', request => {
+                    const { id, params } = message(request) ?? {};
+                    const all = [...notifications, { jsonrpc: '2.0', id, result: { content: [] } }];
+                    const body = all.map(each => `data: ${JSON.stringify(each)}\n\n`).join('');
+                    return params?.name === 'fail' && { type: 'text/event-stream', body };
+                }),
         });
         await console.connected();
         await console.call('fail');
@@ -565,20 +640,25 @@ const checks = {
     async a_change_of_the_tools_is_followed() {
         let changes = 0;
         const console = await Console.open(site, {
-            before: each => intercept(each, '/mcp', async (request, route) => {
-                const { id, method } = message(request) ?? {};
-                if (method === 'tools/list' && changes) {
-                    const body = await (await route.fetch()).json();
-                    body.result.tools = [{ name: 'brand-new', inputSchema: { type: 'object' } }];
-                    return { body };
-                }
-                if (method !== 'tools/call') return undefined;
-                changes++;
-                const news = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' };
-                const answer = { jsonrpc: '2.0', id, result: { content: [] } };
-                const body = [news, answer].map(each => `data: ${JSON.stringify(each)}\n\n`).join('');
-                return { type: 'text/event-stream', body };
-            }),
+            before: each =>
+                intercept(each, '/mcp', async (request, route) => {
+                    const { id, method } = message(request) ?? {};
+                    if (method === 'tools/list' && changes) {
+                        const body = await (await route.fetch()).json();
+                        body.result.tools = [
+                            { name: 'brand-new', inputSchema: { type: 'object' } },
+                        ];
+                        return { body };
+                    }
+                    if (method !== 'tools/call') return undefined;
+                    changes++;
+                    const news = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' };
+                    const answer = { jsonrpc: '2.0', id, result: { content: [] } };
+                    const body = [news, answer]
+                        .map(each => `data: ${JSON.stringify(each)}\n\n`)
+                        .join('');
+                    return { type: 'text/event-stream', body };
+                }),
         });
         await console.connected();
         await console.choose('fail');
@@ -609,13 +689,16 @@ const checks = {
         await console.find('#server-url').fill(`127.0.0.1:${elsewhere.port}/mcp`);
         await console.find('#settings [type=submit]').click();
         const origin = new URL(site).origin;
-        await console.find('#problem', { hasText: `has to list ${origin} in its origins` }).waitFor();
+        await console
+            .find('#problem', { hasText: `has to list ${origin} in its origins` })
+            .waitFor();
         await elsewhere.stop();
     },
 
     async pages_of_older_front_ends_begin_as_those_did() {
         const table = [
-            ['sse-demo.html', 'plain'], ['demo-sse.html', 'hyphenated'],
+            ['sse-demo.html', 'plain'],
+            ['demo-sse.html', 'hyphenated'],
             ['mcp_sse_example.html', 'underscored'],
         ];
         for (const [path, door] of table) {
@@ -649,26 +732,34 @@ const checks = {
         assert.equal(await console.find('#tab-setup').getAttribute('aria-selected'), 'true');
     },
 
-    ...Object.fromEntries(['light', 'dark'].map(colorScheme =>
-        [`is_${colorScheme}_and_readable_for_all`, async () => {
-            const console = await Console.open(site, { colorScheme });
-            await console.connected();
-            await console.call('show', { text: 'x', count: '1' });
-            await console.picture(`tools-${colorScheme}`);
-            const isDark = () => console.page.evaluate(() =>
-                getComputedStyle(document.body).backgroundColor.match(/\d+/g).every(part => part < 60));
-            assert.equal(await isDark(), colorScheme === 'dark');
-            for (const tab of ['tools', 'server', 'setup']) {
-                await console.find(`#tab-${tab}`).click();
-                await console.find(`#${tab}`).waitFor();
-                await console.picture(`${tab}-${colorScheme}`);
-                assert.deepEqual(await violations(console), []);
-            }
-            await console.find('#theme').click();
-            assert.equal(await isDark(), colorScheme !== 'dark');
-            await console.page.reload();
-            assert.equal(await isDark(), colorScheme !== 'dark');
-        }])),
+    ...Object.fromEntries(
+        ['light', 'dark'].map(colorScheme => [
+            `is_${colorScheme}_and_readable_for_all`,
+            async () => {
+                const console = await Console.open(site, { colorScheme });
+                await console.connected();
+                await console.call('show', { text: 'x', count: '1' });
+                await console.picture(`tools-${colorScheme}`);
+                const isDark = () =>
+                    console.page.evaluate(() =>
+                        getComputedStyle(document.body)
+                            .backgroundColor.match(/\d+/g)
+                            .every(part => part < 60),
+                    );
+                assert.equal(await isDark(), colorScheme === 'dark');
+                for (const tab of ['tools', 'server', 'setup']) {
+                    await console.find(`#tab-${tab}`).click();
+                    await console.find(`#${tab}`).waitFor();
+                    await console.picture(`${tab}-${colorScheme}`);
+                    assert.deepEqual(await violations(console), []);
+                }
+                await console.find('#theme').click();
+                assert.equal(await isDark(), colorScheme !== 'dark');
+                await console.page.reload();
+                assert.equal(await isDark(), colorScheme !== 'dark');
+            },
+        ]),
+    ),
 
     async fits_on_a_phone() {
         const { defaultBrowserType, ...phone } = devices['iPhone SE'];
@@ -679,7 +770,7 @@ const checks = {
         await console.fill({ text: 'x'.repeat(20), count: '1' });
         await console.press();
         await console.result();
-        assert(!await isTooWide(console), 'the result is too wide');
+        assert(!(await isTooWide(console)), 'the result is too wide');
         await console.picture('phone-tool');
         await console.find('#tool').getByRole('button', { name: 'All tools' }).click();
         await console.find('#search').waitFor();
@@ -687,16 +778,16 @@ const checks = {
             await console.find(`#tab-${tab}`).click();
             await console.find(`#${tab}`).waitFor();
             await console.picture(`phone-${tab}`);
-            assert(!await isTooWide(console), `${tab} is too wide`);
+            assert(!(await isTooWide(console)), `${tab} is too wide`);
             assert.deepEqual(await violations(console), []);
         }
         await console.find('#show-settings').click();
-        assert(!await isTooWide(console), 'the settings are too wide');
+        assert(!(await isTooWide(console)), 'the settings are too wide');
         await console.picture('phone-settings');
     },
 };
 
-async function holdsNoSecret({ page, context }) {
+async function holdsNoSecret({ page, context }, secret) {
     const places = await page.evaluate(() => ({
         page: document.documentElement.outerHTML,
         text: document.documentElement.innerText,
@@ -708,7 +799,7 @@ async function holdsNoSecret({ page, context }) {
     }));
     places.cookies = JSON.stringify(await context.cookies());
     for (const [place, text] of Object.entries(places)) {
-        assert(!text?.includes(SECRET), `the token is in the ${place}`);
+        assert(!text?.includes(secret), `the token is in the ${place}`);
     }
 }
 
@@ -754,7 +845,11 @@ for (const [name, check] of Object.entries(checks)) {
         console.log(`ok ${name}`);
     } catch (error) {
         failed++;
-        console.log(`not ok ${name}: ${String(error?.message ?? error).replace(/\s+/g, ' ').slice(0, 600)}`);
+        console.log(
+            `not ok ${name}: ${String(error?.message ?? error)
+                .replace(/\s+/g, ' ')
+                .slice(0, 600)}`,
+        );
     }
 }
 await browser.close();

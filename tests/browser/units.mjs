@@ -4,7 +4,8 @@ import vm from 'node:vm';
 import { scripts } from './front.mjs';
 
 // Classes of a script do not become properties of its global object; an expression hands them over.
-const names = 'EventParser, parseMetrics, readField, kindOf, hint, textFor, duration, bytes, describe';
+const names =
+    'EventParser, parseMetrics, readField, kindOf, hint, textFor, duration, bytes, describe';
 const source = `document.addEventListener = () => {}; ${scripts()}; ({ ${names} })`;
 const scope = { document: {}, addEventListener() {}, AbortController, URL };
 const page = vm.runInNewContext(source, scope);
@@ -16,7 +17,8 @@ function parse(...pieces) {
     return plain(pieces.flatMap(piece => [...parser.push(piece)]));
 }
 
-const STREAM = 'id: 1\nevent: a\ndata: x\r\ndata:y\r\r: beat\n\ndata\n\nevent: none\n\nid: 2\ndata: é\n\n';
+const STREAM =
+    'id: 1\nevent: a\ndata: x\r\ndata:y\r\r: beat\n\ndata\n\nevent: none\n\nid: 2\ndata: é\n\n';
 const EVENTS = [
     { event: 'a', data: 'x\ny', id: '1' },
     { comment: ' beat' },
@@ -38,13 +40,20 @@ const checks = {
 
     half_an_event_is_none() {
         assert.deepEqual(parse('data: x\n'), []);
-        assert.deepEqual(parse('data: x\r', '\n\r', '\n'), [{ event: 'message', data: 'x', id: '' }]);
+        assert.deepEqual(parse('data: x\r', '\n\r', '\n'), [
+            { event: 'message', data: 'x', id: '' },
+        ]);
     },
 
     metrics_are_read_with_their_labels() {
         const text = [
-            '# HELP a Help.', '# TYPE a counter', 'a 1', 'b{x="1",le="+Inf"} 2.5 1700000000',
-            'b{x="a\\"}\\\\\\n"} +Inf', 'broken', '',
+            '# HELP a Help.',
+            '# TYPE a counter',
+            'a 1',
+            'b{x="1",le="+Inf"} 2.5 1700000000',
+            'b{x="a\\"}\\\\\\n"} +Inf',
+            'broken',
+            '',
         ].join('\n');
         assert.deepEqual(plain([...page.parseMetrics(text).keys()]), ['a', 'b']);
         const [first, second] = page.parseMetrics(text).get('b');
@@ -92,8 +101,11 @@ const checks = {
 
     values_come_back_to_their_fields() {
         const table = [
-            [{ type: 'boolean' }, false], [{ enum: ['a', 7] }, 7], [{ type: 'string' }, 'x'],
-            [{ type: 'number' }, 1.5], [{ type: 'array' }, [1, 'a']],
+            [{ type: 'boolean' }, false],
+            [{ enum: ['a', 7] }, 7],
+            [{ type: 'string' }, 'x'],
+            [{ type: 'number' }, 1.5],
+            [{ type: 'array' }, [1, 'a']],
         ];
         for (const [schema, value] of table) {
             const text = page.textFor(schema, value);

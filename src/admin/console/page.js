@@ -12,13 +12,7 @@ const BEAT_AGE_MAX = 60;
 
 const TABS = ['tools', 'events', 'server', 'setup'];
 
-const page = {
-    session: undefined,
-    token: '',
-    messages: 0,
-    since: 0,
-    beat: 0,
-};
+const page = { session: undefined, token: '', messages: 0, since: 0, beat: 0 };
 
 /** Takes the token out of the address, before anything else can see it there. */
 function takeToken() {
@@ -65,7 +59,7 @@ function startConnection() {
         showToken();
     });
     find('session').addEventListener('click', async () => {
-        if (page.session?.id) notice(await copy(page.session.id) ? 'Copied.' : 'Not copied.');
+        if (page.session?.id) notice((await copy(page.session.id)) ? 'Copied.' : 'Not copied.');
     });
 }
 
@@ -120,7 +114,7 @@ function masked(text) {
     return id.length > 8 ? known.replaceAll(id, shortened(id)) : known;
 }
 
-const shortened = id => id.length > 8 ? `${id.slice(0, 6)}…` : id;
+const shortened = id => (id.length > 8 ? `${id.slice(0, 6)}…` : id);
 
 function logMessage(kind, label, value) {
     page.messages++;
@@ -190,7 +184,9 @@ function goodbye(why) {
     showSettings(true);
     if (!why) return;
     if (why.status !== 401) return showProblem(explain(why));
-    showProblem(page.token ? 'The server does not know this token.' : 'This server asks for a token.');
+    showProblem(
+        page.token ? 'The server does not know this token.' : 'This server asks for a token.',
+    );
     find('token').focus();
 }
 

@@ -36,11 +36,18 @@ class Server {
     }
 
     /** Asks, and throws a `Refusal` unless it goes well. `body` becomes JSON. */
-    async ask(path, { method = 'GET', headers = {}, body, signal, accept } = {}) {
+    async ask(path, { method = 'GET', headers = {}, body, signal, accept, keepalive } = {}) {
         headers = { ...headers, Accept: accept ?? 'application/json' };
         if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
         if (body !== undefined) headers['Content-Type'] = 'application/json';
-        const options = { method, headers, signal, cache: 'no-store', credentials: 'omit' };
+        const options = {
+            method,
+            headers,
+            signal,
+            keepalive,
+            cache: 'no-store',
+            credentials: 'omit',
+        };
         const request = { ...options, body: body && JSON.stringify(body) };
         const response = await fetch(new URL(path, this.base), request).catch(error => {
             if (error.name === 'AbortError') throw error;
@@ -134,7 +141,11 @@ class EventParser {
 
     #end() {
         const { length } = this.#data;
-        const event = { event: this.#event || 'message', data: this.#data.join('\n'), id: this.#id };
+        const event = {
+            event: this.#event || 'message',
+            data: this.#data.join('\n'),
+            id: this.#id,
+        };
         this.#event = '';
         this.#data = [];
         return length ? [event] : [];
@@ -145,12 +156,11 @@ class EventParser {
 function parseMetrics(text) {
     const metrics = new Map();
     for (const line of text.split('\n')) {
-        const [, name, inner, value] =
-            line.match(/^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? +(\S+)/) ?? [];
+        const [, name, inner, value] = line.match(/^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? +(\S+)/) ?? [];
         if (!name) continue;
         const labels = {};
         for (const [, key, label] of (inner ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) {
-            labels[key] = label.replace(/\\(.)/g, (_, c) => c === 'n' ? '\n' : c);
+            labels[key] = label.replace(/\\(.)/g, (_, c) => (c === 'n' ? '\n' : c));
         }
         if (!metrics.has(name)) metrics.set(name, []);
         metrics.get(name).push({ labels, value: Number(value.replace('Inf', 'Infinity')) });
