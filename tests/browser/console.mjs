@@ -253,7 +253,8 @@ const checks = {
         DOORS.map(door => [
             `calls_a_tool_through_${door}`,
             async () => {
-                const console = await Console.open();
+                // REST answers the failing tool with 500, which the browser itself reports.
+                const console = await Console.open(site, { expects: ['500'] });
                 await console.connect(door);
                 assert.match(await console.call('add', { a: '2.5', b: '-4' }), /sum: -1.5/);
                 assert.match(
@@ -448,16 +449,20 @@ const checks = {
         ]),
     ),
 
-    async a_broadcast_is_shown() {
-        const console = await Console.open();
-        await console.connect('hyphenated');
-        await console.find('#tab-server').click();
-        await console.find('#broadcast-text').fill('The <b>cellar</b> is wet');
-        await console.find('#broadcast').getByRole('button', { name: 'Send' }).click();
-        await console.find('#notices', { hasText: 'The <b>cellar</b> is wet' }).waitFor();
-        assert.match(await console.find('#broadcast-said').innerText(), /^Sent to [1-9]/);
-        assert.match(await console.log(), /mcp-notification/);
-    },
+    ...Object.fromEntries(
+        ['streamable', 'hyphenated'].map(door => [
+            `a_broadcast_is_shown_through_${door}`,
+            async () => {
+                const console = await Console.open();
+                await console.connect(door);
+                await console.find('#tab-server').click();
+                await console.find('#broadcast-text').fill('The <b>cellar</b> is wet');
+                await console.find('#broadcast').getByRole('button', { name: 'Send' }).click();
+                await console.find('#notices', { hasText: 'The <b>cellar</b> is wet' }).waitFor();
+                await console.find('#broadcast-said', { hasText: /^Sent to [1-9]/ }).waitFor();
+            },
+        ]),
+    ),
 
     async markup_executes_nothing() {
         const name = '<img src=x onerror=window.hacked=1>';

@@ -280,9 +280,17 @@ class RestSession extends Session {
     async #ask(path, options = {}) {
         const label = `${options.method ?? 'GET'} /${path}`;
         this.listener.log('out', label, options.body ?? '');
-        const answer = await this.server.askJson(path, options);
-        this.listener.log('in', `200 /${path}`, answer);
-        return answer;
+        try {
+            const answer = await this.server.askJson(path, options);
+            this.listener.log('in', `200 /${path}`, answer);
+            return answer;
+        } catch (error) {
+            const { status = '', body = error.message } = error;
+            this.listener.log('error', `${status} /${path}`, body);
+            // A tool that has failed has a result as well, whatever its status.
+            if (body?.content) return body;
+            throw error;
+        }
     }
 }
 

@@ -5,9 +5,9 @@ const LINE_CHARACTERS_MAX = 32 << 20;
 
 /** An answer that is not what was asked for: by HTTP status or by JSON-RPC code. */
 class Refusal extends Error {
-    constructor(message, { status, code, data } = {}) {
+    constructor(message, { status, code, data, body } = {}) {
         super(message);
-        Object.assign(this, { status, code, data });
+        Object.assign(this, { status, code, data, body });
     }
 
     /** Whether asking again is of no use: nothing changes until somebody does something. */
@@ -82,7 +82,11 @@ async function refusal(response) {
     const said = [error?.message, error].find(each => typeof each === 'string');
     const about = said ?? (text.startsWith('<') ? '' : text.slice(0, 300));
     const status = response.status;
-    return new Refusal(about || `The server answers ${status}.`, { status, code: error?.code });
+    return new Refusal(about || `The server answers ${status}.`, {
+        status,
+        code: error?.code,
+        body,
+    });
 }
 
 /** The value of a JSON text; `undefined` if it is none. */
