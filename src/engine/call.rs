@@ -151,6 +151,7 @@ impl Engine {
         if self.id_in_use(&wanted) {
             return Err(Refusal::IdInUse);
         }
+        self.allow_call(wanted.asker.principal)?;
         let bounds = self.registry.get(tool).limits();
         let state = &self.tools[tool.as_usize()];
         let has_place = bounds.concurrency.is_none_or(|most| state.running < most);

@@ -32,6 +32,8 @@ mod doors;
 mod drain;
 mod news;
 mod progress;
+mod quota;
+mod rates;
 mod replay;
 pub mod route;
 pub mod session;
@@ -47,6 +49,7 @@ use crate::auth::{Access, Principal};
 use crate::bounded::{Key, Pool, Slab, Timer, Wheel};
 use crate::limits::{Limits, Memory, Timeouts};
 use crate::mcp::catalogue::Catalogue;
+use crate::mcp::refusal::Refusal;
 use crate::time::{Instant, UnixMillis};
 use crate::tool::Work;
 use crate::tool::registry::Registry;
@@ -55,6 +58,7 @@ use crate::wire::dialect::Dialect;
 use call::{Call, ToolState};
 use connection::Connection;
 use drain::Drain;
+use rates::Rates;
 use session::{Session, SessionId, Sessions};
 use std::collections::VecDeque;
 use stream::Stream;
@@ -146,6 +150,7 @@ pub struct Engine {
     /// Where the search for replay memory to give up goes on.
     reclaim_hand: u32,
     drain: Option<Drain>,
+    rates: Rates,
     stats: Stats,
     /// Listening streams that a connection carries.
     listening: u32,
@@ -166,6 +171,8 @@ struct Asker {
     session: Option<Key<Session>>,
     /// The dialect of the door.
     dialect: Dialect,
+    /// What every request is answered with: the client asks too often.
+    refused: Option<Refusal>,
 }
 
 impl Engine {
@@ -174,10 +181,11 @@ impl Engine {
         config: Config,
         memory: Memory,
         registry: Registry,
-        draw_id: Box<dyn FnMut() -> SessionId>,
+        mut draw_id: Box<dyn FnMut() -> SessionId>,
     ) -> Engine {
         let limits = &config.limits;
         Engine {
+            rates: Rates::new(&config.access, &mut draw_id),
             connections: Slab::with_capacity(limits.connections_max),
             sessions: Sessions::new(limits.sessions_max),
             streams: Slab::with_capacity(limits.streams_max()),

@@ -126,6 +126,14 @@ impl Interests {
 }
 
 impl Session {
+    /// Who opened it, with the role it has.
+    pub fn principal(&self) -> Principal {
+        Principal {
+            id: self.principal,
+            role: self.role,
+        }
+    }
+
     /// Takes note of the dialect of a door that the client speaks through, and says in which one to
     /// answer there: its own, unless the stream is plain.
     ///
@@ -253,11 +261,16 @@ impl Sessions {
         self.slab.remove(key)
     }
 
-    /// The session that has been without a stream, calls and requests for longest, if any: the one
-    /// that makes room when the table is full.
-    pub fn oldest_unused(&self, is_open: impl Fn(Key<Stream>) -> bool) -> Option<Key<Session>> {
+    /// The session that has been without a stream, calls and requests for longest, if any, of
+    /// those that `is_in` holds for: the one that makes room when there may be no more of them.
+    pub fn oldest_unused(
+        &self,
+        is_in: impl Fn(&Session) -> bool,
+        is_open: impl Fn(Key<Stream>) -> bool,
+    ) -> Option<Key<Session>> {
         self.slab
             .iter()
+            .filter(|(_, session)| is_in(session))
             .filter(|(_, session)| session.calls == 0 && !session.stream.is_some_and(&is_open))
             .min_by_key(|(_, session)| session.last_seen)
             .map(|(key, _)| key)

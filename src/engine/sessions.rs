@@ -1,6 +1,7 @@
 //! How sessions come and go.
 
 use super::session::{Session, Transport};
+use super::stream::{Phase, Stream};
 use super::{Deadline, Engine};
 use crate::auth::Principal;
 use crate::bounded::Key;
@@ -24,8 +25,9 @@ impl Engine {
         if self.drain.is_some() {
             return Err(Refusal::Stopping);
         }
+        self.allow_session(now, principal)?;
         if self.sessions.is_full() {
-            self.make_room(now);
+            self.make_room(now, |_| true);
         }
         let id = (self.draw_id)();
         assert!(
@@ -63,18 +65,21 @@ impl Engine {
         Ok(key)
     }
 
-    /// Ends the session that has been unused for longest, if any is.
-    fn make_room(&mut self, now: Instant) {
+    /// Ends the session that has been unused for longest of those that `is_in` holds for. Returns
+    /// whether there was one.
+    pub(super) fn make_room(&mut self, now: Instant, is_in: impl Fn(&Session) -> bool) -> bool {
         let streams = &self.streams;
         let is_open = |key| {
             streams
                 .get(key)
                 .is_some_and(|stream: &super::Stream| stream.attached)
         };
-        if let Some(key) = self.sessions.oldest_unused(is_open) {
+        let unused = self.sessions.oldest_unused(is_in, is_open);
+        if let Some(key) = unused {
             self.stats.sessions_evicted += 1;
             self.end_session(now, key);
         }
+        unused.is_some()
     }
 
     /// Ends a session with all that belongs to it.
@@ -103,6 +108,23 @@ impl Engine {
         self.cancel(session.timer);
         self.pool.give(session.held_bytes());
         self.stats.session_over(now.since(session.since));
+    }
+
+    /// Ends a session that its client would have gone on with. One that listens is told so, as far
+    /// as its dialect has a word for it, with the last bytes of its stream; those of a client that
+    /// takes no bytes now are not waited for.
+    pub(super) fn dismiss_session(&mut self, now: Instant, key: Key<Session>) {
+        let session = self.sessions.get(key).expect("the caller has seen it");
+        let is_http_sse = matches!(session.transport, Transport::HttpSse(_));
+        let stream = session.stream.filter(|_| is_http_sse);
+        let listens = |stream: &&mut Stream| stream.attached && !stream.blocked;
+        let found = stream.and_then(|key| self.streams.get_mut(key).filter(listens));
+        let (Some(found), Some(stream)) = (found, stream) else {
+            return self.end_session(now, key);
+        };
+        found.phase = Phase::Ending;
+        found.framing.keep_alive = false;
+        self.make_ready(stream);
     }
 
     /// Notes that the session's client is alive.

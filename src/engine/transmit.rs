@@ -3,7 +3,7 @@
 use super::Engine;
 use super::call::Call;
 use super::session::Transport;
-use super::stream::{Kind, Phase, Stream, Transmit};
+use super::stream::{Framing, Kind, Phase, Stream, Transmit};
 use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
 use crate::time::{Instant, UnixMillis};
@@ -14,9 +14,11 @@ use crate::wire::status::Status;
 use std::rc::Rc;
 
 /// Fields of every event stream. Proxies must neither keep, transform nor buffer it.
-const EVENT_STREAM_FIELDS: [(&str, &str); 2] = [
+const EVENT_STREAM_FIELDS: [(&str, &str); 3] = [
     ("Cache-Control", "no-cache, no-transform"),
     ("X-Accel-Buffering", "no"),
+    // What HTTP/1.1 does anyway, for clients that look for it.
+    ("Connection", "keep-alive"),
 ];
 
 impl Engine {
@@ -211,15 +213,26 @@ impl Engine {
     /// A complete answer as one JSON body.
     fn transmit_answer(&mut self, key: Key<Stream>, out: &mut Vec<u8>) -> Transmit {
         let stream = self.streams.get_mut(key).expect("the caller has seen it");
-        let keep_alive = stream.framing.keep_alive;
+        let Framing {
+            keep_alive, cors, ..
+        } = stream.framing;
+        let origin = cors.and_then(|cors| self.config.origins.origin_text(cors));
+        let mut encode = |body| {
+            encode::json(
+                out,
+                Status::Ok,
+                keep_alive,
+                origin,
+                &[],
+                body,
+                Content::Sent,
+            )
+        };
         let answer = stream.answer.as_ref().expect("only answers are answered");
         match (answer.batch, answer.done.as_slice()) {
-            (false, [body]) => encode::json(out, Status::Ok, keep_alive, &[], body, Content::Sent),
+            (false, [body]) => encode(body),
             (false, _) => unreachable!("one request has one answer"),
-            (true, bodies) => {
-                let body = [b"[", bodies.join(&b',').as_slice(), b"]"].concat();
-                encode::json(out, Status::Ok, keep_alive, &[], &body, Content::Sent);
-            }
+            (true, bodies) => encode(&[b"[", bodies.join(&b',').as_slice(), b"]"].concat()),
         }
         stream.attached = false;
         self.remove_stream(key);
@@ -243,7 +256,9 @@ impl Engine {
         };
         let wall_time = || (self.wall_clock)(now);
         if std::mem::take(&mut stream.head_due) {
-            encode_head(stream.framing, out);
+            let cors = stream.framing.cors;
+            let origin = cors.and_then(|cors| self.config.origins.origin_text(cors));
+            encode_head(stream.framing, origin, out);
             if let Some(session) = session {
                 encode_preamble(stream, session, prefix, wall_time, out);
             }
@@ -310,7 +325,9 @@ fn message(payload: Vec<u8>) -> Event<Name> {
 }
 
 /// The head of an event stream.
-fn encode_head(framing: super::stream::Framing, out: &mut Vec<u8>) {
+fn encode_head(framing: Framing, allow_origin: Option<&str>, out: &mut Vec<u8>) {
+    let stays = framing.chunked && framing.keep_alive;
+    let fields = EVENT_STREAM_FIELDS.len() - usize::from(!stays);
     let head = ResponseHead {
         status: Status::Ok,
         content_type: Some("text/event-stream"),
@@ -320,7 +337,8 @@ fn encode_head(framing: super::stream::Framing, out: &mut Vec<u8>) {
             ResponseFraming::UntilClose
         },
         keep_alive: framing.keep_alive,
-        fields: &EVENT_STREAM_FIELDS,
+        allow_origin,
+        fields: &EVENT_STREAM_FIELDS[..fields],
     };
     head.encode(out);
 }

@@ -269,62 +269,10 @@ impl Refusal {
             Refusal::OriginForeign => {
                 "this Origin is not allowed: add it to origins = [...] in the configuration"
             }
-            Refusal::Unauthorized(Unauthorized::Missing) => {
-                "a token is needed: send Authorization: Bearer TOKEN or X-API-Key: TOKEN; a \
-                 client that cannot send headers puts /t/TOKEN in front of the path"
-            }
-            Refusal::Unauthorized(Unauthorized::Wrong) => {
-                "this token is not known here, or two different ones were sent: send one of the \
-                 configuration as Authorization: Bearer TOKEN, as X-API-Key: TOKEN, or as \
-                 /t/TOKEN in front of the path"
-            }
-            Refusal::Unauthorized(Unauthorized::Expired) => {
-                "this token is out of date: get a new one, or set the clock"
-            }
-            Refusal::RoleForbids(_, What::Door(_)) => {
-                "role {role} may not use this door: add \"{doors}\" to role.{role}.doors"
-            }
-            Refusal::RoleForbids(_, What::Broadcast) => {
-                "role {role} may not send to others: see role.{role}.broadcast"
-            }
-            Refusal::RoleForbids(_, What::Stats) => {
-                "role {role} may not see how the server is: see role.{role}.stats"
-            }
-            Refusal::RoleForbids(_, What::Tool) => {
-                "role {role} may not use this tool: see role.{role}.tools and \
-                 role.{role}.read_only"
-            }
-            Refusal::QuotaFull(_, Quota::Connections) => {
-                "role {role} has all the streams it may have: raise role.{role}.connections"
-            }
-            Refusal::QuotaFull(_, Quota::EachConnections) => {
-                "this client has all the streams it may have: raise \
-                 role.{role}.each.connections"
-            }
-            Refusal::QuotaFull(_, Quota::Sessions) => {
-                "role {role} has all the sessions it may have: raise role.{role}.sessions"
-            }
-            Refusal::QuotaFull(_, Quota::EachSessions) => {
-                "this client has all the sessions it may have: raise role.{role}.each.sessions"
-            }
-            Refusal::QuotaFull(_, Quota::Calls) => {
-                "role {role} has all the calls in flight it may have: try again, or raise \
-                 role.{role}.calls"
-            }
-            Refusal::QuotaFull(_, Quota::EachCalls) => {
-                "this client has all the calls in flight it may have: try again, or raise \
-                 role.{role}.each.calls"
-            }
-            Refusal::TooOften(Rated::Address, _) => {
-                "too many requests from this address: wait {seconds} s, or raise limits.rate"
-            }
-            Refusal::TooOften(Rated::Each(_), _) => {
-                "too many requests of this client: wait {seconds} s, or raise \
-                 role.{role}.each.rate"
-            }
-            Refusal::TooOften(Rated::Whole(_), _) => {
-                "too many requests of role {role}: wait {seconds} s, or raise role.{role}.rate"
-            }
+            Refusal::Unauthorized(why) => unauthorized_text(why),
+            Refusal::RoleForbids(_, what) => what.text(),
+            Refusal::QuotaFull(_, quota) => quota.text(),
+            Refusal::TooOften(rated, _) => rated.text(),
             Refusal::PathUnknown => {
                 "no such door: MCP is at /mcp (Streamable HTTP) and /sse (HTTP+SSE), health at \
                  /health"
@@ -376,6 +324,84 @@ impl Refusal {
                 "the memory budget is used up: try again, or raise limits.memory"
             }
             Refusal::Stopping => "the server is stopping",
+        }
+    }
+}
+
+impl What {
+    const fn text(self) -> &'static str {
+        match self {
+            What::Door(_) => {
+                "role {role} may not use this door: add \"{doors}\" to role.{role}.doors"
+            }
+            What::Broadcast => "role {role} may not send to others: see role.{role}.broadcast",
+            What::Stats => "role {role} may not see how the server is: see role.{role}.stats",
+            What::Tool => {
+                "role {role} may not use this tool: see role.{role}.tools and \
+                 role.{role}.read_only"
+            }
+        }
+    }
+}
+
+impl Quota {
+    const fn text(self) -> &'static str {
+        match self {
+            Quota::Connections => {
+                "role {role} has all the streams it may have: raise role.{role}.connections"
+            }
+            Quota::EachConnections => {
+                "this client has all the streams it may have: raise role.{role}.each.connections"
+            }
+            Quota::Sessions => {
+                "role {role} has all the sessions it may have: raise role.{role}.sessions"
+            }
+            Quota::EachSessions => {
+                "this client has all the sessions it may have: raise role.{role}.each.sessions"
+            }
+            Quota::Calls => {
+                "role {role} has all the calls in flight it may have: try again, or raise \
+                 role.{role}.calls"
+            }
+            Quota::EachCalls => {
+                "this client has all the calls in flight it may have: try again, or raise \
+                 role.{role}.each.calls"
+            }
+        }
+    }
+}
+
+impl Rated {
+    const fn text(self) -> &'static str {
+        match self {
+            Rated::Address => {
+                "too many requests from this address: wait {seconds} s, or raise limits.rate"
+            }
+            Rated::Each(_) => {
+                "too many requests of this client: wait {seconds} s, or raise \
+                 role.{role}.each.rate"
+            }
+            Rated::Whole(_) => {
+                "too many requests of role {role}: wait {seconds} s, or raise role.{role}.rate"
+            }
+        }
+    }
+}
+
+/// The ways to show a token, for people who look at the answer with curl.
+const fn unauthorized_text(why: Unauthorized) -> &'static str {
+    match why {
+        Unauthorized::Missing => {
+            "a token is needed: send Authorization: Bearer TOKEN or X-API-Key: TOKEN; a client \
+             that cannot send headers puts /t/TOKEN in front of the path"
+        }
+        Unauthorized::Wrong => {
+            "this token is not known here, or two different ones were sent: send one of the \
+             configuration as Authorization: Bearer TOKEN, as X-API-Key: TOKEN, or as /t/TOKEN in \
+             front of the path"
+        }
+        Unauthorized::Expired => {
+            "this token is out of date, or the clock here is wrong: get a new one"
         }
     }
 }

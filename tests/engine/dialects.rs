@@ -4,21 +4,31 @@
 
 use crate::support::{Server, at, get, post};
 use crate::{FIRST, INITIALIZED, ask, call, echo, initialize, refused, request};
+use slimcp::auth::Access;
+use slimcp::auth::role::{Rate, RoleIndex};
+use slimcp::auth::token::{Token, parse_digest};
+use slimcp::engine::Config;
 use slimcp::limits::Limits;
 use slimcp::tool::Outcome;
 use slimcp::wire::compat::Compat;
+use std::time::Duration;
 
 /// The second session of a server.
 const SECOND: &str = "session-00000000000002";
 
+/// The server takes over a configuration with this change.
+fn configure(server: &mut Server, millis: u64, change: impl FnOnce(&mut Config)) {
+    let mut config = server.engine.config().clone();
+    change(&mut config);
+    let registry = crate::support::registry();
+    server.engine.reload(at(millis), config, registry);
+    server.settle(at(millis));
+}
+
 /// A server whose `[compat]` is this.
 fn compatible(compat: Compat) -> Server {
     let mut server = Server::new();
-    let config = server.engine.config().clone();
-    let config = slimcp::engine::Config { compat, ..config };
-    server
-        .engine
-        .reload(at(0), config, crate::support::registry());
+    configure(&mut server, 0, |config| config.compat = compat);
     server
 }
 
@@ -748,6 +758,104 @@ fn a_filter_that_finds_no_memory_opens_nothing() {
     assert_eq!(server.engine.gauges().sessions, 0);
     server.engine.give_bytes(memory.budget);
     server.engine.check(0);
+}
+
+#[test]
+fn the_door_behind_a_secret_path_is_named_without_the_secret() {
+    let drawn = Token::generate([7; 32]);
+    let token = Token {
+        name: "page".to_string(),
+        role: RoleIndex::MASTER,
+        sha256: parse_digest(&drawn.sha256).expect("it was just written"),
+    };
+    let access = Access {
+        tokens: vec![token],
+        anonymous: None,
+        ..Access::open()
+    };
+    let secret = format!("/t/{}", drawn.text);
+    for (path, endpoint, door) in [
+        ("/sse", "messages?", "/messages?"),
+        ("/sse/", "../messages?", "/messages?"),
+        ("/mcp/sse", "messages/?", "/mcp/messages/?"),
+        ("/mcp/sse/", "../messages/?", "/mcp/messages/?"),
+        ("/mcp", "messages?", "/messages?"),
+    ] {
+        let mut server = Server::new();
+        configure(&mut server, 0, |config| config.access = access.clone());
+        let (stream, said) = open(&mut server, 1, &format!("{secret}{path}"));
+        let first = event(0, "endpoint", &format!("{endpoint}session_id={FIRST}"));
+        assert!(said.starts_with(&first), "{path}: {said}");
+        assert!(!said.contains(&drawn.text));
+        let door = format!("{secret}{door}session_id={FIRST}");
+        assert_eq!(
+            answer(&mut server, 2, post(&door, "", &request(1, "ping"))).0,
+            202
+        );
+        assert!(heard(&mut server, stream).contains("event: message\n"));
+    }
+}
+
+#[test]
+fn a_message_too_many_is_acknowledged_and_refused_on_the_stream() {
+    let refusal = r#""id":2,"code":-32603,"message":""#;
+    let hyphens = r#"data: {"type":"mcp-error","id":2,"method":"ping","error":{"code":-32603,"#;
+    let standard = r#"data: {"jsonrpc":"2.0","id":2,"error":{"code":-32603,"#;
+    let by_standard = |message: &str| post(&format!("/messages?id={FIRST}"), "", message);
+    type Wrap<'a> = &'a dyn Fn(&str) -> String;
+    let doors: [(&str, Wrap<'_>, &str); 4] = [
+        ("/mcp/sse", &by_standard, standard),
+        (
+            "/mcp/sse",
+            &underscored,
+            &format!("event: error\ndata: {{{refusal}"),
+        ),
+        ("/mcp/sse", &hyphenated, hyphens),
+        (
+            "/events",
+            &by_standard,
+            &format!("data: {{\"type\":\"error\",{refusal}"),
+        ),
+    ];
+    for (path, wrap, expected) in doors {
+        let mut server = Server::new();
+        configure(&mut server, 0, |config| {
+            config.access.roles[0].each.rate = Some(Rate {
+                count: 2,
+                period: Duration::from_secs(60),
+            });
+        });
+        let (stream, _) = open(&mut server, 0, path);
+        for (id, message) in [(1, request(1, "ping")), (2, request(2, "ping"))] {
+            // The rates have drawn the first id for themselves.
+            let message = wrap(&message).replace(FIRST, SECOND);
+            assert_eq!(answer(&mut server, 1, message).0, 202, "{path} {id}");
+        }
+        let said = heard(&mut server, stream);
+        assert!(said.contains(expected), "{path}: {said}");
+        assert_eq!(said.matches("id: ").count(), 2, "{said}");
+    }
+}
+
+#[test]
+fn who_may_no_longer_listen_is_told_that_the_stream_ends() {
+    for (path, end) in [
+        ("/events", "data: {\"type\":\"close\",\"code\":0}\n\n"),
+        ("/mcp/sse", "\"status\":\"closing\""),
+        ("/sse", ""),
+    ] {
+        let mut server = Server::new();
+        let (stream, _) = open(&mut server, 0, path);
+        let (blocked, _) = open(&mut server, 0, path);
+        let key = server.peers[blocked].stream.expect("it is open");
+        server.engine.handle_blocked(key);
+        configure(&mut server, 1, |config| config.access.anonymous = None);
+        let said = server.receive(stream);
+        assert!(said.contains(end) && said.ends_with("0\r\n\r\n"), "{said}");
+        assert!(server.peers[stream].closed && server.peers[blocked].closed);
+        assert_eq!(server.engine.gauges().sessions, 0);
+        server.engine.check(0);
+    }
 }
 
 /// What came of each request, whatever it was wrapped in: id, and result or code.

@@ -13,7 +13,7 @@ use crate::mcp::revision::Revision;
 use crate::mcp::streamable;
 use crate::wire::dialect::{About, Dialect};
 use crate::wire::head::Method;
-use crate::wire::jsonrpc::{self, Incoming, Message, RpcError};
+use crate::wire::jsonrpc::{self, Incoming, Message};
 use crate::wire::status::Status;
 use std::borrow::Cow;
 
@@ -231,7 +231,7 @@ impl Engine {
                 let mut payload = Vec::new();
                 let asker = exchange.asker(Some(key), dialect);
                 let method = &*method;
-                let dispatched = match exchange.limited {
+                let dispatched = match exchange.refused {
                     None => self.dispatch(now, asker, &id, method, params, &mut payload),
                     Some(refusal) => Dispatched::Refused(refusal),
                 };
@@ -240,8 +240,7 @@ impl Engine {
                     Dispatched::ToolUnknown => About::ToolUnknown,
                     Dispatched::Called(call) => return self.direct_call(now, call, stream),
                     Dispatched::Refused(refusal) => {
-                        let refusal = self.refused(refusal);
-                        let error = RpcError::new(refusal.code(), refusal.text());
+                        let error = self.refusal_error(refusal);
                         jsonrpc::error(&mut payload, Some(&id), &error);
                         match refusal.retry_after() {
                             Some(_) if has_refusals => About::Refusal { method },
@@ -289,7 +288,7 @@ impl<'r> Exchange<'r> {
 fn base(exchange: &Exchange<'_>) -> Base {
     match exchange.secret_path {
         false => Base::Origin,
-        true if exchange.head.target.path.ends_with('/') => Base::Parent,
+        true if exchange.path.ends_with('/') => Base::Parent,
         true => Base::Sibling,
     }
 }
