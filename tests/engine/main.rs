@@ -6,9 +6,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod calls;
+mod cors;
 mod counters;
 mod drain;
+mod quotas;
 mod refusals;
 mod sessions;
 mod streams;

@@ -23,6 +23,7 @@ use slimcp::tool::registry::Registry;
 use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
 use slimcp::wire::compat::Compat;
 use slimcp::wire::receive::{Received, Receiver};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 /// A point in time, in milliseconds since the start.
@@ -137,11 +138,16 @@ impl Server {
         }
     }
 
-    /// A new connection; its number.
+    /// A new connection through a Unix socket; its number.
     pub fn connect(&mut self, now: Instant) -> usize {
+        self.connect_from(now, None)
+    }
+
+    /// A new connection from this address; its number.
+    pub fn connect_from(&mut self, now: Instant, address: Option<IpAddr>) -> usize {
         let key = self
             .engine
-            .open_connection(now, None)
+            .open_connection(now, address)
             .expect("there is room");
         let receiver = Receiver::default();
         self.peers.push(Peer {
@@ -224,6 +230,14 @@ impl Server {
             self.peers[peer].stream = Some(stream);
         }
         self.cut(now, peer);
+    }
+
+    /// A reload changes the configuration and leaves the tools as they are.
+    pub fn reconfigure(&mut self, now: Instant, change: impl FnOnce(&mut Config)) {
+        let mut config = self.engine.config().clone();
+        change(&mut config);
+        self.engine.reload(now, config, registry());
+        self.settle(now);
     }
 
     /// A reload changes what the tools say of themselves: every session has to be told.
