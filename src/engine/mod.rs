@@ -33,6 +33,7 @@ mod drain;
 mod news;
 mod quota;
 mod rates;
+mod report;
 pub mod route;
 pub mod session;
 mod sessions;
@@ -79,6 +80,8 @@ pub struct Config {
     pub access: Access,
     /// What older front-ends expect.
     pub compat: Compat,
+    /// Whether browsers are shown the console.
+    pub console: bool,
     /// Capacities.
     pub limits: Limits,
     /// Periods.

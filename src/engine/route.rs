@@ -14,8 +14,22 @@ pub enum Door {
     Sse(Pair),
     /// Takes messages of HTTP+SSE sessions.
     Messages,
+    /// `/mcp/tools/NAME`: calls a tool by plain HTTP.
+    ToolCall,
+    /// Lists the tools.
+    Tools,
+    /// Describes the tools as an OpenAPI document.
+    OpenApi,
+    /// Says what there is and where.
+    Api,
     /// Tells how the server is.
     Health,
+    /// Counters for Prometheus.
+    Metrics,
+    /// Tells who is connected.
+    Stats,
+    /// The web console.
+    Console,
 }
 
 /// What a door asks of whoever comes.
@@ -39,6 +53,17 @@ pub const PATHS: &[(&str, Door)] = &[
     ("/mcp/messages", Door::Messages),
     ("/sse", Door::Sse(Pair::Sse)),
     ("/mcp/sse", Door::Sse(Pair::McpSse)),
+    ("/mcp/tools", Door::Tools),
+    ("/openapi.json", Door::OpenApi),
+    ("/api", Door::Api),
+    ("/mcp/sse/stats", Door::Stats),
+    ("/metrics", Door::Metrics),
+    ("/", Door::Console),
+    ("/sse-demo.html", Door::Console),
+    ("/demo-sse.html", Door::Console),
+    ("/mcp_sse_example.html", Door::Console),
+    ("/console.css", Door::Console),
+    ("/console.js", Door::Console),
     ("/health", Door::Health),
     ("/healthz", Door::Health),
     ("/readyz", Door::Health),
@@ -47,7 +72,19 @@ pub const PATHS: &[(&str, Door)] = &[
 /// The door behind `path`.
 pub fn route(path: &str) -> Option<Door> {
     let shorter = || path.strip_suffix('/').and_then(find);
-    find(path).or_else(shorter)
+    find(path).or_else(shorter).or_else(|| find_tool(path))
+}
+
+/// `/mcp/tools/NAME`, whatever the name.
+fn find_tool(path: &str) -> Option<Door> {
+    tool_name(path).map(|_| Door::ToolCall)
+}
+
+/// The name in `/mcp/tools/NAME`, percent-encoded.
+pub fn tool_name(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/mcp/tools/")?;
+    let name = name.strip_suffix('/').unwrap_or(name);
+    (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
 fn find(path: &str) -> Option<Door> {
@@ -62,7 +99,8 @@ impl Door {
             Door::Mcp => DoorKind::Mcp,
             Door::Sse(_) => DoorKind::Sse,
             Door::Messages => DoorKind::Messages,
-            Door::Health => DoorKind::Operations,
+            Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => DoorKind::Rest,
+            Door::Health | Door::Metrics | Door::Stats | Door::Console => DoorKind::Operations,
         }
     }
 
@@ -71,7 +109,10 @@ impl Door {
         match self {
             Door::Mcp => Needs::Kind(Doors::MCP),
             Door::Sse(_) | Door::Messages => Needs::Kind(Doors::SSE),
-            Door::Health => Needs::Nothing,
+            Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => Needs::Kind(Doors::REST),
+            Door::Metrics | Door::Stats => Needs::Stats,
+            // The console holds nothing: what it shows it asks for.
+            Door::Health | Door::Console => Needs::Nothing,
         }
     }
 
@@ -80,7 +121,15 @@ impl Door {
     pub const fn opens_stream(self) -> bool {
         match self {
             Door::Mcp | Door::Sse(_) => true,
-            Door::Messages | Door::Health => false,
+            Door::Messages
+            | Door::ToolCall
+            | Door::Tools
+            | Door::OpenApi
+            | Door::Api
+            | Door::Health
+            | Door::Metrics
+            | Door::Stats
+            | Door::Console => false,
         }
     }
 
@@ -90,7 +139,16 @@ impl Door {
     pub const fn takes_messages(self) -> bool {
         match self {
             Door::Messages => true,
-            Door::Mcp | Door::Sse(_) | Door::Health => false,
+            Door::Mcp
+            | Door::Sse(_)
+            | Door::ToolCall
+            | Door::Tools
+            | Door::OpenApi
+            | Door::Api
+            | Door::Health
+            | Door::Metrics
+            | Door::Stats
+            | Door::Console => false,
         }
     }
 }
@@ -121,7 +179,7 @@ mod tests {
     #[test]
     fn other_paths_have_no_door() {
         for path in [
-            "/",
+            "/index.php",
             "",
             "/MCP",
             "/mcpx",

@@ -51,7 +51,6 @@ impl Engine {
             stream: None,
             calls: 0,
             next_ordinal: 0,
-            since: now,
             last_seen: now,
             timer: None,
         };
@@ -106,7 +105,7 @@ impl Engine {
         let session = self.sessions.remove(key).expect("the caller has seen it");
         self.cancel(session.timer);
         self.pool.give(session.held_bytes());
-        self.stats.session_over(now.since(session.since));
+        self.stats.session_over(now.since(session.opened()));
     }
 
     /// Notes that the session's client is alive.

@@ -43,12 +43,18 @@ pub fn guarded(access: Access) -> Server {
     server
 }
 
-/// The head of whatever answers this request, stream or not.
-pub fn head(server: &mut Server, text: &str) -> String {
+/// All bytes of whatever answers this request, stream or not; a page may be compressed.
+fn answer(server: &mut Server, text: &str) -> String {
     let peer = server.connect(at(0));
     server.send(at(0), peer, text);
-    let answer = server.receive(peer);
+    let bytes = std::mem::take(&mut server.peers[peer].inbox);
     server.cut(at(0), peer);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The head of it.
+pub fn head(server: &mut Server, text: &str) -> String {
+    let answer = answer(server, text);
     let (head, _) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     head.to_string()
 }
@@ -89,15 +95,13 @@ fn shown(path: &str, token: &str) -> [(String, String, bool); 5] {
     ]
 }
 
-/// Every path, with a slash at its end and without.
+/// Every path, with a slash at its end and without, and one of those that name a tool.
 fn paths() -> impl Iterator<Item = (String, Door)> {
-    let both =
-        |(path, door): &(&str, Door)| [(path.to_string(), *door), (format!("{path}/"), *door)];
+    let tool = ("/mcp/tools/echo", Door::ToolCall);
+    let paths = PATHS.iter().copied().chain([tool]);
+    let both = |(path, door): (&str, Door)| [(path.to_string(), door), (format!("{path}/"), door)];
     let is_one = |path: &str| !path.ends_with("//");
-    PATHS
-        .iter()
-        .flat_map(both)
-        .filter(move |(path, _)| is_one(path))
+    paths.flat_map(both).filter(move |(path, _)| is_one(path))
 }
 
 const METHODS: [&str; 5] = ["GET", "POST", "DELETE", "HEAD", "PUT"];
@@ -480,10 +484,8 @@ fn no_answer_shows_a_secret() {
         let secret = secret(number);
         for (path, _) in paths() {
             for (path, fields, _) in shown(&path, &secret) {
-                let peer = server.connect(at(0));
-                server.send(at(0), peer, plain("GET", &path, &fields));
-                assert!(!server.receive(peer).contains(&secret), "{path}");
-                server.cut(at(0), peer);
+                let answer = answer(&mut server, &plain("GET", &path, &fields));
+                assert!(!answer.contains(&secret), "{path}");
             }
         }
     }

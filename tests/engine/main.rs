@@ -13,6 +13,8 @@ mod counters;
 mod drain;
 mod quotas;
 mod refusals;
+mod reports;
+mod rest;
 mod sessions;
 mod streams;
 

@@ -126,6 +126,7 @@ impl Server {
             origins: Origins::default(),
             access: Access::open(),
             compat: Compat::default(),
+            console: true,
             limits,
             timeouts: Timeouts::default(),
         };
@@ -143,12 +144,10 @@ impl Server {
         self.connect_from(now, None)
     }
 
-    /// A new connection from this address; its number.
+    /// A new connection from this address, or through a Unix socket; its number.
     pub fn connect_from(&mut self, now: Instant, address: Option<IpAddr>) -> usize {
-        let key = self
-            .engine
-            .open_connection(now, address)
-            .expect("there is room");
+        let opened = self.engine.open_connection(now, address);
+        let key = opened.expect("there is room");
         let receiver = Receiver::default();
         self.peers.push(Peer {
             key,

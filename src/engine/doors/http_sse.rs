@@ -5,6 +5,7 @@ use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::dispatch::Dispatched;
+use crate::engine::report::{self, Opened};
 use crate::engine::session::{Session, Transport};
 use crate::engine::stream::{Kind, Stream};
 use crate::mcp::http_sse::{self, Pair, SESSION_PARAMETERS};
@@ -36,9 +37,32 @@ impl Engine {
         self.open_http_sse(exchange, pair).map(Reply::Stream)
     }
 
-    /// Opens an HTTP+SSE session, or resumes the one that `Last-Event-ID` names. A client whose
-    /// session is gone, or has a gap, gets a new one: its `endpoint` event says so.
+    /// Opens an HTTP+SSE session, or resumes the one that `Last-Event-ID` names.
     pub(super) fn open_http_sse(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        pair: Pair,
+    ) -> Result<Key<Stream>, Refusal> {
+        let stream = self.resume_or_open(exchange, pair)?;
+        let session = self.streams.get(stream).and_then(|stream| stream.session);
+        let session = session.and_then(|session| self.sessions.get(session));
+        let opened = Opened {
+            session: session.expect("it has just been opened").id,
+            peer: exchange.address,
+            // Nobody is asked for a token yet.
+            token: "anonymous",
+            role: "master",
+            listening: self.listening,
+        };
+        match pair {
+            Pair::Sse => report::stream_opened(&opened),
+            Pair::McpSse => report::connection_added(&opened),
+        }
+        Ok(stream)
+    }
+
+    /// A client whose session is gone, or has a gap, gets a new one: its `endpoint` event says so.
+    fn resume_or_open(
         &mut self,
         exchange: &mut Exchange<'_>,
         pair: Pair,
