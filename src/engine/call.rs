@@ -19,13 +19,12 @@ use crate::admin::stats::DoorKind;
 use crate::auth::Principal;
 use crate::bounded::{Key, Timer};
 use crate::limits;
-use crate::mcp::message::{Level, LogParams, ProgressParams};
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
 use crate::tool::registry::{Registry, ToolIndex};
 use crate::tool::{Outcome, Tool, Work};
-use crate::wire::dialect::{About, Dialect};
+use crate::wire::dialect::Dialect;
 use crate::wire::jsonrpc::{self, Id};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -51,9 +50,9 @@ pub struct Call {
     /// Name of the tool, for what is said of it.
     pub(super) name: Rc<str>,
     /// Given where the client wants to hear of progress.
-    progress_token: Option<Box<RawValue>>,
+    pub(super) progress_token: Option<Box<RawValue>>,
     /// Progress notifications sent.
-    progress: u64,
+    pub(super) progress: u64,
     /// How far it has come.
     state: State,
     /// When it arrived.
@@ -119,6 +118,11 @@ impl Call {
     /// Whether it will end in bounded time: it has a deadline, or KILL was sent.
     pub(super) fn is_bounded(&self) -> bool {
         self.timer.is_some() || self.is_stopping()
+    }
+
+    /// Whether the edge works on it and nobody has told it to end.
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.state, State::Running)
     }
 
     /// Whether it was told to end.
@@ -237,60 +241,6 @@ impl Engine {
             .get_mut(key)
             .expect("it was there a line above")
             .timer = timer;
-    }
-
-    /// A line of a running command's output: progress, if the client asked for it.
-    pub fn handle_line(&mut self, now: Instant, key: Key<Call>, line: &str) {
-        let Some(call) = self.calls.get_mut(key) else {
-            return;
-        };
-        let Some(stream) = call.stream else {
-            return;
-        };
-        let is_wanted = call.progress_token.is_some() || call.dialect.tells_progress_unasked();
-        if !is_wanted || !matches!(call.state, State::Running) {
-            return;
-        }
-        call.progress += 1;
-        let count = call.progress;
-        let payload = call.progress_token.as_deref().map(|token| {
-            let params = ProgressParams {
-                progress_token: token,
-                progress: count,
-                message: line,
-            };
-            notification("notifications/progress", &params)
-        });
-        let (dialect, tool) = (call.dialect, call.name.clone());
-        let tool = &*tool;
-        let about = About::Progress { tool, count, line };
-        let event = self.framed(now, dialect, payload.unwrap_or_default(), about);
-        self.emit(now, stream, event);
-    }
-
-    /// A line of a running command's stderr: a log message, if the session has set a level.
-    pub fn handle_stderr_line(&mut self, now: Instant, key: Key<Call>, line: &str) {
-        let Some(call) = self.calls.get(key) else {
-            return;
-        };
-        let (Some(session), Some(stream)) = (call.session, call.stream) else {
-            return;
-        };
-        let least = self
-            .sessions
-            .get(session)
-            .and_then(|session| session.log_level);
-        if least.is_none_or(|least| least > Level::Info) {
-            return;
-        }
-        let params = LogParams {
-            level: Level::Info,
-            logger: &call.name,
-            data: line,
-        };
-        let payload = notification("notifications/message", &params);
-        let event = self.framed(now, call.dialect, payload, About::Notice);
-        self.emit(now, stream, event);
     }
 
     /// The work of a call is over: its process, if any, is reaped.

@@ -4,16 +4,17 @@
 use crate::admin::stats::DoorKind;
 use crate::auth::role::Doors;
 use crate::mcp::http_sse::Pair;
+use crate::wire::dialect::Dialect;
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
     /// Streamable HTTP, and HTTP+SSE for clients that only know how to `GET` one URL.
     Mcp,
-    /// Opens an HTTP+SSE stream.
-    Sse(Pair),
-    /// Takes messages of HTTP+SSE sessions.
-    Messages,
+    /// Opens an HTTP+SSE stream in this dialect, until its client speaks through another door.
+    Sse(Pair, Dialect),
+    /// Takes messages of HTTP+SSE sessions and answers in this dialect.
+    Messages(Dialect),
     /// `/mcp/tools/NAME`: calls a tool by plain HTTP.
     ToolCall,
     /// Lists the tools.
@@ -49,10 +50,14 @@ pub enum Needs {
 /// slash of its own leads elsewhere with it.
 pub const PATHS: &[(&str, Door)] = &[
     ("/mcp", Door::Mcp),
-    ("/messages", Door::Messages),
-    ("/mcp/messages", Door::Messages),
-    ("/sse", Door::Sse(Pair::Sse)),
-    ("/mcp/sse", Door::Sse(Pair::McpSse)),
+    ("/messages", Door::Messages(Dialect::Standard)),
+    ("/mcp/messages", Door::Messages(Dialect::Standard)),
+    ("/sse", Door::Sse(Pair::Sse, Dialect::Standard)),
+    ("/mcp/sse/", Door::Sse(Pair::McpSse, Dialect::Standard)),
+    ("/mcp/sse", Door::Sse(Pair::McpSse, Dialect::Hyphenated)),
+    ("/mcp/sse/message", Door::Messages(Dialect::Underscored)),
+    ("/mcp/sse/send", Door::Messages(Dialect::Hyphenated)),
+    ("/events", Door::Sse(Pair::Sse, Dialect::Plain)),
     ("/mcp/tools", Door::Tools),
     ("/openapi.json", Door::OpenApi),
     ("/api", Door::Api),
@@ -71,8 +76,10 @@ pub const PATHS: &[(&str, Door)] = &[
 
 /// The door behind `path`.
 pub fn route(path: &str) -> Option<Door> {
-    let shorter = || path.strip_suffix('/').and_then(find);
-    find(path).or_else(shorter).or_else(|| find_tool(path))
+    let shorter = || path.strip_suffix('/').filter(|path| !path.ends_with('/'));
+    find(path)
+        .or_else(|| find(shorter()?))
+        .or_else(|| find_tool(path))
 }
 
 /// `/mcp/tools/NAME`, whatever the name.
@@ -97,8 +104,10 @@ impl Door {
     pub const fn kind(self) -> DoorKind {
         match self {
             Door::Mcp => DoorKind::Mcp,
-            Door::Sse(_) => DoorKind::Sse,
-            Door::Messages => DoorKind::Messages,
+            Door::Sse(_, Dialect::Plain) => DoorKind::Dialects,
+            Door::Sse(..) => DoorKind::Sse,
+            Door::Messages(Dialect::Standard) => DoorKind::Messages,
+            Door::Messages(_) => DoorKind::Dialects,
             Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => DoorKind::Rest,
             Door::Health | Door::Metrics | Door::Stats | Door::Console => DoorKind::Operations,
         }
@@ -108,7 +117,12 @@ impl Door {
     pub const fn needs(self) -> Needs {
         match self {
             Door::Mcp => Needs::Kind(Doors::MCP),
-            Door::Sse(_) | Door::Messages => Needs::Kind(Doors::SSE),
+            // Who may not use this transport may still use the dialects that begin here.
+            Door::Sse(_, Dialect::Hyphenated) => Needs::Kind(Doors::SSE.and(Doors::DIALECTS)),
+            Door::Sse(_, Dialect::Plain) => Needs::Kind(Doors::DIALECTS),
+            Door::Sse(..) => Needs::Kind(Doors::SSE),
+            Door::Messages(Dialect::Standard) => Needs::Kind(Doors::SSE),
+            Door::Messages(_) => Needs::Kind(Doors::DIALECTS),
             Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => Needs::Kind(Doors::REST),
             Door::Metrics | Door::Stats => Needs::Stats,
             // The console holds nothing: what it shows it asks for.
@@ -120,8 +134,8 @@ impl Door {
     /// token may stand in the query there.
     pub const fn opens_stream(self) -> bool {
         match self {
-            Door::Mcp | Door::Sse(_) => true,
-            Door::Messages
+            Door::Mcp | Door::Sse(..) => true,
+            Door::Messages(_)
             | Door::ToolCall
             | Door::Tools
             | Door::OpenApi
@@ -138,9 +152,9 @@ impl Door {
     /// after a POST that is not a success.
     pub const fn takes_messages(self) -> bool {
         match self {
-            Door::Messages => true,
+            Door::Messages(_) => true,
             Door::Mcp
-            | Door::Sse(_)
+            | Door::Sse(..)
             | Door::ToolCall
             | Door::Tools
             | Door::OpenApi
@@ -162,11 +176,18 @@ mod tests {
         let has_own = |path: &str| PATHS.iter().any(|(known, _)| *known == path);
         for (path, door) in PATHS {
             assert_eq!(route(path), Some(*door), "{path}");
-            if !has_own(&format!("{path}/")) {
+            if !path.ends_with('/') && !has_own(&format!("{path}/")) {
                 assert_eq!(route(&format!("{path}/")), Some(*door), "{path}/");
             }
             assert_eq!(route(&format!("{path}//")), None, "{path}//");
         }
+    }
+
+    #[test]
+    fn one_stream_greets_differently_without_its_slash() {
+        let door = |dialect| Some(Door::Sse(Pair::McpSse, dialect));
+        assert_eq!(route("/mcp/sse/"), door(Dialect::Standard));
+        assert_eq!(route("/mcp/sse"), door(Dialect::Hyphenated));
     }
 
     #[test]

@@ -108,6 +108,21 @@ pub struct Interests {
     pub events: Box<str>,
 }
 
+impl Interests {
+    /// Whether broadcast events of this name are among them.
+    fn has_event(&self, name: &str) -> bool {
+        self.events.is_empty() || self.events.split(',').any(|wanted| wanted == name)
+    }
+
+    /// Bytes of the budget that these names of events take.
+    pub(super) fn held_bytes(events: &str) -> usize {
+        match events.len() {
+            0 => 0,
+            bytes => bytes + size_of::<Interests>(),
+        }
+    }
+}
+
 impl Session {
     /// Who opened it, with the role it has.
     pub fn principal(&self) -> Principal {
@@ -141,20 +156,14 @@ impl Session {
 
     /// Whether broadcast events of this name are for it.
     pub fn wants(&self, name: &str) -> bool {
-        let events = self.interests.as_ref().map_or("", |wanted| &wanted.events);
-        events.is_empty() || events.split(',').any(|wanted| wanted == name)
+        let interests = self.interests.as_ref();
+        interests.is_none_or(|interests| interests.has_event(name))
     }
 
     /// Bytes of the budget that it holds.
     pub(super) fn held_bytes(&self) -> usize {
-        let events = self
-            .interests
-            .as_ref()
-            .map_or(0, |wanted| wanted.events.len());
-        match events {
-            0 => 0,
-            bytes => bytes + size_of::<Interests>(),
-        }
+        let interests = self.interests.as_ref();
+        interests.map_or(0, |wanted| Interests::held_bytes(&wanted.events))
     }
 
     /// When it was opened, to the second.
@@ -268,5 +277,29 @@ impl Sessions {
             .filter(|(_, session)| session.calls == 0 && !session.stream.is_some_and(&is_open))
             .min_by_key(|(_, session)| session.last_seen)
             .map(|(key, _)| key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_fits_its_share() {
+        assert!(size_of::<Session>() <= 96, "{}", size_of::<Session>());
+    }
+
+    #[test]
+    fn events_are_wanted_by_their_whole_name_or_all_of_them() {
+        let interests = |events: &str| Interests {
+            resources: Vec::new(),
+            events: events.into(),
+        };
+        assert!(interests("").has_event("deploy"));
+        let some = interests("deploy,alarm");
+        assert!(some.has_event("deploy") && some.has_event("alarm"));
+        for other in ["", "dep", "deploy,alarm", "Alarm"] {
+            assert!(!some.has_event(other), "{other}");
+        }
     }
 }

@@ -101,6 +101,80 @@ pub fn parse_event_id(id: &str) -> Option<(&str, u64)> {
 mod tests {
     use super::*;
 
+    /// What a client makes of a relative path (RFC 3986 section 5.2), as far as ours go.
+    fn resolve(stream: &str, path: &str) -> String {
+        if path.starts_with('/') {
+            return path.to_string();
+        }
+        let (folder, _) = stream.rsplit_once('/').expect("paths begin with a slash");
+        match path.strip_prefix("../") {
+            None => format!("{folder}/{path}"),
+            Some(path) => resolve(folder, path),
+        }
+    }
+
+    #[test]
+    fn the_message_door_is_found_from_every_stream() {
+        for (stream, pair, base, door) in [
+            ("/sse", Pair::Sse, Base::Origin, "/messages"),
+            (
+                "/t/TOKEN/sse",
+                Pair::Sse,
+                Base::Sibling,
+                "/t/TOKEN/messages",
+            ),
+            (
+                "/t/TOKEN/sse/",
+                Pair::Sse,
+                Base::Parent,
+                "/t/TOKEN/messages",
+            ),
+            (
+                "/t/TOKEN/mcp",
+                Pair::Sse,
+                Base::Sibling,
+                "/t/TOKEN/messages",
+            ),
+            (
+                "/t/TOKEN/mcp/",
+                Pair::Sse,
+                Base::Parent,
+                "/t/TOKEN/messages",
+            ),
+            ("/mcp/sse/", Pair::McpSse, Base::Origin, "/mcp/messages/"),
+            (
+                "/t/TOKEN/mcp/sse",
+                Pair::McpSse,
+                Base::Sibling,
+                "/t/TOKEN/mcp/messages/",
+            ),
+            (
+                "/t/TOKEN/mcp/sse/",
+                Pair::McpSse,
+                Base::Parent,
+                "/t/TOKEN/mcp/messages/",
+            ),
+        ] {
+            let messages = pair.messages(base);
+            assert!(!messages.contains("TOKEN"));
+            let found = resolve(stream, messages);
+            assert_eq!(found, format!("{door}?session_id="), "{stream}");
+        }
+    }
+
+    #[test]
+    fn names_of_events_are_few_and_short() {
+        assert_eq!(parse_event_names(" a, b,,c ").as_deref(), Ok("a,b,c"));
+        assert_eq!(parse_event_names("").as_deref(), Ok(""));
+        let longest = "n".repeat(EVENT_NAME_BYTES_MAX);
+        assert!(parse_event_names(&longest).is_ok());
+        let most = vec!["n"; EVENT_NAMES_MAX].join(",");
+        assert!(parse_event_names(&most).is_ok());
+        for bad in [format!("{longest}n"), format!("{most},n")] {
+            assert_eq!(parse_event_names(&bad), Err(Refusal::EventNamesWrong));
+        }
+    }
+
     #[test]
     fn an_event_id_falls_apart_at_its_last_hyphen() {
         assert_eq!(parse_event_id("ab-cd-12"), Some(("ab-cd", 12)));

@@ -10,6 +10,7 @@ mod access;
 mod calls;
 mod cors;
 mod counters;
+mod dialects;
 mod drain;
 mod quotas;
 mod refusals;

@@ -66,15 +66,38 @@ fn s2_12_a_role_has_so_many_streams_and_each_of_its_clients_has() {
 fn a_stream_that_comes_back_is_no_further_one() {
     let mut server = guarded(team(|role| role.each.connections = Some(1)));
     let (first, _) = open(&mut server, 0, &bearer(2));
-    let fields = format!("{}Last-Event-ID: session-00000000000001-0\r\n", bearer(2));
-    let (_, status) = open(&mut server, 1, &fields);
-    assert_eq!(status, 200);
+    let back = format!("{}Last-Event-ID: session-00000000000001-0\r\n", bearer(2));
+    assert_eq!(open(&mut server, 1, &back).1, 200);
     assert!(
         server.peers[first].closed,
         "the new connection has taken over"
     );
-    assert_eq!(server.engine.gauges().sessions, 1);
+    assert_eq!(server.engine.stats().resumed, 1);
     assert_eq!(open(&mut server, 2, &bearer(2)).1, 429);
+}
+
+#[test]
+fn a_stream_that_comes_back_waits_for_those_that_have_taken_its_place() {
+    let mut server = guarded(team(|role| role.each.connections = Some(1)));
+    let (first, _) = open(&mut server, 0, &bearer(2));
+    let door = "/messages?session_id=session-00000000000001";
+    for message in [initialize("2024-11-05").as_str(), INITIALIZED] {
+        let message = post(door, &bearer(2), message);
+        assert_eq!(ask(&mut server, at(0), message).head.status, 202);
+    }
+    server.cut(at(1), first);
+    let (second, status) = open(&mut server, 2, &bearer(2));
+    assert_eq!(status, 200);
+    let back = format!("{}Last-Event-ID: session-00000000000001-1\r\n", bearer(2));
+    assert_eq!(open(&mut server, 3, &back).1, 429);
+    server.cut(at(4), second);
+    assert_eq!(open(&mut server, 5, &back).1, 200);
+    assert_eq!(
+        server.engine.stats().resumed,
+        1,
+        "it has lost nothing meanwhile"
+    );
+    server.engine.check(0);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! that is refused.
 
 mod cors;
+mod dialect;
 mod gate;
 mod http_sse;
 mod operations;
@@ -122,8 +123,9 @@ impl Engine {
         match passed {
             Passed::Preflight => Ok(exchange.preflight()),
             Passed::To(Door::Mcp) => self.streamable(exchange),
-            Passed::To(Door::Sse(pair)) => self.http_sse_stream(exchange, pair),
-            Passed::To(Door::Messages) => self.http_sse_message(exchange),
+            Passed::To(Door::Sse(pair, dialect)) => self.http_sse_stream(exchange, pair, dialect),
+            Passed::To(Door::Messages(Dialect::Standard)) => self.http_sse_message(exchange),
+            Passed::To(Door::Messages(dialect)) => self.dialect_message(exchange, dialect),
             Passed::To(Door::ToolCall) => self.rest_call(exchange),
             Passed::To(Door::Tools) => self.tools_view(exchange),
             Passed::To(Door::OpenApi) => self.openapi_view(exchange),

@@ -47,8 +47,10 @@ impl Engine {
             if !is_old {
                 return Err(Refusal::MethodWrong("POST"));
             }
-            self.authorize(exchange.principal, Door::Sse(Pair::Sse))?;
-            return self.open_http_sse(exchange, Pair::Sse).map(Reply::Stream);
+            let (pair, dialect) = (Pair::Sse, Dialect::Standard);
+            self.authorize(exchange.principal, Door::Sse(pair, dialect))?;
+            let opened = self.open_http_sse(exchange, pair, dialect);
+            return opened.map(Reply::Stream);
         };
         let session = self.streamable_session(id, exchange.principal)?;
         streamable::check_version(fields.mcp_protocol_version)?;

@@ -65,7 +65,10 @@ fn the_result_of_a_tool_names_the_tool() {
         let [_, underscored, hyphenated, plain] = in_all(message, about);
         assert_eq!(
             hyphenated,
-            r#"tool-result {"type":"tool-result","id":"a","method":"list_projects","result":{"content":[]},T}"#
+            concat!(
+                r#"tool-result {"type":"tool-result","id":"a","method":"list_projects","#,
+                r#""result":{"content":[]},T}"#
+            )
         );
         assert_eq!(underscored, format!("mcp_response {message}"));
         assert_eq!(plain, format!("- {message}"));
@@ -127,7 +130,10 @@ fn an_unknown_tool_has_its_own_code_in_one_dialect_only() {
     let [standard, underscored, hyphenated, plain] = in_all(message, About::ToolUnknown);
     assert_eq!(
         hyphenated,
-        r#"mcp-error {"type":"mcp-error","method":"tools/call","error":{"message":"unknown, \"code\":1","code":-32601},T}"#
+        concat!(
+            r#"mcp-error {"type":"mcp-error","method":"tools/call","#,
+            r#""error":{"message":"unknown, \"code\":1","code":-32601},T}"#
+        )
     );
     for other in [standard, underscored, plain] {
         assert!(other.contains("-32602"), "{other}");
@@ -144,7 +150,10 @@ fn progress_needs_no_token_in_one_dialect() {
     let event = frame(Dialect::Hyphenated, Vec::new(), about, || NOW);
     assert_eq!(
         said(event.kind, &event.payload),
-        r#"tool-result {"type":"tool-result","method":"sleep","metadata":{"progress":3,"message":"half \"way\""},T}"#
+        concat!(
+            r#"tool-result {"type":"tool-result","method":"sleep","#,
+            r#""metadata":{"progress":3,"message":"half \"way\""},T}"#
+        )
     );
     let message = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#;
     let [standard, underscored, _, plain] = in_all(message, about);
@@ -161,7 +170,10 @@ fn notifications_keep_method_and_params() {
     assert_eq!(plain, format!("- {message}"));
     assert_eq!(
         hyphenated,
-        r#"mcp-notification {"type":"mcp-notification","method":"notifications/message","params":{"data":"x"},T}"#
+        concat!(
+            r#"mcp-notification {"type":"mcp-notification","#,
+            r#""method":"notifications/message","params":{"data":"x"},T}"#
+        )
     );
 }
 
@@ -191,7 +203,10 @@ fn each_dialect_greets_beats_and_ends_in_its_way() {
     let all = [
         endpoint,
         r#"connected {"connection_id":"a"}"#,
-        r#"mcp-notification {"type":"mcp-notification","result":{"connectionId":"a","message":"SSE connection established"},T}"#,
+        concat!(
+            r#"mcp-notification {"type":"mcp-notification","#,
+            r#""result":{"connectionId":"a","message":"SSE connection established"},T}"#
+        ),
     ];
     assert_eq!(greeted(Dialect::Underscored, true), all);
     assert_eq!(greeted(Dialect::Hyphenated, false), all);
