@@ -443,6 +443,13 @@ fn nobody_sees_or_changes_the_session_of_another() {
             ] {
                 assert_eq!(refused(&mut server, at(1), &text), (404, -32001), "{text}");
             }
+            for (path, _) in PATHS.iter().filter(|(_, door)| door.takes_messages()) {
+                let ping = r#""jsonrpc":"2.0","id":1,"method":"ping""#;
+                let named = format!(r#""connection_id":"{sse}""#);
+                let body = format!(r#"{{{ping},{named},"message":{{{ping}}}}}"#);
+                let text = post(&format!("{path}?session_id={sse}"), &shown, &body);
+                assert_eq!(status(&mut server, &text), 404, "{text}");
+            }
             // To resume the stream of another opens one of its own.
             let peer = server.connect(at(1));
             server.send(
@@ -475,6 +482,41 @@ fn nobody_sees_or_changes_the_session_of_another() {
         assert_eq!(ask(&mut server, at(2), ping).head.status, 200);
     }
     server.engine.check(0);
+}
+
+#[test]
+fn a_secret_path_leads_on_to_secret_paths() {
+    let mut server = guarded(tokens());
+    let root = format!("/t/{}", secret(2));
+    for (path, folder) in [
+        ("/sse", "/"),
+        ("/sse/", "/sse/"),
+        ("/mcp/sse", "/mcp/"),
+        ("/mcp", "/"),
+    ] {
+        let stream = server.connect(at(0));
+        server.send(at(0), stream, get(&format!("{root}{path}"), ""));
+        let endpoint = events(&mut server, stream).remove(0).data;
+        assert!(!endpoint.starts_with('/'), "{endpoint}");
+        // As RFC 3986 section 5.2 resolves it.
+        let mut door = format!("{root}{folder}{endpoint}");
+        while let Some(up) = door.find("/../") {
+            let begin = door[..up].rfind('/').expect("there is a root");
+            door.replace_range(begin..up + 3, "");
+        }
+        let ping = post(&door, "", &request(1, "ping"));
+        assert_eq!(
+            ask(&mut server, at(0), ping).head.status,
+            202,
+            "{path} {door}"
+        );
+        assert_eq!(
+            events(&mut server, stream)
+                .last()
+                .map(|event| event.data.contains("result")),
+            Some(true)
+        );
+    }
 }
 
 #[test]

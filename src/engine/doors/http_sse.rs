@@ -18,6 +18,9 @@ use crate::wire::jsonrpc::{self, Incoming, Message};
 use crate::wire::status::Status;
 use std::borrow::Cow;
 
+/// A session and the stream that carries it.
+type Opening = (Key<Session>, Key<Stream>);
+
 impl Engine {
     /// `GET /sse`: opens a session and its stream.
     pub(super) fn http_sse_stream(
@@ -95,7 +98,7 @@ impl Engine {
         exchange: &Exchange<'_>,
         pair: Pair,
         dialect: Dialect,
-    ) -> Result<Option<(Key<Session>, Key<Stream>)>, Refusal> {
+    ) -> Result<Option<Opening>, Refusal> {
         let seen = exchange.fields().last_event_id;
         let Some((id, sequence)) = seen.and_then(http_sse::parse_event_id) else {
             return Ok(None);
@@ -129,7 +132,7 @@ impl Engine {
         exchange: &Exchange<'_>,
         pair: Pair,
         dialect: Dialect,
-    ) -> Result<(Key<Session>, Key<Stream>), Refusal> {
+    ) -> Result<Opening, Refusal> {
         let (now, principal) = (exchange.now, exchange.principal);
         let transport = Transport::HttpSse(pair);
         let key = self.open_session(now, principal, transport, Revision::V2024_11_05)?;
