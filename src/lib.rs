@@ -52,7 +52,7 @@
 //! | [`auth`] | whose requests are let in, and what they may do |
 //! | [`mcp`] | what the protocol says, revision by revision; the one table of refusals, roles named |
 //! | [`tool`] | what a tool is; the built-in ones and those that run a command |
-//! | [`admin`] | counters, and what operators see of them: metrics, OpenAPI, listings |
+//! | [`admin`] | counters, and what operators see: metrics, OpenAPI, snippets, the console |
 //! | [`engine`] | connections, sessions, streams and calls |
 //! | [`edge`] | sockets, processes, signals, the clock |
 //! | [`daemon`] | arguments, configuration, log, start and stop |

@@ -154,6 +154,9 @@ pub const COMPLETIONS_MAX: usize = 100;
 /// Resources that one session may subscribe to.
 pub const SUBSCRIPTIONS_MAX: usize = 64;
 
+/// Sessions that one view of them lists.
+pub const SESSIONS_SHOWN_MAX: usize = 100;
+
 // ---- streams ----
 
 /// Bytes of the name of an event that is broadcast, and of one that a stream asks for. Names are

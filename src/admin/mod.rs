@@ -4,6 +4,11 @@
 //! hand a snapshot of them to the function that renders it and send what comes back; who may see it
 //! is decided there.
 
+pub mod api;
+pub mod connections;
+pub mod console;
 pub mod histogram;
 pub mod metrics;
+pub mod openapi;
+pub mod snippets;
 pub mod stats;

@@ -55,8 +55,9 @@ pub struct Principal {
     pub role: RoleIndex,
 }
 
-/// A principal's name among all others, which outlives a reload of the configuration: what kind it
-/// is in two bits, then 62 bits of the SHA-256 of what it has shown. Zero is whoever shows nothing.
+/// A principal's name among all others, which outlives a reload of the configuration: 62 bits of a
+/// hash of what makes it one (SHA-256 where a stranger has a say in that), then what kind it is in
+/// two. Zero is whoever shows nothing. It is not for logs: see [`Access::name_of`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PrincipalId(pub u64);
 

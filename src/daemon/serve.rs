@@ -4,7 +4,6 @@ use super::cli::{Exit, Options};
 use super::config::Loaded;
 use super::settings::{Builtin, Listen, Settings};
 use super::{descriptors, log as logging, run};
-use crate::auth::Access;
 use crate::auth::origin::Origins;
 use crate::edge::listener::{self, Listener};
 use crate::edge::signal::{Order, Orders};
@@ -32,7 +31,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
         mut settings,
         sources,
     } = loaded;
-    if logging::start(settings.log.level).is_err() {
+    if logging::start(settings.log.level, settings.log.format).is_err() {
         run::complain(&"the log was started twice");
         return Exit::Failed;
     }
@@ -231,8 +230,9 @@ fn engine_config(settings: &Settings) -> Config {
         title: settings.title.clone(),
         instructions: settings.instructions.clone(),
         origins: Origins::new(&settings.hosts, &settings.origins),
-        access: Access::open(),
+        access: settings.access.clone(),
         compat: settings.compat,
+        console: settings.console,
         limits: settings.limits.clone(),
         timeouts: settings.timeouts.clone(),
     }

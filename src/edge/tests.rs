@@ -58,6 +58,7 @@ fn engine() -> Engine {
         origins: Origins::default(),
         access: Access::open(),
         compat: Compat::default(),
+        console: true,
         limits,
         timeouts: Timeouts::default(),
     };

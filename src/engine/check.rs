@@ -163,7 +163,8 @@ impl Engine {
 fn needs_deadline(stream: &Stream) -> bool {
     match (stream.phase, stream.attached) {
         (Phase::Answered, _) => false,
-        (Phase::Held | Phase::Open | Phase::Ending, true) => true,
+        (Phase::Held, true) => !stream.is_one_body(),
+        (Phase::Open | Phase::Ending, true) => true,
         (Phase::Held | Phase::Open, false) => false,
         (Phase::Ending, false) => stream.kind == Kind::Answer,
     }

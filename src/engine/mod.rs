@@ -35,6 +35,7 @@ mod progress;
 mod quota;
 mod rates;
 mod replay;
+mod report;
 pub mod route;
 pub mod session;
 mod sessions;
@@ -81,6 +82,8 @@ pub struct Config {
     pub access: Access,
     /// What older front-ends expect.
     pub compat: Compat,
+    /// Whether browsers are shown the console.
+    pub console: bool,
     /// Capacities.
     pub limits: Limits,
     /// Periods.

@@ -15,8 +15,22 @@ pub enum Door {
     Sse(Pair, Dialect),
     /// Takes messages of HTTP+SSE sessions and answers in this dialect.
     Messages(Dialect),
+    /// `/mcp/tools/NAME`: calls a tool by plain HTTP.
+    ToolCall,
+    /// Lists the tools.
+    Tools,
+    /// Describes the tools as an OpenAPI document.
+    OpenApi,
+    /// Says what there is and where.
+    Api,
     /// Tells how the server is.
     Health,
+    /// Counters for Prometheus.
+    Metrics,
+    /// Tells who is connected.
+    Stats,
+    /// The web console.
+    Console,
 }
 
 /// What a door asks of whoever comes.
@@ -44,6 +58,17 @@ pub const PATHS: &[(&str, Door)] = &[
     ("/mcp/sse/message", Door::Messages(Dialect::Underscored)),
     ("/mcp/sse/send", Door::Messages(Dialect::Hyphenated)),
     ("/events", Door::Sse(Pair::Sse, Dialect::Plain)),
+    ("/mcp/tools", Door::Tools),
+    ("/openapi.json", Door::OpenApi),
+    ("/api", Door::Api),
+    ("/mcp/sse/stats", Door::Stats),
+    ("/metrics", Door::Metrics),
+    ("/", Door::Console),
+    ("/sse-demo.html", Door::Console),
+    ("/demo-sse.html", Door::Console),
+    ("/mcp_sse_example.html", Door::Console),
+    ("/console.css", Door::Console),
+    ("/console.js", Door::Console),
     ("/health", Door::Health),
     ("/healthz", Door::Health),
     ("/readyz", Door::Health),
@@ -52,7 +77,21 @@ pub const PATHS: &[(&str, Door)] = &[
 /// The door behind `path`.
 pub fn route(path: &str) -> Option<Door> {
     let shorter = || path.strip_suffix('/').filter(|path| !path.ends_with('/'));
-    find(path).or_else(|| find(shorter()?))
+    find(path)
+        .or_else(|| find(shorter()?))
+        .or_else(|| find_tool(path))
+}
+
+/// `/mcp/tools/NAME`, whatever the name.
+fn find_tool(path: &str) -> Option<Door> {
+    tool_name(path).map(|_| Door::ToolCall)
+}
+
+/// The name in `/mcp/tools/NAME`, percent-encoded.
+pub fn tool_name(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/mcp/tools/")?;
+    let name = name.strip_suffix('/').unwrap_or(name);
+    (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
 fn find(path: &str) -> Option<Door> {
@@ -69,7 +108,8 @@ impl Door {
             Door::Sse(..) => DoorKind::Sse,
             Door::Messages(Dialect::Standard) => DoorKind::Messages,
             Door::Messages(_) => DoorKind::Dialects,
-            Door::Health => DoorKind::Operations,
+            Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => DoorKind::Rest,
+            Door::Health | Door::Metrics | Door::Stats | Door::Console => DoorKind::Operations,
         }
     }
 
@@ -83,7 +123,10 @@ impl Door {
             Door::Sse(..) => Needs::Kind(Doors::SSE),
             Door::Messages(Dialect::Standard) => Needs::Kind(Doors::SSE),
             Door::Messages(_) => Needs::Kind(Doors::DIALECTS),
-            Door::Health => Needs::Nothing,
+            Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => Needs::Kind(Doors::REST),
+            Door::Metrics | Door::Stats => Needs::Stats,
+            // The console holds nothing: what it shows it asks for.
+            Door::Health | Door::Console => Needs::Nothing,
         }
     }
 
@@ -92,7 +135,15 @@ impl Door {
     pub const fn opens_stream(self) -> bool {
         match self {
             Door::Mcp | Door::Sse(..) => true,
-            Door::Messages(_) | Door::Health => false,
+            Door::Messages(_)
+            | Door::ToolCall
+            | Door::Tools
+            | Door::OpenApi
+            | Door::Api
+            | Door::Health
+            | Door::Metrics
+            | Door::Stats
+            | Door::Console => false,
         }
     }
 
@@ -102,7 +153,16 @@ impl Door {
     pub const fn takes_messages(self) -> bool {
         match self {
             Door::Messages(_) => true,
-            Door::Mcp | Door::Sse(..) | Door::Health => false,
+            Door::Mcp
+            | Door::Sse(..)
+            | Door::ToolCall
+            | Door::Tools
+            | Door::OpenApi
+            | Door::Api
+            | Door::Health
+            | Door::Metrics
+            | Door::Stats
+            | Door::Console => false,
         }
     }
 }
@@ -140,7 +200,7 @@ mod tests {
     #[test]
     fn other_paths_have_no_door() {
         for path in [
-            "/",
+            "/index.php",
             "",
             "/MCP",
             "/mcpx",

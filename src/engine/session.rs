@@ -93,8 +93,6 @@ pub struct Session {
     pub calls: u32,
     /// Number of the next answer stream.
     pub next_ordinal: u32,
-    /// When it was opened.
-    pub since: Instant,
     /// When a request of this session came last.
     pub last_seen: Instant,
     /// Runs while there is no open listening stream.
@@ -166,6 +164,11 @@ impl Session {
     pub(super) fn held_bytes(&self) -> usize {
         let interests = self.interests.as_ref();
         interests.map_or(0, |wanted| Interests::held_bytes(&wanted.events))
+    }
+
+    /// When it was opened, to the second.
+    pub fn opened(&self) -> Instant {
+        Instant::from_millis(u64::from(self.opened_seconds) * 1000)
     }
 
     /// The number of a new stream of this session.

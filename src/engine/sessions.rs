@@ -52,7 +52,6 @@ impl Engine {
             stream: None,
             calls: 0,
             next_ordinal: 0,
-            since: now,
             last_seen: now,
             timer: None,
         };
@@ -107,7 +106,7 @@ impl Engine {
         let session = self.sessions.remove(key).expect("the caller has seen it");
         self.cancel(session.timer);
         self.pool.give(session.held_bytes());
-        self.stats.session_over(now.since(session.since));
+        self.stats.session_over(now.since(session.opened()));
     }
 
     /// Ends a session that its client would have gone on with. One that listens is told so, as far

@@ -98,6 +98,8 @@ pub struct Answer {
     pub outstanding: u32,
     /// The answers go into an array (2025-03-26).
     pub batch: bool,
+    /// The client understands one JSON body and no events, however long it takes.
+    pub is_one_body: bool,
     /// Answers that are complete while nothing is sent yet. Their bytes are charged to the budget.
     pub done: Vec<Vec<u8>>,
 }
@@ -128,6 +130,13 @@ impl Stream {
             timer: None,
             answer: None,
         }
+    }
+
+    /// Whether it may never become an event stream.
+    pub fn is_one_body(&self) -> bool {
+        self.answer
+            .as_ref()
+            .is_some_and(|answer| answer.is_one_body)
     }
 
     /// Whether every event is sent.

@@ -162,6 +162,8 @@ impl Engine {
             return;
         };
         match stream.phase {
+            // Its calls have deadlines, which end it as well.
+            Phase::Held if stream.is_one_body() => {}
             Phase::Held => self.hold(now, key),
             Phase::Open | Phase::Ending => self.schedule_heartbeat(now, key),
             // It waits for its connection only.

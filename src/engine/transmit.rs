@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::call::Call;
+use super::doors::rest;
 use super::session::Transport;
 use super::stream::{Framing, Kind, Phase, Stream, Transmit};
 use crate::bounded::{Event, Key, Lagging, Room};
@@ -29,7 +30,7 @@ impl Engine {
             return;
         };
         match stream.phase {
-            Phase::Held if stream.attached => self.begin_events(now, key),
+            Phase::Held if stream.attached && !stream.is_one_body() => self.begin_events(now, key),
             // Without an id the client cannot come back for it.
             Phase::Held | Phase::Answered | Phase::Ending => return,
             Phase::Open => {}
@@ -217,22 +218,20 @@ impl Engine {
             keep_alive, cors, ..
         } = stream.framing;
         let origin = cors.and_then(|cors| self.config.origins.origin_text(cors));
-        let mut encode = |body| {
-            encode::json(
-                out,
-                Status::Ok,
-                keep_alive,
-                origin,
-                &[],
-                body,
-                Content::Sent,
-            )
-        };
+        let mut encode =
+            |status, body| encode::json(out, status, keep_alive, origin, &[], body, Content::Sent);
         let answer = stream.answer.as_ref().expect("only answers are answered");
         match (answer.batch, answer.done.as_slice()) {
-            (false, [body]) => encode(body),
+            (false, [body]) if answer.is_one_body => {
+                let (status, body) = rest::body(body);
+                encode(status, body);
+            }
+            (false, [body]) => encode(Status::Ok, body),
             (false, _) => unreachable!("one request has one answer"),
-            (true, bodies) => encode(&[b"[", bodies.join(&b',').as_slice(), b"]"].concat()),
+            (true, bodies) => encode(
+                Status::Ok,
+                &[b"[", bodies.join(&b',').as_slice(), b"]"].concat(),
+            ),
         }
         stream.attached = false;
         self.remove_stream(key);

@@ -65,6 +65,10 @@ refusals! {
     SessionUnknown = "session_unknown",
     /// The door needs a session id and got none.
     SessionMissing = "session_missing",
+    /// No tool has the name that the path says.
+    ToolUnknown = "tool_unknown",
+    /// The body is no object of arguments.
+    ArgumentsWrong = "arguments_wrong",
     /// The method means something only within a session.
     SessionNeeded = "session_needed",
     /// A second `initialize` in a session.
@@ -160,12 +164,15 @@ impl Refusal {
                 Status::Forbidden
             }
             Refusal::QuotaFull(..) | Refusal::TooOften(..) => Status::TooManyRequests,
-            Refusal::PathUnknown | Refusal::SessionUnknown => Status::NotFound,
+            Refusal::PathUnknown | Refusal::SessionUnknown | Refusal::ToolUnknown => {
+                Status::NotFound
+            }
             Refusal::MethodWrong(_) => Status::MethodNotAllowed,
             Refusal::NotAcceptable => Status::NotAcceptable,
             Refusal::NotJson => Status::UnsupportedMediaType,
             Refusal::EventsGone => Status::Gone,
             Refusal::SessionMissing
+            | Refusal::ArgumentsWrong
             | Refusal::SessionNeeded
             | Refusal::SessionOpen
             | Refusal::VersionUnknown
@@ -191,7 +198,7 @@ impl Refusal {
     pub const fn code(self) -> i32 {
         match self {
             Refusal::SessionUnknown => -32001,
-            Refusal::MetaMissing => -32602,
+            Refusal::MetaMissing | Refusal::ToolUnknown | Refusal::ArgumentsWrong => -32602,
             Refusal::SessionsFull
             | Refusal::StreamsFull
             | Refusal::ConnectionsFull
@@ -284,6 +291,10 @@ impl Refusal {
             Refusal::NotJson => "Content-Type must be application/json",
             Refusal::SessionUnknown => "no such session: it has ended; send initialize again",
             Refusal::SessionMissing => "the session id is missing",
+            Refusal::ToolUnknown => "no tool of this name: GET /mcp/tools lists them",
+            Refusal::ArgumentsWrong => {
+                "the body must be a JSON object with the tool's arguments: {\"text\": \"hi\"}"
+            }
             Refusal::SessionNeeded => "this method needs a session: send initialize first",
             Refusal::SessionOpen => "this session is initialized already",
             Refusal::VersionUnknown => {

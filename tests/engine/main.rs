@@ -6,11 +6,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod calls;
+mod cors;
 mod counters;
 mod dialects;
 mod drain;
+mod quotas;
 mod refusals;
+mod reports;
+mod rest;
 mod sessions;
 mod streams;
 

@@ -72,6 +72,7 @@ impl World {
             origins: Origins::default(),
             access: Access::open(),
             compat: Compat::default(),
+            console: true,
             limits,
             timeouts: Timeouts::default(),
         };

@@ -23,6 +23,7 @@ use slimcp::tool::registry::Registry;
 use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
 use slimcp::wire::compat::Compat;
 use slimcp::wire::receive::{Received, Receiver};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 /// A point in time, in milliseconds since the start.
@@ -125,6 +126,7 @@ impl Server {
             origins: Origins::default(),
             access: Access::open(),
             compat: Compat::default(),
+            console: true,
             limits,
             timeouts: Timeouts::default(),
         };
@@ -137,12 +139,15 @@ impl Server {
         }
     }
 
-    /// A new connection; its number.
+    /// A new connection through a Unix socket; its number.
     pub fn connect(&mut self, now: Instant) -> usize {
-        let key = self
-            .engine
-            .open_connection(now, None)
-            .expect("there is room");
+        self.connect_from(now, None)
+    }
+
+    /// A new connection from this address, or through a Unix socket; its number.
+    pub fn connect_from(&mut self, now: Instant, address: Option<IpAddr>) -> usize {
+        let opened = self.engine.open_connection(now, address);
+        let key = opened.expect("there is room");
         let receiver = Receiver::default();
         self.peers.push(Peer {
             key,
@@ -224,6 +229,14 @@ impl Server {
             self.peers[peer].stream = Some(stream);
         }
         self.cut(now, peer);
+    }
+
+    /// A reload changes the configuration and leaves the tools as they are.
+    pub fn reconfigure(&mut self, now: Instant, change: impl FnOnce(&mut Config)) {
+        let mut config = self.engine.config().clone();
+        change(&mut config);
+        self.engine.reload(now, config, registry());
+        self.settle(now);
     }
 
     /// A reload changes what the tools say of themselves: every session has to be told.

@@ -124,6 +124,7 @@ fn proxies_are_believed_as_far_as_they_are_ours() {
         // Nobody we know: what it says of others counts for nothing.
         ("192.168.1.9", Some("1.1.1.1"), Some("192.168.1.9")),
         ("192.168.1.9", None, Some("192.168.1.9")),
+        ("::ffff:192.168.1.9", None, Some("192.168.1.9")),
         // One proxy, and what its client pretends.
         ("127.0.0.1", Some("1.1.1.1"), Some("1.1.1.1")),
         ("127.0.0.1", Some("127.0.0.1, 1.1.1.1"), Some("1.1.1.1")),

@@ -13,6 +13,7 @@ use super::tool::{key, label};
 use super::values;
 use crate::auth::address::Network;
 use crate::auth::role::{Doors, Quota, ROLES_MAX, Role, RoleIndex};
+use crate::auth::token::parse_digest;
 use crate::limits::TOOLS_MAX;
 use std::ops::RangeInclusive;
 
@@ -26,7 +27,7 @@ const PATTERN_BYTES_MAX: usize = 80;
 const PATTERN_STARS_MAX: usize = 4;
 
 const TOOLS: &str = "a list of names of tools with * for any letters such as [\"cpu-*\"]";
-const DIGEST: &str = "64 hex digits, the SHA-256 of the secret, as slimcp token new prints it";
+const DIGEST: &str = "64 hexadecimal digits, as slimcp token new prints them";
 
 /// What a role has that is in no file: what `team` has.
 pub(super) const ROLE_DEFAULT: RoleIndex = RoleIndex::TEAM;
@@ -45,7 +46,7 @@ pub(super) const TOKEN_KEYS: [Key; 3] = [
     ),
     key(
         "sha256",
-        "64 hex digits",
+        "64 hexadecimal digits",
         "The SHA-256 of the secret, as slimcp token new prints it; required.",
     ),
 ];
@@ -356,26 +357,11 @@ fn named(value: &Value) -> Result<RoleName, Fault> {
 
 /// A digest. What stands there instead is not shown: it may be the secret itself.
 fn digest(value: &Value) -> Result<[u8; 32], Fault> {
-    value
-        .as_text()
-        .and_then(decode_digest)
-        .ok_or_else(|| Fault {
-            line: value.line,
-            problem: format!("expected {DIGEST}"),
-        })
-}
-
-fn decode_digest(text: &str) -> Option<[u8; 32]> {
-    let nibble = |digit: u8| char::from(digit).to_digit(16);
-    let mut bytes = [0; 32];
-    let digits = text.as_bytes();
-    if digits.len() != 2 * bytes.len() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = (nibble(pair[0])? << 4 | nibble(pair[1])?) as u8;
-    }
-    Some(bytes)
+    let parsed = parse_digest(value.as_text().unwrap_or_default());
+    parsed.map_err(|problem| Fault {
+        line: value.line,
+        problem,
+    })
 }
 
 /// Patterns of names; an empty list is a role without tools.

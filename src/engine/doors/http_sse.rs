@@ -5,6 +5,7 @@ use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::dispatch::Dispatched;
+use crate::engine::report::{self, Opened};
 use crate::engine::session::{Interests, Session, Transport};
 use crate::engine::stream::{Kind, Stream};
 use crate::mcp::http_sse::{self, Base, Pair, SESSION_PARAMETERS};
@@ -16,6 +17,9 @@ use crate::wire::head::Method;
 use crate::wire::jsonrpc::{self, Incoming, Message};
 use crate::wire::status::Status;
 use std::borrow::Cow;
+
+/// A session and the stream that carries it.
+type Opening = (Key<Session>, Key<Stream>);
 
 impl Engine {
     /// `GET /sse`: opens a session and its stream.
@@ -51,8 +55,7 @@ impl Engine {
         }
     }
 
-    /// Opens an HTTP+SSE session, or resumes the one that `Last-Event-ID` names. A client whose
-    /// session is gone, or has a gap, gets a new one: its `endpoint` event says so.
+    /// Opens an HTTP+SSE session, or resumes the one that `Last-Event-ID` names.
     pub(super) fn open_http_sse(
         &mut self,
         exchange: &mut Exchange<'_>,
@@ -62,7 +65,7 @@ impl Engine {
         let events = exchange.head.target.query_value("events");
         let events = events.as_deref().map(http_sse::parse_event_names);
         let events = events.transpose()?.unwrap_or_default();
-        let (session, stream) = match self.resume_http_sse(exchange, pair, dialect) {
+        let (session, stream) = match self.resume_http_sse(exchange, pair, dialect)? {
             Some(resumed) => resumed,
             None => self.begin_http_sse(exchange, pair, dialect)?,
         };
@@ -72,6 +75,19 @@ impl Engine {
         }
         let session = self.sessions.get_mut(session).expect("it has a stream");
         session.base = base(exchange);
+        let (session, principal) = (session.id, exchange.principal);
+        let access = &self.config.access;
+        let opened = Opened {
+            session,
+            peer: exchange.address,
+            token: access.name_of(principal),
+            role: &access.role(principal.role).name,
+            listening: self.listening,
+        };
+        match pair {
+            Pair::Sse => report::stream_opened(&opened),
+            Pair::McpSse => report::connection_added(&opened),
+        }
         Ok(stream)
     }
 
@@ -82,24 +98,32 @@ impl Engine {
         exchange: &Exchange<'_>,
         pair: Pair,
         dialect: Dialect,
-    ) -> Option<(Key<Session>, Key<Stream>)> {
+    ) -> Result<Option<Opening>, Refusal> {
         let seen = exchange.fields().last_event_id;
-        let (id, sequence) = seen.and_then(http_sse::parse_event_id)?;
-        let key = self.sse_session(id, exchange.principal).ok()?;
+        let Some((id, sequence)) = seen.and_then(http_sse::parse_event_id) else {
+            return Ok(None);
+        };
+        let Ok(key) = self.sse_session(id, exchange.principal) else {
+            return Ok(None);
+        };
         let session = self.sessions.get_mut(key).expect("it was just found");
         let was_plain = session.dialect == Dialect::Plain;
         let is_same = session.transport == Transport::HttpSse(pair);
         if !is_same || was_plain != (dialect == Dialect::Plain) {
-            return None;
+            return Ok(None);
         }
         session.is_resumed = true;
         let stream = session.stream;
         let stream = stream.expect("an HTTP+SSE session lives as long as its stream");
-        let resumed = self.resume(stream, sequence, exchange.framing());
-        if resumed.is_err() {
-            self.end_session(exchange.now, key);
+        match self.resume(stream, sequence, exchange.framing()) {
+            Ok(stream) => Ok(Some((key, stream))),
+            // It may come back once others have left.
+            Err(refusal @ Refusal::QuotaFull(..)) => Err(refusal),
+            Err(_) => {
+                self.end_session(exchange.now, key);
+                Ok(None)
+            }
         }
-        Some((key, resumed.ok()?))
     }
 
     /// A new session and its stream.
@@ -108,7 +132,7 @@ impl Engine {
         exchange: &Exchange<'_>,
         pair: Pair,
         dialect: Dialect,
-    ) -> Result<(Key<Session>, Key<Stream>), Refusal> {
+    ) -> Result<Opening, Refusal> {
         let (now, principal) = (exchange.now, exchange.principal);
         let transport = Transport::HttpSse(pair);
         let key = self.open_session(now, principal, transport, Revision::V2024_11_05)?;

@@ -8,7 +8,9 @@ mod dialect;
 mod gate;
 mod http_sse;
 mod operations;
+pub(super) mod rest;
 mod streamable;
+mod views;
 
 use super::connection::Connection;
 use super::route::Door;
@@ -22,7 +24,7 @@ use crate::bounded::Key;
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
 use crate::wire::dialect::Dialect;
-use crate::wire::encode::{self, Content};
+use crate::wire::encode::{self, ResponseFraming, ResponseHead};
 use crate::wire::head::{Fields, Head, Method, Version};
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::receive::Request;
@@ -124,7 +126,14 @@ impl Engine {
             Passed::To(Door::Sse(pair, dialect)) => self.http_sse_stream(exchange, pair, dialect),
             Passed::To(Door::Messages(Dialect::Standard)) => self.http_sse_message(exchange),
             Passed::To(Door::Messages(dialect)) => self.dialect_message(exchange, dialect),
+            Passed::To(Door::ToolCall) => self.rest_call(exchange),
+            Passed::To(Door::Tools) => self.tools_view(exchange),
+            Passed::To(Door::OpenApi) => self.openapi_view(exchange),
+            Passed::To(Door::Api) => self.api_view(exchange),
             Passed::To(Door::Health) => self.health(exchange),
+            Passed::To(Door::Metrics) => self.metrics_view(exchange),
+            Passed::To(Door::Stats) => self.stats_view(exchange),
+            Passed::To(Door::Console) => self.console_view(exchange),
         }
     }
 
@@ -198,25 +207,28 @@ impl<'r> Exchange<'r> {
 
     /// A complete response with a JSON body.
     fn json(&mut self, status: Status, fields: &[(&str, &str)], body: &[u8]) -> Reply {
-        let content = match self.head.method {
-            Method::Head => Content::HeadOnly,
-            Method::Get | Method::Post | Method::Delete | Method::Options | Method::Other => {
-                Content::Sent
-            }
-        };
-        let origin = self.allow_origin();
-        encode::json(
-            self.out,
-            status,
-            self.keep_alive,
-            origin,
-            fields,
-            body,
-            content,
-        );
-        Reply::Sent {
-            keep_alive: self.keep_alive,
+        self.content(status, encode::JSON, fields, body)
+    }
+
+    /// A complete response with a body of this type.
+    fn content(
+        &mut self,
+        status: Status,
+        content_type: &str,
+        fields: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        let framing = ResponseFraming::Length(body.len());
+        let reply = self.head_of(status, Some(content_type), framing, fields);
+        if self.head.method != Method::Head {
+            self.out.extend_from_slice(body);
         }
+        reply
+    }
+
+    /// The response to a client that has the current version already.
+    fn unchanged(&mut self, fields: &[(&str, &str)]) -> Reply {
+        self.head_of(Status::NotModified, None, ResponseFraming::NoBody, fields)
     }
 
     /// A complete response without a body.
@@ -226,8 +238,30 @@ impl<'r> Exchange<'r> {
 
     /// A complete response of header fields alone.
     fn empty_with(&mut self, status: Status, fields: &[(&str, &str)]) -> Reply {
-        let origin = self.allow_origin();
-        encode::empty(self.out, status, self.keep_alive, origin, fields);
+        let framing = match status {
+            Status::NoContent => ResponseFraming::NoBody,
+            _ => ResponseFraming::Length(0),
+        };
+        self.head_of(status, None, framing, fields)
+    }
+
+    /// The head of a response that is complete with what is appended to it.
+    fn head_of(
+        &mut self,
+        status: Status,
+        content_type: Option<&str>,
+        framing: ResponseFraming,
+        fields: &[(&str, &str)],
+    ) -> Reply {
+        let head = ResponseHead {
+            status,
+            content_type,
+            framing,
+            keep_alive: self.keep_alive,
+            allow_origin: self.allow_origin(),
+            fields,
+        };
+        head.encode(self.out);
         Reply::Sent {
             keep_alive: self.keep_alive,
         }

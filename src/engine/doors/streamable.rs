@@ -186,7 +186,7 @@ impl Engine {
     }
 
     /// Opens the stream through which these calls are answered.
-    fn answer_through_stream(
+    pub(super) fn answer_through_stream(
         &mut self,
         exchange: &Exchange<'_>,
         session: Option<Key<Session>>,

@@ -89,8 +89,8 @@ fn the_network_gets_in_where_credentials_are_asked_for() {
     check(
         &format!("{open}[[token]]\nname = 'a'"),
         &[
-            "0.toml:2: token.a.sha256: missing, expected 64 hex digits, the SHA-256 of the secret, \
-           as slimcp token new prints it",
+            "0.toml:2: token.a.sha256: missing, expected 64 hexadecimal digits, as \
+             slimcp token new prints them",
         ],
     );
 }
@@ -178,7 +178,7 @@ fn later_files_change_roles_key_by_key_and_add_tokens() {
 
 #[test]
 fn complaints_about_tokens() {
-    let digest = "64 hex digits, the SHA-256 of the secret, as slimcp token new prints it";
+    let digest = "64 hexadecimal digits, as slimcp token new prints them";
     let name = "a name of 1 to 64 letters, digits, \"_\", \".\" or \"-\"";
     check(
         "[token]\nname = 'a'",
