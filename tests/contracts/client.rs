@@ -1,9 +1,10 @@
 //! A small client of its own for the contracts: raw HTTP, and a reader of event streams that shows
 //! names, ids and comments as they are on the wire.
 
-use crate::harness::{Daemon, Peer, Response, call, get, post};
+use crate::harness::{Daemon, PATIENCE, Peer, Response, call, get, post};
 use serde_json::Value;
 use std::net::TcpStream;
+use std::time::Instant;
 
 /// One server-sent event.
 #[derive(Debug)]
@@ -96,22 +97,26 @@ impl Stream {
 
     /// The next event of any kind; `None` at the end.
     pub fn any_event(&mut self) -> Option<Event> {
-        loop {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
             match self.block()? {
                 Block::Comment => {}
                 Block::Event(event) => return Some(event),
             }
         }
+        panic!("nothing but comments");
     }
 
-    /// The next event that is no heartbeat.
+    /// The next event that is no heartbeat. Those come for ever, so that a clock has to look.
     pub fn event(&mut self) -> Event {
-        loop {
-            let event = self.any_event().expect("a further event");
-            if !event.is_heartbeat() {
-                return event;
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            match self.block().expect("a further event") {
+                Block::Event(event) if !event.is_heartbeat() => return event,
+                Block::Event(_) | Block::Comment => {}
             }
         }
+        panic!("nothing but heartbeats");
     }
 
     /// The data of the next event, which has to have this name.
