@@ -40,7 +40,7 @@
 //! `edge` and `daemon` only.
 //!
 //! ```text
-//! time -> limits -> bounded -> wire -> mcp, auth -> tool -> engine -> edge -> daemon
+//! time -> limits -> bounded -> wire -> auth -> mcp -> tool -> admin -> engine -> edge -> daemon
 //! ```
 //!
 //! | module | what |
@@ -49,9 +49,10 @@
 //! | [`limits`] | every bound: name, unit, default, reason, and what the tables cost |
 //! | [`bounded`] | slab, index, timer wheel, event ring, capture, bucket, byte pool |
 //! | [`wire`] | HTTP/1.1, server-sent events, JSON-RPC, lines: bytes to values and back |
-//! | [`mcp`] | what the protocol says, revision by revision, and the one table of refusals |
-//! | [`auth`] | whose requests are let in |
+//! | [`auth`] | whose requests are let in, and what they may do |
+//! | [`mcp`] | what the protocol says, revision by revision; the one table of refusals, roles named |
 //! | [`tool`] | what a tool is; the built-in ones and those that run a command |
+//! | [`admin`] | counters, and what operators see: metrics, OpenAPI, snippets, the console |
 //! | [`engine`] | connections, sessions, streams and calls |
 //! | [`edge`] | sockets, processes, signals, the clock |
 //! | [`daemon`] | arguments, configuration, log, start and stop |
@@ -75,9 +76,12 @@ pub mod bounded;
 pub mod wire;
 
 pub mod auth;
+
 pub mod mcp;
 
 pub mod tool;
+
+pub mod admin;
 
 pub mod engine;
 

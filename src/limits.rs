@@ -117,6 +117,14 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client that met a full table should wait before it tries again (`Retry-After`).
 pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+// ---- who may ask ----
+
+/// Bytes of one JWT. Those of identity providers have 500 to 2,000; a quarter of a request's head.
+pub const JWT_BYTES_MAX: usize = 4 * KIB;
+
+/// Entries of `origins`: a place in the list fits into a byte.
+pub const ORIGINS_MAX: usize = 256;
+
 // ---- JSON-RPC and MCP ----
 
 /// Bytes of a request id or progress token as written by the client. UUIDs have 38 with quotes.
@@ -137,6 +145,9 @@ pub const COMPLETIONS_MAX: usize = 100;
 
 /// Resources that one session may subscribe to.
 pub const SUBSCRIPTIONS_MAX: usize = 64;
+
+/// Sessions that one view of them lists.
+pub const SESSIONS_SHOWN_MAX: usize = 100;
 
 // ---- streams ----
 
@@ -181,6 +192,14 @@ pub const QUEUE_DEFAULT: u32 = 8;
 
 /// Tools of one server.
 pub const TOOLS_MAX: usize = 256;
+
+// ---- who asks ----
+
+/// Tokens of one server. Each request that shows one is compared with all of them.
+pub const TOKENS_MAX: usize = 256;
+
+/// Networks that have a role, and as many of proxies. Requests are compared with them one by one.
+pub const NETWORKS_MAX: usize = 64;
 
 // ---- the cost of the tables ----
 

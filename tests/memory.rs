@@ -10,10 +10,10 @@
 
 mod support;
 
+use slimcp::admin::stats::Gauges;
 use slimcp::bounded::Key;
 use slimcp::engine::call::Call;
 use slimcp::engine::connection::Connection;
-use slimcp::engine::stats::Gauges;
 use slimcp::engine::stream::Stream;
 use slimcp::engine::{Engine, Job, Reply, Transmit};
 use slimcp::limits::{

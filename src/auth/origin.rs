@@ -4,6 +4,11 @@
 //! A page on `evil.example` whose name suddenly resolves to this machine sends `Host:
 //! evil.example`. It cannot send a host that it does not own: so an IP literal and `localhost` are
 //! always ours, and any other name must be listed. An `Origin` must be this very host, or listed.
+//! Where every request shows a token, `*` lists all: a page that has the token is no stranger.
+//!
+//! The same list says which pages may read the answer (CORS, fetch.spec.whatwg.org section 3.3).
+
+use crate::limits::ORIGINS_MAX;
 
 /// The names that are ours, from the configuration.
 #[derive(Clone, Debug, Default)]
@@ -12,17 +17,31 @@ pub struct Origins {
     hosts: Box<[String]>,
     /// `origins`: scheme, host and port, as browsers write them.
     origins: Box<[String]>,
+    /// `*` is among them.
+    any: bool,
+}
+
+/// Which page may read an answer, small enough to be kept with a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cors {
+    /// Any page.
+    Any,
+    /// That of the listed origin at this place.
+    Listed(u8),
 }
 
 impl Origins {
     /// Takes `hosts` and `origins` of the configuration. Trailing slashes are dropped, as people
-    /// copy them from address bars.
+    /// copy them from address bars. Of more than [`ORIGINS_MAX`] origins the last ones are not
+    /// allowed.
     pub fn new(hosts: &[String], origins: &[String]) -> Origins {
         let hosts = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
         let trim = |origin: &String| origin.trim_end_matches('/').to_ascii_lowercase();
+        let listed = origins.iter().filter(|origin| *origin != "*");
         Origins {
             hosts,
-            origins: origins.iter().map(trim).collect(),
+            any: origins.iter().any(|origin| origin == "*"),
+            origins: listed.take(ORIGINS_MAX).map(trim).collect(),
         }
     }
 
@@ -39,11 +58,35 @@ impl Origins {
 
     /// Whether a page of `origin` may ask, given that `host` is ours.
     pub fn origin_is_allowed(&self, origin: &str, host: &str) -> bool {
-        same_origin(origin, host)
-            || self
-                .origins
-                .iter()
-                .any(|ours| origin.eq_ignore_ascii_case(ours))
+        self.any || same_origin(origin, host) || self.place(origin).is_some()
+    }
+
+    /// Which header lets a page of `origin` read an answer of `host`. `None` if it needs none,
+    /// being a page of ours, or gets none.
+    pub fn cors(&self, origin: &str, host: &str) -> Option<Cors> {
+        if same_origin(origin, host) {
+            return None;
+        }
+        if self.any {
+            return Some(Cors::Any);
+        }
+        let place = self.place(origin)?;
+        Some(Cors::Listed(place))
+    }
+
+    /// The value of `Access-Control-Allow-Origin`. `None` if the list has become shorter since.
+    pub fn origin_text(&self, cors: Cors) -> Option<&str> {
+        match cors {
+            Cors::Any => self.any.then_some("*"),
+            Cors::Listed(place) => self.origins.get(usize::from(place)).map(String::as_str),
+        }
+    }
+
+    /// Where `origin` stands in the list.
+    fn place(&self, origin: &str) -> Option<u8> {
+        let mut listed = self.origins.iter();
+        let place = listed.position(|ours| origin.eq_ignore_ascii_case(ours))?;
+        Some(u8::try_from(place).expect("ORIGINS_MAX places fit into a byte"))
     }
 }
 
@@ -131,5 +174,67 @@ mod tests {
         ] {
             assert!(!ours.origin_is_allowed(bad, "localhost:8000"), "{bad}");
         }
+    }
+
+    fn listed(origins: &[&str]) -> Origins {
+        let origins: Vec<String> = origins.iter().map(|origin| origin.to_string()).collect();
+        Origins::new(&[], &origins)
+    }
+
+    #[test]
+    fn a_star_lists_every_origin() {
+        for origins in [["*", "http://panel.lan"], ["http://panel.lan", "*"]] {
+            let any = listed(&origins);
+            for origin in ["http://evil.example", "null", "http://panel.lan", ""] {
+                assert!(any.origin_is_allowed(origin, "localhost"), "{origin}");
+                assert_eq!(any.cors(origin, "localhost"), Some(Cors::Any));
+            }
+            assert_eq!(any.cors("http://localhost", "localhost"), None);
+            assert_eq!(any.origin_text(Cors::Any), Some("*"));
+            // It is about pages, not about names of this server.
+            assert!(!any.host_is_ours("evil.example"));
+        }
+        for other in ["*.lan", "http://*", "**"] {
+            assert!(
+                !listed(&[other]).origin_is_allowed("http://a.lan", "b"),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_listed_page_is_named_by_its_place_and_others_not_at_all() {
+        let ours = listed(&["http://a.lan", "http://B.lan:3000/"]);
+        for (origin, expected) in [
+            ("http://a.lan", Some(Cors::Listed(0))),
+            ("http://b.lan:3000", Some(Cors::Listed(1))),
+            ("https://a.lan", None),
+            ("null", None),
+            // The same origin needs no header.
+            ("http://pi.lan:8000", None),
+            ("https://pi.lan:8000", None),
+        ] {
+            assert_eq!(ours.cors(origin, "pi.lan:8000"), expected, "{origin}");
+        }
+        // As browsers write it, whatever the configuration did.
+        assert_eq!(ours.origin_text(Cors::Listed(1)), Some("http://b.lan:3000"));
+    }
+
+    #[test]
+    fn what_a_shorter_list_has_lost_is_no_origin() {
+        let ours = listed(&["http://a.lan"]);
+        assert_eq!(ours.origin_text(Cors::Listed(1)), None);
+        assert_eq!(ours.origin_text(Cors::Any), None);
+    }
+
+    #[test]
+    fn as_many_origins_as_a_byte_counts_are_allowed() {
+        let origins = (0..=ORIGINS_MAX).map(|number| format!("http://{number}.lan"));
+        let ours = Origins::new(&[], &origins.collect::<Vec<_>>());
+        let cors = ours.cors("http://255.lan", "b");
+        assert_eq!(cors, Some(Cors::Listed(255)));
+        assert_eq!(ours.origin_text(Cors::Listed(255)), Some("http://255.lan"));
+        assert!(!ours.origin_is_allowed("http://256.lan", "b"));
+        assert_eq!(ours.cors("http://256.lan", "b"), None);
     }
 }

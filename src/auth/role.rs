@@ -1,5 +1,6 @@
 //! What a principal may do.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Roles of one configuration.
@@ -50,6 +51,50 @@ pub struct Rate {
     pub count: u32,
     /// Within this time.
     pub period: Duration,
+}
+
+impl Rate {
+    /// The periods that a rate may be given for, with their names in the configuration.
+    const PERIODS: [(&'static str, Duration); 3] = [
+        ("s", Duration::from_secs(1)),
+        ("min", Duration::from_secs(60)),
+        ("h", Duration::from_secs(3600)),
+    ];
+
+    /// Reads `5/s`, `120/min` or `1000/h`.
+    ///
+    /// # Errors
+    ///
+    /// Says what was expected.
+    pub fn parse(text: &str) -> Result<Rate, String> {
+        let expected = || "expected a rate such as 5/s, 120/min or 1000/h".to_string();
+        let (digits, unit) = text.split_once('/').ok_or_else(expected)?;
+        let named = Rate::PERIODS.iter().find(|(name, _)| *name == unit);
+        let (_, period) = named.ok_or_else(expected)?;
+        // `parse` would take `+5`.
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(expected());
+        }
+        match digits.parse() {
+            Ok(count @ 1..) => Ok(Rate {
+                count,
+                period: *period,
+            }),
+            Ok(0) => Err("expected a rate of at least 1".to_string()),
+            Err(_) => Err(expected()),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    /// As [`Rate::parse`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut periods = Rate::PERIODS.iter();
+        match periods.find(|(_, period)| *period == self.period) {
+            Some((unit, _)) => write!(f, "{}/{unit}", self.count),
+            None => write!(f, "{}/{:?}", self.count, self.period),
+        }
+    }
 }
 
 /// A set of kinds of doors.
@@ -106,6 +151,12 @@ impl RoleIndex {
         RoleIndex(place as u8)
     }
 
+    /// The place of the role of this name.
+    pub fn named(roles: &[Role], name: &str) -> Option<RoleIndex> {
+        let place = roles.iter().position(|role| role.name == name)?;
+        Some(RoleIndex::new(place))
+    }
+
     /// The place.
     pub fn as_usize(self) -> usize {
         usize::from(self.0)
@@ -146,5 +197,89 @@ fn matches(glob: &str, name: &str) -> bool {
             let mut starts = (0..=rest.len()).filter(|at| rest.is_char_boundary(*at));
             starts.any(|at| matches(tail, &rest[at..]))
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_written_as_they_are_read() {
+        for (text, count, seconds) in [
+            ("5/s", 5, 1),
+            ("120/min", 120, 60),
+            ("1/h", 1, 3600),
+            ("4294967295/h", u32::MAX, 3600),
+        ] {
+            let period = Duration::from_secs(seconds);
+            assert_eq!(Rate::parse(text), Ok(Rate { count, period }));
+            assert_eq!(Rate { count, period }.to_string(), text);
+        }
+        let odd = Rate {
+            count: 3,
+            period: Duration::from_secs(90),
+        };
+        assert_eq!(odd.to_string(), "3/90s");
+    }
+
+    #[test]
+    fn what_is_no_rate_is_refused_with_what_was_expected() {
+        let rate = "expected a rate such as 5/s, 120/min or 1000/h";
+        for (text, expected) in [
+            ("", rate),
+            ("120", rate),
+            ("/min", rate),
+            ("120/", rate),
+            ("120/m", rate),
+            ("120/MIN", rate),
+            ("120 / min", rate),
+            ("120/min/s", rate),
+            ("+120/min", rate),
+            ("-1/min", rate),
+            ("1.5/s", rate),
+            ("4294967296/s", rate),
+            ("0/min", "expected a rate of at least 1"),
+            ("000/s", "expected a rate of at least 1"),
+        ] {
+            assert_eq!(Rate::parse(text), Err(expected.to_string()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_role_is_found_by_its_whole_name() {
+        let roles = Role::built_in();
+        assert_eq!(
+            RoleIndex::named(&roles, "readonly"),
+            Some(RoleIndex::READONLY)
+        );
+        assert_eq!(RoleIndex::named(&roles, "Master"), None);
+        assert_eq!(RoleIndex::named(&roles, ""), None);
+    }
+
+    #[test]
+    fn a_role_may_use_the_tools_that_its_globs_describe() {
+        for (glob, tool, expected) in [
+            ("*", "", true),
+            ("*", "files-read", true),
+            ("files-*", "files-read", true),
+            ("files-*", "files-", true),
+            ("files-*", "file", false),
+            ("*-read", "files-read", true),
+            ("*-read", "files-read-all", false),
+            ("f*s*d", "files-read", true),
+            ("f*s*d", "files-reads", false),
+            ("files", "files", true),
+            ("files", "files-read", false),
+            ("Files", "files", false),
+            ("*é*", "caf\u{e9}s", true),
+        ] {
+            let mut role = Role::built_in()[1].clone();
+            role.tools = vec!["none".to_string(), glob.to_string()];
+            assert_eq!(role.may_use(tool, false), expected, "{glob} {tool}");
+            role.read_only = true;
+            assert!(!role.may_use(tool, false), "{glob} {tool}");
+            assert_eq!(role.may_use(tool, true), expected, "{glob} {tool}");
+        }
     }
 }

@@ -13,8 +13,9 @@
 //! The bounds are the owner's and come with each push ([`Room`]). The soft one makes room by
 //! evicting sent events. The hard one refuses the event as [`Lagging`], which leaves the ring as it
 //! was: the owner sheds the event if the peer can do without it, else closes the stream. The ring
-//! counts its bytes but does not draw them: the owner takes [`Event::bytes`] from the pool before
-//! a push, and gives back what a push or an eviction freed.
+//! counts its bytes but does not draw them: the owner takes them from the pool before a push, and
+//! gives back what a push or an eviction freed. A payload that stands in many rings is drawn once,
+//! by the first push, and freed with the last ring that lets go of it.
 
 use crate::limits::EVENT_OVERHEAD_BYTES;
 use std::collections::VecDeque;
@@ -47,7 +48,7 @@ struct Held<K> {
 pub struct Event<K = ()> {
     /// The owner's own, for example the name of the event on the wire.
     pub kind: K,
-    /// The message. Shared: a broadcast is one payload in many rings, counted in each of them.
+    /// The message. A broadcast is one payload in many rings, and counts towards the room of each.
     pub payload: Rc<[u8]>,
 }
 
@@ -70,7 +71,7 @@ pub struct Room {
 pub struct Pushed {
     /// The number of the event.
     pub sequence: u64,
-    /// Bytes of the sent events that made room for it, to be given back to the pool.
+    /// Bytes freed by the sent events that made room for it, to be given back to the pool.
     pub freed_bytes: usize,
 }
 
@@ -96,6 +97,14 @@ impl<K> Event<K> {
     /// What the event counts for: its payload and the cost of keeping it.
     pub fn bytes(&self) -> usize {
         self.payload.len() + EVENT_OVERHEAD_BYTES
+    }
+
+    /// What is free again once this event is dropped: its payload only if no one else holds it.
+    fn freed_bytes(&self) -> usize {
+        match Rc::strong_count(&self.payload) {
+            1 => self.bytes(),
+            _ => EVENT_OVERHEAD_BYTES,
+        }
     }
 }
 
@@ -154,14 +163,24 @@ impl<K> Ring<K> {
         let mut freed = 0;
         let enough = self.sent(sequence).take_while(|event| {
             let goes = freed < bytes_wanted;
-            freed += event.bytes();
+            freed += event.freed_bytes();
             goes
         });
         let evicted = enough.count();
         self.evict(evicted)
     }
 
-    /// Drops the `count` oldest events and returns their bytes.
+    /// Drops all events, sent or not, and returns the bytes freed.
+    pub fn clear(&mut self) -> usize {
+        self.evict(self.len())
+    }
+
+    /// The events held, oldest first.
+    pub fn events(&self) -> impl Iterator<Item = &Event<K>> {
+        self.held.iter().flat_map(|held| held.events.iter())
+    }
+
+    /// Drops the `count` oldest events and returns the bytes freed.
     fn evict(&mut self, count: usize) -> usize {
         let Some(held) = &mut self.held else {
             return 0;
@@ -223,8 +242,8 @@ impl<K> Ring<K> {
     /// The events held below `sequence`, oldest first.
     fn sent(&self, sequence: u64) -> impl Iterator<Item = &Event<K>> {
         let count = sequence.saturating_sub(self.oldest());
-        let events = self.held.iter().flat_map(|held| held.events.iter());
-        events.take(usize::try_from(count).unwrap_or(usize::MAX))
+        self.events()
+            .take(usize::try_from(count).unwrap_or(usize::MAX))
     }
 }
 
@@ -241,8 +260,11 @@ impl<K> Held<K> {
 
     /// Drops the `count` oldest events, and the spare places once they are more than half.
     fn evict(&mut self, count: usize) -> usize {
-        let freed = self.events.drain(..count).map(|event| event.bytes()).sum();
-        self.bytes -= freed;
+        let mut freed = 0;
+        for event in self.events.drain(..count) {
+            self.bytes -= event.bytes();
+            freed += event.freed_bytes();
+        }
         let len = self.events.len();
         if len < self.events.capacity() / 2 {
             self.events.shrink_to(len + len / 4);
@@ -441,6 +463,23 @@ mod tests {
         assert_eq!(ring.push(event(64), one_sent).unwrap().freed_bytes, 64);
         assert_eq!(ring.len(), RING_EVENTS_MAX);
         assert_eq!(ring.oldest(), 2);
+    }
+
+    #[test]
+    fn a_shared_payload_is_freed_by_the_last_ring_that_holds_it() {
+        let shared: Rc<[u8]> = vec![b'x'; 1000].into();
+        let mut rings: [Ring; 3] = Default::default();
+        for ring in &mut rings {
+            let payload = shared.clone();
+            ring.push(Event { kind: (), payload }, WIDE).unwrap();
+            assert_eq!(ring.bytes(), 1000 + EVENT_OVERHEAD_BYTES);
+        }
+        drop(shared);
+        let [a, b, c] = &mut rings;
+        assert_eq!(a.evict_before(2, usize::MAX), EVENT_OVERHEAD_BYTES);
+        assert_eq!(b.clear(), EVENT_OVERHEAD_BYTES);
+        assert_eq!(c.clear(), 1000 + EVENT_OVERHEAD_BYTES);
+        assert!(rings.iter().all(|ring| ring.bytes() == 0));
     }
 
     #[test]

@@ -8,14 +8,17 @@
 //!
 //! Later wins: defaults, then the files in order, then `--set`, then `--listen`; the environment
 //! only fills in for `listen` and `origins` where none of these names them. A list replaces the
-//! one before it, `[[tool]]` tables add up. Only `search` touches files. The invariant: what
+//! one before it, `[[tool]]`, `[[token]]` and `[[address]]` tables add up, and `[role.NAME]` tables
+//! of one name change each other. Only `search` touches files. The invariant: what
 //! [`parse`] returns is sound, so nobody checks a setting again.
 
+mod access;
 mod argument;
 mod complaint;
 mod document;
 mod kind;
 mod print;
+mod resolve;
 mod search;
 mod setting;
 mod table;
@@ -28,13 +31,17 @@ pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
 pub use print::{print, reference, report};
 pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
 
-use super::settings::{Builtin, Log, Settings, parse_port};
+use super::settings::{Builtin, Compat, Format, JwtSettings, Listen, Log, Settings, parse_port};
+use crate::auth::Access;
+use crate::auth::jwt::Secret;
 use crate::limits::{Limits, Memory, TOOLS_MAX, Timeouts};
 use crate::tool::command::nearest;
+use access::Written;
 use complaint::Complaints;
 use document::{Data, Entry, Value};
 use setting::SETTINGS;
 use std::ffi::OsString;
+use std::path::Path;
 use table::unknown_key;
 use tool::Tool;
 
@@ -85,7 +92,11 @@ impl Environment {
     }
 }
 
-/// Settings from texts alone.
+/// Reads the key of `jwt.secret_file`, or says what is wrong with it. Without a key no JWT is
+/// taken, though credentials are still asked for.
+pub(super) type SecretReader<'a> = &'a dyn Fn(&Path) -> Result<Option<Secret>, String>;
+
+/// Settings from texts alone: the key of `jwt.secret_file` stays unread.
 ///
 /// # Errors
 ///
@@ -95,13 +106,23 @@ pub fn parse(
     environment: &Environment,
     overrides: &Overrides,
 ) -> Result<Settings, Vec<Complaint>> {
+    parse_with(sources, environment, overrides, &|_| Ok(None))
+}
+
+/// As [`parse`], with the key that `read_secret` finds.
+fn parse_with(
+    sources: &[Source],
+    environment: &Environment,
+    overrides: &Overrides,
+    read_secret: SecretReader<'_>,
+) -> Result<Settings, Vec<Complaint>> {
     let mut reader = Reader::new();
     for source in sources {
         reader.read_source(source);
     }
     reader.read_overrides(overrides);
     reader.read_environment(environment);
-    reader.finish()
+    reader.finish(read_secret)
 }
 
 /// The defaults of the table, read as any other text would be.
@@ -114,13 +135,19 @@ pub(super) fn defaults() -> Settings {
         hosts: Vec::new(),
         origins: Vec::new(),
         auth_none: false,
+        anonymous: None,
+        jwt: JwtSettings::default(),
+        access: Access::open(),
+        console: false,
         builtins: Vec::new(),
         limits: Limits::default(),
         timeouts: Timeouts::default(),
         tools: Vec::new(),
         log: Log {
+            format: Format::Text,
             level: log::Level::Info,
         },
+        compat: Compat::default(),
     };
     for setting in SETTINGS.iter().filter(|row| !row.default.is_empty()) {
         let value = document::parse_value(setting.default);
@@ -130,11 +157,33 @@ pub(super) fn defaults() -> Settings {
     settings
 }
 
+/// Lists of tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum List {
+    /// `[[tool]]`.
+    Tool,
+    /// `[[token]]`.
+    Token,
+    /// `[[address]]`.
+    Address,
+}
+
+/// Each with its key.
+const LISTS: [(&str, List); 3] = [
+    ("tool", List::Tool),
+    ("token", List::Token),
+    ("address", List::Address),
+];
+
+/// The key of the tables `[role.NAME]`.
+const ROLE: &str = "role";
+
 /// The settings while they are read.
 struct Reader {
     settings: Settings,
     /// Where each row of the table was set last.
     places: [Place; SETTINGS.len()],
+    access: Written,
     tools: Vec<Tool>,
     complaints: Complaints,
 }
@@ -144,6 +193,7 @@ impl Reader {
         Reader {
             settings: defaults(),
             places: [const { Place::Default }; SETTINGS.len()],
+            access: Written::default(),
             tools: Vec::new(),
             complaints: Complaints::default(),
         }
@@ -169,35 +219,63 @@ impl Reader {
         }
     }
 
-    /// One key at the top of a file: a setting, a section of settings, or the tools.
+    /// One key at the top of a file: a setting, a section of settings, or tables of their own kind.
     fn read_entry(&mut self, file: &Place, entry: Entry) {
+        if let Some((key, list)) = LISTS.iter().find(|(key, _)| *key == entry.key) {
+            return self.read_list(key, *list, file, entry);
+        }
+        if entry.key == ROLE {
+            return self.read_roles(file, entry);
+        }
         let place = file.at(entry.line);
         match (is_section(&entry.key), entry.value.data) {
-            (_, Data::List(tools)) if entry.key == "tool" => {
-                for (index, value) in tools.into_iter().enumerate() {
-                    let read = tool::read(value, index + 1, file, &mut self.complaints);
-                    self.tools.extend(read);
-                }
-            }
-            (_, _) if entry.key == "tool" => {
-                let problem = "expected tables that begin with [[tool]]";
-                self.complaints.add(place, "tool", problem);
-            }
             (true, Data::Table(entries)) => {
                 for inner in entries {
                     let key = format!("{}.{}", entry.key, inner.key);
                     self.read_setting(file.at(inner.line), key, &inner.value);
                 }
             }
-            (true, data) => {
-                let line = entry.value.line;
-                let fault = Value { line, data }.refuse("a table");
-                self.complaints.add(place, entry.key, fault.problem);
+            // What stands there instead is not shown: in place of [jwt] it may be the secret.
+            (true, _) => {
+                let problem = format!("expected a table such as [{}]", entry.key);
+                self.complaints.add(place, entry.key, problem);
             }
             (false, data) => {
                 let line = entry.value.line;
                 self.read_setting(place, entry.key, &Value { line, data });
             }
+        }
+    }
+
+    /// The tables of a list.
+    fn read_list(&mut self, key: &str, list: List, file: &Place, entry: Entry) {
+        let complaints = &mut self.complaints;
+        let Data::List(tables) = entry.value.data else {
+            let problem = format!("expected tables that begin with [[{key}]]");
+            complaints.add(file.at(entry.line), key, problem);
+            return;
+        };
+        for (index, value) in tables.into_iter().enumerate() {
+            let position = index + 1;
+            match list {
+                List::Tool => self
+                    .tools
+                    .extend(tool::read(value, position, file, complaints)),
+                List::Token => self.access.read_token(value, position, file, complaints),
+                List::Address => self.access.read_address(value, position, file, complaints),
+            }
+        }
+    }
+
+    fn read_roles(&mut self, file: &Place, entry: Entry) {
+        let complaints = &mut self.complaints;
+        let Data::Table(roles) = entry.value.data else {
+            let problem = "expected tables such as [role.NAME]";
+            complaints.add(file.at(entry.line), ROLE, problem);
+            return;
+        };
+        for role in roles {
+            self.access.read_role(role, file, complaints);
         }
     }
 
@@ -261,7 +339,8 @@ impl Reader {
     }
 
     /// What relates several settings, where each of them is sound.
-    fn finish(mut self) -> Result<Settings, Vec<Complaint>> {
+    fn finish(mut self, read_secret: SecretReader<'_>) -> Result<Settings, Vec<Complaint>> {
+        self.resolve_access(read_secret);
         self.check_doors();
         self.check_memory();
         self.check_heartbeat();
@@ -282,11 +361,12 @@ impl Reader {
     }
 
     fn check_doors(&mut self) {
-        if !self.complaints.is_sound("listen") || !self.complaints.is_sound("auth") {
+        let keys = ["listen", "auth", "anonymous", "token", "address", "jwt"];
+        if !keys.iter().all(|key| self.complaints.is_sound(key)) {
             return;
         }
         for listen in self.settings.listen.clone() {
-            if let super::settings::Listen::Tcp(address) = listen
+            if let Listen::Tcp(address) = listen
                 && let Err(problem) = self.settings.admit(address)
             {
                 self.complain("listen", problem);
@@ -373,8 +453,10 @@ fn nearest_setting(key: &str) -> Option<&'static str> {
     match (namesakes.next(), namesakes.next()) {
         (Some(row), None) => Some(row.key),
         (Some(_), Some(_)) | (None, _) => {
-            let sections = ["limits", "timeouts", "log", "tool"];
-            nearest(key, SETTINGS.iter().map(|row| row.key).chain(sections))
+            let sections = ["limits", "timeouts", "jwt", "compat", "log", ROLE];
+            let lists = LISTS.map(|(key, _)| key);
+            let known = SETTINGS.iter().map(|row| row.key);
+            nearest(key, known.chain(sections).chain(lists))
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::auth::origin::Origins;
 use crate::edge::listener::{self, Listener};
 use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
-use crate::edge::world::World;
+use crate::edge::world::{World, wall_time};
 use crate::edge::{own_process, process, sockets, ticker};
 use crate::engine::session::{SESSION_ID_BYTES, SessionId};
 use crate::engine::{Config, Engine};
@@ -31,7 +31,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
         mut settings,
         sources,
     } = loaded;
-    if logging::start(settings.log.level).is_err() {
+    if logging::start(settings.log.level, settings.log.format).is_err() {
         run::complain(&"the log was started twice");
         return Exit::Failed;
     }
@@ -230,6 +230,8 @@ fn engine_config(settings: &Settings) -> Config {
         title: settings.title.clone(),
         instructions: settings.instructions.clone(),
         origins: Origins::new(&settings.hosts, &settings.origins),
+        access: settings.access.clone(),
+        console: settings.console,
         limits: settings.limits.clone(),
         timeouts: settings.timeouts.clone(),
     }
@@ -266,7 +268,8 @@ async fn live(
         mut orders,
     } = start;
     let config = engine_config(&settings);
-    let engine = Engine::new(config, settings.memory(), registry, Box::new(draw_id));
+    let engine = Engine::new(config, settings.memory(), registry, Box::new(draw_id))
+        .with_wall_clock(Box::new(|_| wall_time()));
     let world = World::new(engine, executor.clone())?;
     executor.spawn(process::reap()).detach();
     let ticking = executor.spawn(ticker::run(world.clone()));

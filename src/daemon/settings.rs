@@ -4,11 +4,15 @@
 //! range, the tables fit into the memory, no door stands open unasked. Nothing here reads a file or
 //! opens a socket.
 
+use crate::auth::Access;
 use crate::limits::{Limits, Memory, Timeouts};
 use crate::tool::command::CommandSpec;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use crate::wire::compat::Compat;
 
 /// Listeners at most. Each is one descriptor and one task; more than a few is a mistake.
 pub const LISTENERS_MAX: usize = 16;
@@ -29,10 +33,18 @@ pub struct Settings {
     pub instructions: Option<String>,
     /// Names accepted in `Host` beside the listeners' own addresses; lower case, without a port.
     pub hosts: Vec<String>,
-    /// Origins accepted in `Origin`; lower case, without a slash at the end.
+    /// Origins accepted in `Origin`; lower case, without a slash at the end. `*` is any of them.
     pub origins: Vec<String>,
-    /// `auth = "none"`: a listener may be open to the network though nobody shows a token.
+    /// `auth = "none"`: whoever shows nothing is let in all the same.
     pub auth_none: bool,
+    /// `anonymous` as it is written; what it comes to is in `access`.
+    pub anonymous: Option<String>,
+    /// `[jwt]` as it is written; what it comes to is in `access`.
+    pub jwt: JwtSettings,
+    /// Who may do what.
+    pub access: Access,
+    /// Whether browsers are shown the console.
+    pub console: bool,
     /// Tools that are part of the program, each at most once.
     pub builtins: Vec<Builtin>,
     /// Room, fixed at start.
@@ -41,15 +53,45 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Command tools; names differ from each other and from those of `builtins`.
     pub tools: Vec<CommandSpec>,
-    /// What is logged.
+    /// What is logged, and how.
     pub log: Log,
+    /// What older front-ends expect.
+    pub compat: Compat,
+}
+
+/// `[jwt]` as it is written. Without a secret file no JWT is taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JwtSettings {
+    /// The absolute path of the file that holds the key.
+    pub secret_file: Option<String>,
+    /// What `iss` must be.
+    pub issuer: Option<String>,
+    /// What `aud` must be or hold.
+    pub audience: Option<String>,
+    /// How far the issuer's clock may be from ours.
+    pub skew: Duration,
+    /// The claim that names the role.
+    pub role_claim: String,
+    /// The name of the role where that claim is absent.
+    pub role: Option<String>,
 }
 
 /// What is logged (`[log]`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Log {
+    /// How an event is written.
+    pub format: Format,
     /// The least important level that is still written.
     pub level: log::Level,
+}
+
+/// How an event of the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A line for people.
+    Text,
+    /// A line that is one JSON object.
+    Json,
 }
 
 /// A tool that is part of the program.
@@ -190,17 +232,18 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether a TCP listener at `address` is allowed. The network gets in only when asked for in
-    /// so many words; the error says in which.
+    /// Whether a TCP listener at `address` is allowed. The network gets in only where strangers are
+    /// refused, or when that is asked for in so many words; the error says in which.
     pub fn admit(&self, address: SocketAddr) -> Result<(), String> {
+        let is_guarded = self.auth_none || self.access.anonymous.is_none();
         // An IPv4 address in IPv6 clothes is loopback when the IPv4 address is.
-        if self.auth_none || address.ip().to_canonical().is_loopback() {
+        if is_guarded || address.ip().to_canonical().is_loopback() {
             return Ok(());
         }
         Err(format!(
-            "{address} is open to the network and nobody has to show a token; listen on \
-             127.0.0.1:{} instead, or add this line at the top of the configuration to serve \
-             everyone: auth = \"none\"",
+            "{address} is open to the network and nobody has to show a token; add the lines that \
+             slimcp token new prints to ask for one, or listen on 127.0.0.1:{} instead, or add \
+             this line at the top of the configuration to serve everyone: auth = \"none\"",
             address.port()
         ))
     }
@@ -300,7 +343,11 @@ mod tests {
         }
         let error = settings.admit("0.0.0.0:80".parse().unwrap()).unwrap_err();
         assert!(error.ends_with("auth = \"none\""), "{error}");
+        assert!(error.contains("slimcp token new"), "{error}");
         settings.auth_none = true;
+        assert!(settings.admit("0.0.0.0:80".parse().unwrap()).is_ok());
+        settings.auth_none = false;
+        settings.access.anonymous = None;
         assert!(settings.admit("0.0.0.0:80".parse().unwrap()).is_ok());
     }
 }

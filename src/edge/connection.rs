@@ -18,6 +18,7 @@ use crate::wire::jsonrpc::{self, RpcError};
 use crate::wire::receive::{Received, Receiver, Request};
 use crate::wire::status;
 use rustix::event::epoll::EventFlags;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
@@ -89,7 +90,10 @@ fn read(world: &Rc<World>, connection: Key<Connection>) {
         Ok(Some(0)) | Err(_) => close(world, connection),
         Ok(None) => {}
         Ok(Some(_)) if is_over => {}
-        Ok(Some(bytes)) => turn(world, connection, &buffer[..bytes]),
+        Ok(Some(bytes)) => {
+            world.engine.borrow_mut().handle_traffic(bytes, 0);
+            turn(world, connection, &buffer[..bytes]);
+        }
     }
 }
 
@@ -160,6 +164,7 @@ fn answer(
                 });
             }
             Received::Refuse(refusal) => {
+                world.engine.borrow_mut().handle_malformed();
                 refuse(&refusal, out);
                 return Turn::Refuse;
             }
@@ -253,15 +258,15 @@ pub(super) fn send(world: &Rc<World>, connection: Key<Connection>, bytes: &[u8])
         return true;
     }
     let mut sockets = world.sockets.borrow_mut();
-    let sent = match sockets.send(connection, bytes) {
-        Ok(sent) if sent == bytes.len() => return true,
-        Ok(sent) => sent,
-        Err(_) => {
-            drop(sockets);
-            close(world, connection);
-            return false;
-        }
+    let Ok(sent) = sockets.send(connection, bytes) else {
+        drop(sockets);
+        close(world, connection);
+        return false;
     };
+    world.engine.borrow_mut().handle_traffic(0, sent);
+    if sent == bytes.len() {
+        return true;
+    }
     let rest = sockets
         .get_mut(connection)
         .expect("it has just taken bytes")
@@ -290,6 +295,7 @@ fn flush(world: &Rc<World>, connection: Key<Connection>) {
         drop(sockets);
         return close(world, connection);
     };
+    world.engine.borrow_mut().handle_traffic(0, sent);
     let place = sockets
         .get_mut(connection)
         .expect("it has just taken bytes");
@@ -431,15 +437,57 @@ fn unavailable(refusal: Refusal, out: &mut Vec<u8>) {
 
 const _: () = assert!(limits::RETRY_AFTER.as_secs() == 5, "the text above says so");
 
-/// One line at debug level: never a header, an argument or a query, which may hold a secret.
+/// A path without the token of a secret path: `/t/.../mcp` for `/t/TOKEN/mcp`. A proxy may have put
+/// something before it, so the token is what follows a `t` wherever that stands, however it is
+/// written.
+fn without_secret(path: &str) -> Cow<'_, str> {
+    let is_mark = |part: &str| ["t", "%74"].contains(&part);
+    if !path.split('/').any(is_mark) {
+        return Cow::Borrowed(path);
+    }
+    let mut is_secret = false;
+    let shown = path.split('/').map(|part| match part {
+        "" => part,
+        _ if std::mem::replace(&mut is_secret, is_mark(part)) => "...",
+        _ => part,
+    });
+    Cow::Owned(shown.collect::<Vec<_>>().join("/"))
+}
+
+/// One line at debug level: never a header, an argument, a query or the token of a secret path.
 fn log_request(world: &World, connection: Key<Connection>, request: &Request<'_>) {
     if !log::log_enabled!(log::Level::Debug) {
         return;
     }
-    let (method, path) = (request.head.method, request.head.target.path);
+    let method = request.head.method;
+    let path = without_secret(request.head.target.path);
     let bytes = request.body.len();
     match world.engine.borrow().peer(connection) {
         Some(peer) => log::debug!("{method:?} {path} body_bytes={bytes} peer={peer}"),
         None => log::debug!("{method:?} {path} body_bytes={bytes} peer=unix"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_of_a_secret_path_is_not_shown() {
+        for (path, shown) in [
+            ("/mcp", "/mcp"),
+            ("/", "/"),
+            ("*", "*"),
+            ("/tools/t", "/tools/t"),
+            ("/t/s3cret/mcp", "/t/.../mcp"),
+            ("/t/s3cret/mcp/tools/t", "/t/.../mcp/tools/t"),
+            ("/t/s3cret", "/t/..."),
+            ("/t//s3cret/mcp", "/t//.../mcp"),
+            ("/home/t/s3cret/sse/", "/home/t/.../sse/"),
+            ("/%74/s3cret/mcp", "/%74/.../mcp"),
+            ("/t/t/s3cret", "/t/.../..."),
+        ] {
+            assert_eq!(without_secret(path), shown);
+        }
     }
 }

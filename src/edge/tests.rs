@@ -3,6 +3,7 @@
 
 use super::world::World;
 use super::{connection, process, sockets};
+use crate::auth::Access;
 use crate::auth::origin::Origins;
 use crate::engine::session::{SESSION_ID_BYTES, SessionId};
 use crate::engine::{Config, Engine};
@@ -54,6 +55,8 @@ fn engine() -> Engine {
         title: None,
         instructions: None,
         origins: Origins::default(),
+        access: Access::open(),
+        console: true,
         limits,
         timeouts: Timeouts::default(),
     };

@@ -13,7 +13,7 @@ use crate::engine::call::Call;
 use crate::engine::connection::Connection;
 use crate::engine::{Engine, Job};
 use crate::limits;
-use crate::time::Instant;
+use crate::time::{Instant, UnixMillis};
 use crate::tool::command::{self, CommandLine};
 use crate::tool::{Outcome, Work, builtin};
 use smol::LocalExecutor;
@@ -74,6 +74,12 @@ impl Clock {
     pub fn at(&self, instant: Instant) -> std::time::Instant {
         self.start + std::time::Duration::from_micros(instant.micros())
     }
+}
+
+/// What the machine's clock says. One that is set before 1970 counts as not set.
+pub fn wall_time() -> UnixMillis {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    UnixMillis(since.map_or(0, |since| since.as_millis() as u64))
 }
 
 impl World {

@@ -14,7 +14,9 @@
 
 use super::session::Session;
 use super::stream::Stream;
-use super::{Deadline, Engine, Job};
+use super::{Asker, Deadline, Engine, Job};
+use crate::admin::stats::DoorKind;
+use crate::auth::Principal;
 use crate::bounded::{Key, Timer};
 use crate::limits;
 use crate::mcp::message::{Level, LogParams, ProgressParams};
@@ -23,6 +25,7 @@ use crate::time::Instant;
 use crate::tool::command::Stopped;
 use crate::tool::registry::{Registry, ToolIndex};
 use crate::tool::{Outcome, Tool, Work};
+use crate::wire::dialect::Dialect;
 use crate::wire::jsonrpc::{self, Id};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -37,6 +40,10 @@ pub struct Call {
     pub id: Id,
     /// The session it belongs to.
     pub session: Option<Key<Session>>,
+    /// Whose it is.
+    pub principal: Principal,
+    /// How its answer is said.
+    pub dialect: Dialect,
     /// Where its answer goes; `None` once nobody can get it any more.
     pub stream: Option<Key<Stream>>,
     /// Index of the tool; `None` when a reload has removed the tool meanwhile.
@@ -51,6 +58,8 @@ pub struct Call {
     state: State,
     /// When it arrived.
     pub(super) since: Instant,
+    /// Where it came in.
+    door: DoorKind,
     /// From start to TERM.
     timeout: Duration,
     /// Bytes of output to keep.
@@ -74,8 +83,8 @@ enum State {
 pub(super) struct Wanted {
     /// The request's id.
     pub id: Id,
-    /// The session it belongs to.
-    pub session: Option<Key<Session>>,
+    /// Who asks.
+    pub asker: Asker,
     /// The progress token, if any.
     pub progress_token: Option<Box<RawValue>>,
 }
@@ -148,7 +157,9 @@ impl Engine {
         }
         let call = Call {
             id: wanted.id,
-            session: wanted.session,
+            session: wanted.asker.session,
+            principal: wanted.asker.principal,
+            dialect: wanted.asker.dialect,
             stream: None,
             tool: Some(tool),
             name: state.name.clone(),
@@ -156,6 +167,7 @@ impl Engine {
             progress: 0,
             state: State::Queued(work),
             since: now,
+            door: self.door,
             timeout: bounds.timeout.unwrap_or(self.config.timeouts.call),
             output_bytes_max: bounds
                 .output_bytes_max
@@ -167,7 +179,8 @@ impl Engine {
             Refusal::CallsFull
         })?;
         self.stats.calls += 1;
-        if let Some(session) = wanted.session {
+        self.stats.calls_begun += 1;
+        if let Some(session) = wanted.asker.session {
             self.sessions
                 .get_mut(session)
                 .expect("the request was checked")
@@ -184,8 +197,8 @@ impl Engine {
     /// Whether the session has a request with this id in flight: the two answers could not be told
     /// apart.
     fn id_in_use(&self, wanted: &Wanted) -> bool {
-        let twin = |call: &Call| call.session == wanted.session && call.id == wanted.id;
-        wanted.session.is_some() && self.calls.iter().any(|(_, call)| twin(call))
+        let twin = |call: &Call| call.session == wanted.asker.session && call.id == wanted.id;
+        wanted.asker.session.is_some() && self.calls.iter().any(|(_, call)| twin(call))
     }
 
     /// Hands a queued call to the edge.
@@ -271,10 +284,9 @@ impl Engine {
     /// The work of a call is over: its process, if any, is reaped.
     pub fn handle_outcome(&mut self, now: Instant, key: Key<Call>, outcome: &Outcome) {
         let call = self
-            .remove_call(key)
+            .remove_call(now, key)
             .expect("the edge reports each call once");
-        self.stats
-            .call_done(now.since(call.since), outcome.is_error);
+        self.stats.calls_failed += u64::from(outcome.is_error);
         if let Some(tool) = call.tool {
             self.tools[tool.as_usize()].running -= 1;
             if let Some(next) = self.tools[tool.as_usize()].queue.pop_front() {
@@ -336,7 +348,7 @@ impl Engine {
 
     /// Answers a call that never ran.
     fn drop_queued(&mut self, now: Instant, key: Key<Call>, why: Stopped) {
-        let call = self.remove_call(key).expect("the caller has seen it");
+        let call = self.remove_call(now, key).expect("the caller has seen it");
         if let Some(tool) = call.tool {
             self.tools[tool.as_usize()]
                 .queue
@@ -375,9 +387,10 @@ impl Engine {
     }
 
     /// Takes a call out of the table and out of its session's count.
-    fn remove_call(&mut self, key: Key<Call>) -> Option<Call> {
+    fn remove_call(&mut self, now: Instant, key: Key<Call>) -> Option<Call> {
         let call = self.calls.remove(key)?;
         self.cancel(call.timer);
+        self.stats.call_over(call.door, now.since(call.since));
         if let Some(session) = call
             .session
             .and_then(|session| self.sessions.get_mut(session))

@@ -2,6 +2,9 @@
 
 use super::Engine;
 use super::stream::{Kind, Phase, Stream};
+use crate::limits;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 impl Engine {
     /// Panics if an invariant is broken. `edge_bytes` is what the driver holds of the budget
@@ -16,11 +19,20 @@ impl Engine {
 
     /// Every byte of the budget has an owner.
     fn check_budget(&self, edge_bytes: usize) {
-        let held: usize = self
-            .streams
-            .iter()
-            .map(|(_, stream)| stream.held_bytes())
-            .sum();
+        // A payload that many streams hold is drawn once.
+        let mut payloads = BTreeMap::new();
+        let mut held = 0;
+        for (_, stream) in self.streams.iter() {
+            held += stream
+                .answer
+                .as_ref()
+                .map_or(0, |answer| answer.held_bytes());
+            for event in stream.ring.events() {
+                held += limits::EVENT_OVERHEAD_BYTES;
+                payloads.insert(Rc::as_ptr(&event.payload).addr(), event.payload.len());
+            }
+        }
+        held += payloads.values().sum::<usize>();
         assert_eq!(
             self.pool.used(),
             held + edge_bytes,
@@ -88,6 +100,10 @@ impl Engine {
     /// A stream belongs to a living session, has a deadline, keeps no more than it may, and an
     /// answer waits for exactly its calls.
     fn check_streams(&self) {
+        let listens = |stream: &Stream| stream.attached && stream.kind != Kind::Answer;
+        let streams = self.streams.iter();
+        let listening = streams.filter(|(_, stream)| listens(stream)).count();
+        assert_eq!(self.listening as usize, listening, "a stream is miscounted");
         for (key, stream) in self.streams.iter() {
             assert!(
                 stream
@@ -144,7 +160,8 @@ impl Engine {
 fn needs_deadline(stream: &Stream) -> bool {
     match (stream.phase, stream.attached) {
         (Phase::Answered, _) => false,
-        (Phase::Held | Phase::Open | Phase::Ending, true) => true,
+        (Phase::Held, true) => !stream.is_one_body(),
+        (Phase::Open | Phase::Ending, true) => true,
         (Phase::Held | Phase::Open, false) => false,
         (Phase::Ending, false) => stream.kind == Kind::Answer,
     }

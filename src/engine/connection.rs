@@ -56,7 +56,7 @@ impl Engine {
         peer: Option<IpAddr>,
     ) -> Result<Key<Connection>, Refusal> {
         if self.drain.is_some() {
-            return Err(Refusal::Stopping);
+            return Err(self.refused(Refusal::Stopping));
         }
         let deadline = now + self.config.timeouts.head;
         let connection = Connection {
@@ -73,7 +73,7 @@ impl Engine {
             }
             Err(_) => {
                 self.stats.connections_shed += 1;
-                Err(Refusal::ConnectionsFull)
+                Err(self.refused(Refusal::ConnectionsFull))
             }
         }
     }

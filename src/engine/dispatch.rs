@@ -1,9 +1,9 @@
 //! From a JSON-RPC message to what answers it: the same for every transport.
 
-use super::Engine;
 use super::call::{self, Call, Wanted};
 use super::session::Session;
 use super::stream::Stream;
+use super::{Asker, Engine};
 use crate::bounded::Key;
 use crate::limits;
 use crate::mcp::catalogue::{self, Missing};
@@ -43,20 +43,21 @@ impl Engine {
     pub(super) fn dispatch(
         &mut self,
         now: Instant,
-        session: Option<Key<Session>>,
+        asker: Asker,
         id: &Id,
         method: &str,
         params: Option<&RawValue>,
         payload: &mut Vec<u8>,
     ) -> Dispatched {
+        let session = asker.session;
         let Some(known) = Method::parse(method) else {
-            return answer(payload, id, Err(method_unknown(method)));
+            return self.answer_wrong(payload, id, &method_unknown(method));
         };
         if known.needs_session() && session.is_none() {
             return Dispatched::Refused(Refusal::SessionNeeded);
         }
         let result = match known {
-            Method::ToolsCall => return self.call_tool(now, session, id, params, payload),
+            Method::ToolsCall => return self.call_tool(now, asker, id, params, payload),
             Method::Initialize => match session {
                 Some(session) if !self.is_initialized(session) => {
                     self.initialize(session, id, params, payload);
@@ -100,7 +101,20 @@ impl Engine {
                 Err(wrong) => Err(wrong),
             },
         };
-        answer(payload, id, result)
+        match result {
+            Ok(()) => {
+                jsonrpc::response(payload, id, &Empty {});
+                Dispatched::Answered
+            }
+            Err(wrong) => self.answer_wrong(payload, id, &wrong),
+        }
+    }
+
+    /// Writes the error of a request that makes no sense.
+    fn answer_wrong(&mut self, payload: &mut Vec<u8>, id: &Id, wrong: &Wrong) -> Dispatched {
+        self.stats.errors += 1;
+        jsonrpc::error(payload, Some(id), wrong);
+        Dispatched::Answered
     }
 
     /// Requests that only read the catalogue.
@@ -192,7 +206,10 @@ impl Engine {
     ) {
         let params = match parse::<InitializeParams>(params) {
             Ok(params) => params,
-            Err(wrong) => return jsonrpc::error(payload, Some(id), &wrong),
+            Err(wrong) => {
+                self.answer_wrong(payload, id, &wrong);
+                return;
+            }
         };
         let revision = Revision::negotiate(&params.protocol_version);
         let session = self.sessions.get_mut(key).expect("the caller has found it");
@@ -302,26 +319,23 @@ impl Engine {
     fn call_tool(
         &mut self,
         now: Instant,
-        session: Option<Key<Session>>,
+        asker: Asker,
         id: &Id,
         params: Option<&RawValue>,
         payload: &mut Vec<u8>,
     ) -> Dispatched {
         let params = match parse::<CallParams>(params) {
             Ok(params) => params,
-            Err(wrong) => return answer(payload, id, Err(wrong)),
+            Err(wrong) => return self.answer_wrong(payload, id, &wrong),
         };
         let Some(index) = self.registry.find(&params.name) else {
-            return answer(payload, id, Err(tool_unknown(&params.name)));
+            return self.answer_wrong(payload, id, &tool_unknown(&params.name));
         };
         let token = params.meta.as_ref().and_then(|meta| meta.progress_token);
         if token.is_some_and(|token| Id::of(token).is_none()) {
             let text = "params._meta.progressToken: a string or a number of at most 128 bytes";
-            return answer(
-                payload,
-                id,
-                Err(RpcError::new(jsonrpc::INVALID_PARAMS, text)),
-            );
+            let wrong = RpcError::new(jsonrpc::INVALID_PARAMS, text);
+            return self.answer_wrong(payload, id, &wrong);
         }
         let arguments = params.arguments.unwrap_or_else(|| no_arguments());
         match self.registry.get(index).start(arguments) {
@@ -336,7 +350,7 @@ impl Engine {
                 let progress_token = token.map(ToOwned::to_owned);
                 let wanted = Wanted {
                     id: id.clone(),
-                    session,
+                    asker,
                     progress_token,
                 };
                 match self.start_call(now, index, work, wanted) {
@@ -404,15 +418,6 @@ fn cursor_unknown() -> Wrong {
         jsonrpc::INVALID_PARAMS,
         "params.cursor: not a cursor of this list",
     )
-}
-
-/// Writes an empty result, or the error.
-fn answer(payload: &mut Vec<u8>, id: &Id, result: Result<(), Wrong>) -> Dispatched {
-    match result {
-        Ok(()) => jsonrpc::response(payload, id, &Empty {}),
-        Err(wrong) => jsonrpc::error(payload, Some(id), &wrong),
-    }
-    Dispatched::Answered
 }
 
 /// Reads `params`; absent ones are an empty object.

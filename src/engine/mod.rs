@@ -11,6 +11,7 @@
 //! | [`Engine::handle_request`] | a whole request is here |
 //! | [`Engine::handle_parked`], [`Engine::handle_blocked`], [`Engine::handle_drained`], [`Engine::handle_stream_closed`] | what became of a stream's socket |
 //! | [`Engine::handle_line`], [`Engine::handle_outcome`] | a call reports, a call is over |
+//! | [`Engine::handle_traffic`], [`Engine::handle_malformed`] | bytes to be counted |
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
@@ -30,26 +31,29 @@ mod dispatch;
 mod doors;
 mod drain;
 mod news;
+mod report;
 pub mod route;
 pub mod session;
 mod sessions;
-pub mod stats;
+mod stats;
 pub mod stream;
 mod streams;
 mod transmit;
 
+use crate::admin::stats::{DoorKind, Stats};
 use crate::auth::origin::Origins;
+use crate::auth::{Access, Principal};
 use crate::bounded::{Key, Pool, Slab, Timer, Wheel};
 use crate::limits::{Limits, Memory, Timeouts};
 use crate::mcp::catalogue::Catalogue;
-use crate::time::Instant;
+use crate::time::{Instant, UnixMillis};
 use crate::tool::Work;
 use crate::tool::registry::Registry;
+use crate::wire::dialect::Dialect;
 use call::{Call, ToolState};
 use connection::Connection;
 use drain::Drain;
 use session::{Session, SessionId, Sessions};
-use stats::Stats;
 use std::collections::VecDeque;
 use stream::Stream;
 
@@ -67,6 +71,10 @@ pub struct Config {
     pub instructions: Option<String>,
     /// Which hosts and origins are ours.
     pub origins: Origins,
+    /// Who may do what.
+    pub access: Access,
+    /// Whether browsers are shown the console.
+    pub console: bool,
     /// Capacities.
     pub limits: Limits,
     /// Periods.
@@ -137,8 +145,25 @@ pub struct Engine {
     reclaim_hand: u32,
     drain: Option<Drain>,
     stats: Stats,
+    /// Listening streams that a connection carries.
+    listening: u32,
+    /// Where the request in hand came in: its calls are counted there.
+    door: DoorKind,
     /// Draws session ids. Chance comes from outside, so that a simulation can repeat itself.
     draw_id: Box<dyn FnMut() -> SessionId>,
+    /// What the machine's clock says, for timestamps and JWTs. Asked only where one is needed.
+    wall_clock: Box<dyn Fn(Instant) -> UnixMillis>,
+}
+
+/// On whose behalf a message is served, and how the answer is to be said.
+#[derive(Clone, Copy, Debug)]
+struct Asker {
+    /// Who asks.
+    principal: Principal,
+    /// In which session, if any.
+    session: Option<Key<Session>>,
+    /// The dialect of the door.
+    dialect: Dialect,
 }
 
 impl Engine {
@@ -163,12 +188,21 @@ impl Engine {
             reclaim_hand: 0,
             drain: None,
             stats: Stats::default(),
+            listening: 0,
+            door: DoorKind::None,
             config,
             memory,
             registry,
             catalogue: Catalogue::default(),
             draw_id,
+            wall_clock: Box::new(|now| UnixMillis(now.millis())),
         }
+    }
+
+    /// The same engine with a clock for people; without one the start is 1970.
+    pub fn with_wall_clock(mut self, clock: Box<dyn Fn(Instant) -> UnixMillis>) -> Engine {
+        self.wall_clock = clock;
+        self
     }
 
     /// The same engine with resources and prompts.
@@ -231,6 +265,11 @@ impl Engine {
     /// What the engine was told.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The wall time at `now`.
+    fn wall_time(&self, now: Instant) -> UnixMillis {
+        (self.wall_clock)(now)
     }
 
     /// Schedules a deadline. There is always room: the wheel is as large as all tables together.

@@ -1,5 +1,8 @@
-//! Paths to doors. Every path answers with and without a trailing slash.
+//! Paths to doors, and what each door asks of whoever comes. Every path answers with and without a
+//! trailing slash.
 
+use crate::admin::stats::DoorKind;
+use crate::auth::role::Doors;
 use crate::mcp::http_sse::Pair;
 
 /// What a path leads to.
@@ -11,23 +14,142 @@ pub enum Door {
     Sse(Pair),
     /// Takes messages of HTTP+SSE sessions.
     Messages,
+    /// `/mcp/tools/NAME`: calls a tool by plain HTTP.
+    ToolCall,
+    /// Lists the tools.
+    Tools,
+    /// Describes the tools as an OpenAPI document.
+    OpenApi,
+    /// Says what there is and where.
+    Api,
     /// Tells how the server is.
     Health,
+    /// Counters for Prometheus.
+    Metrics,
+    /// Tells who is connected.
+    Stats,
+    /// The web console.
+    Console,
 }
+
+/// What a door asks of whoever comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: it is open to all.
+    Nothing,
+    /// A role that may use doors of this kind; of several kinds, one is enough.
+    Kind(Doors),
+    /// A role that may send events to others.
+    Broadcast,
+    /// A role that may see how the server is.
+    Stats,
+}
+
+/// Every path, those that are asked for most often first. One that has an entry with a trailing
+/// slash of its own leads elsewhere with it.
+pub const PATHS: &[(&str, Door)] = &[
+    ("/mcp", Door::Mcp),
+    ("/messages", Door::Messages),
+    ("/mcp/messages", Door::Messages),
+    ("/sse", Door::Sse(Pair::Sse)),
+    ("/mcp/sse", Door::Sse(Pair::McpSse)),
+    ("/mcp/tools", Door::Tools),
+    ("/openapi.json", Door::OpenApi),
+    ("/api", Door::Api),
+    ("/mcp/sse/stats", Door::Stats),
+    ("/metrics", Door::Metrics),
+    ("/", Door::Console),
+    ("/sse-demo.html", Door::Console),
+    ("/demo-sse.html", Door::Console),
+    ("/mcp_sse_example.html", Door::Console),
+    ("/console.css", Door::Console),
+    ("/console.js", Door::Console),
+    ("/health", Door::Health),
+    ("/healthz", Door::Health),
+    ("/readyz", Door::Health),
+];
 
 /// The door behind `path`.
 pub fn route(path: &str) -> Option<Door> {
-    let path = match path.strip_suffix('/') {
-        Some(shorter) if !shorter.is_empty() => shorter,
-        Some(_) | None => path,
-    };
-    match path {
-        "/mcp" => Some(Door::Mcp),
-        "/sse" => Some(Door::Sse(Pair::Sse)),
-        "/mcp/sse" => Some(Door::Sse(Pair::McpSse)),
-        "/messages" | "/mcp/messages" => Some(Door::Messages),
-        "/health" | "/healthz" | "/readyz" => Some(Door::Health),
-        _ => None,
+    let shorter = || path.strip_suffix('/').and_then(find);
+    find(path).or_else(shorter).or_else(|| find_tool(path))
+}
+
+/// `/mcp/tools/NAME`, whatever the name.
+fn find_tool(path: &str) -> Option<Door> {
+    tool_name(path).map(|_| Door::ToolCall)
+}
+
+/// The name in `/mcp/tools/NAME`, percent-encoded.
+pub fn tool_name(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/mcp/tools/")?;
+    let name = name.strip_suffix('/').unwrap_or(name);
+    (!name.is_empty() && !name.contains('/')).then_some(name)
+}
+
+fn find(path: &str) -> Option<Door> {
+    let entry = PATHS.iter().find(|(known, _)| *known == path);
+    entry.map(|(_, door)| *door)
+}
+
+impl Door {
+    /// Which doors it is counted with.
+    pub const fn kind(self) -> DoorKind {
+        match self {
+            Door::Mcp => DoorKind::Mcp,
+            Door::Sse(_) => DoorKind::Sse,
+            Door::Messages => DoorKind::Messages,
+            Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => DoorKind::Rest,
+            Door::Health | Door::Metrics | Door::Stats | Door::Console => DoorKind::Operations,
+        }
+    }
+
+    /// What it asks of whoever comes.
+    pub const fn needs(self) -> Needs {
+        match self {
+            Door::Mcp => Needs::Kind(Doors::MCP),
+            Door::Sse(_) | Door::Messages => Needs::Kind(Doors::SSE),
+            Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => Needs::Kind(Doors::REST),
+            Door::Metrics | Door::Stats => Needs::Stats,
+            // The console holds nothing: what it shows it asks for.
+            Door::Health | Door::Console => Needs::Nothing,
+        }
+    }
+
+    /// Whether a `GET` opens an event stream. Browsers' `EventSource` cannot send headers, so a
+    /// token may stand in the query there.
+    pub const fn opens_stream(self) -> bool {
+        match self {
+            Door::Mcp | Door::Sse(_) => true,
+            Door::Messages
+            | Door::ToolCall
+            | Door::Tools
+            | Door::OpenApi
+            | Door::Api
+            | Door::Health
+            | Door::Metrics
+            | Door::Stats
+            | Door::Console => false,
+        }
+    }
+
+    /// Whether it takes messages whose answers come on another stream. Refusals that a client can
+    /// do nothing about are said there as well: official clients of HTTP+SSE stop sending for good
+    /// after a POST that is not a success.
+    pub const fn takes_messages(self) -> bool {
+        match self {
+            Door::Messages => true,
+            Door::Mcp
+            | Door::Sse(_)
+            | Door::ToolCall
+            | Door::Tools
+            | Door::OpenApi
+            | Door::Api
+            | Door::Health
+            | Door::Metrics
+            | Door::Stats
+            | Door::Console => false,
+        }
     }
 }
 
@@ -37,27 +159,27 @@ mod tests {
 
     #[test]
     fn one_trailing_slash_makes_no_difference() {
-        let doors = [
-            ("/mcp", Door::Mcp),
-            ("/sse", Door::Sse(Pair::Sse)),
-            ("/mcp/sse", Door::Sse(Pair::McpSse)),
-            ("/messages", Door::Messages),
-            ("/mcp/messages", Door::Messages),
-            ("/health", Door::Health),
-            ("/healthz", Door::Health),
-            ("/readyz", Door::Health),
-        ];
-        for (path, door) in doors {
-            assert_eq!(route(path), Some(door), "{path}");
-            assert_eq!(route(&format!("{path}/")), Some(door), "{path}/");
+        let has_own = |path: &str| PATHS.iter().any(|(known, _)| *known == path);
+        for (path, door) in PATHS {
+            assert_eq!(route(path), Some(*door), "{path}");
+            if !has_own(&format!("{path}/")) {
+                assert_eq!(route(&format!("{path}/")), Some(*door), "{path}/");
+            }
             assert_eq!(route(&format!("{path}//")), None, "{path}//");
+        }
+    }
+
+    #[test]
+    fn no_path_stands_twice() {
+        for (at, (path, _)) in PATHS.iter().enumerate() {
+            assert!(PATHS[..at].iter().all(|(other, _)| other != path), "{path}");
         }
     }
 
     #[test]
     fn other_paths_have_no_door() {
         for path in [
-            "/",
+            "/index.php",
             "",
             "/MCP",
             "/mcpx",

@@ -6,12 +6,15 @@
 //! with an open stream never times out: dead peers are found by their connection.
 
 use super::stream::Stream;
+use crate::auth::role::RoleIndex;
+use crate::auth::{Principal, PrincipalId};
 use crate::bounded::index::{self, Index};
 use crate::bounded::{Full, Key, Slab, Timer};
 use crate::mcp::http_sse::Pair;
 use crate::mcp::message::Level;
 use crate::mcp::revision::Revision;
 use crate::time::Instant;
+use crate::wire::dialect::Dialect;
 
 /// Characters of a session id. 22 of nanoid's 64 letters are 132 random bits, all of them visible
 /// ASCII (MCP 2025-11-25, basic/transports, session management).
@@ -59,6 +62,14 @@ pub struct Session {
     pub id: SessionId,
     /// How the client reaches us.
     pub transport: Transport,
+    /// Who opened it: nobody else finds it.
+    pub principal: PrincipalId,
+    /// The role of its principal.
+    pub role: RoleIndex,
+    /// The dialect of the door it was last spoken to through.
+    pub dialect: Dialect,
+    /// Seconds from the start of the server to its own.
+    pub opened_seconds: u32,
     /// The revision agreed on; before that the transport's oldest.
     pub revision: Revision,
     /// Whether `initialize` was answered. Set once.
@@ -85,6 +96,19 @@ pub struct Session {
 }
 
 impl Session {
+    /// Who opened it.
+    pub fn principal(&self) -> Principal {
+        Principal {
+            id: self.principal,
+            role: self.role,
+        }
+    }
+
+    /// When it was opened, to the second.
+    pub fn opened(&self) -> Instant {
+        Instant::from_millis(u64::from(self.opened_seconds) * 1000)
+    }
+
     /// The number of a new stream of this session.
     pub(super) fn take_ordinal(&mut self) -> u32 {
         let ordinal = self.next_ordinal;
@@ -138,7 +162,14 @@ impl Sessions {
         self.slab.iter()
     }
 
-    /// The session that a client names.
+    /// The session that `principal` names: what others have opened does not exist for it.
+    pub fn find_own(&self, id: &str, principal: Principal) -> Option<Key<Session>> {
+        let key = self.find(id)?;
+        let session = self.slab.get(key).expect("it was just found");
+        (session.principal == principal.id).then_some(key)
+    }
+
+    /// The session of this id.
     pub fn find(&self, id: &str) -> Option<Key<Session>> {
         let matches = |slot| {
             let (_, session) = self.slab.at(slot).expect("the index names occupied slots");

@@ -2,18 +2,21 @@
 
 use super::session::{Session, Transport};
 use super::{Deadline, Engine};
+use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::limits;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::Revision;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
+use crate::wire::dialect::Dialect;
 
 impl Engine {
     /// Opens a session; if the table is full, in the place of the one unused for longest.
     pub(super) fn open_session(
         &mut self,
         now: Instant,
+        principal: Principal,
         transport: Transport,
         revision: Revision,
     ) -> Result<Key<Session>, Refusal> {
@@ -31,6 +34,10 @@ impl Engine {
         let session = Session {
             id,
             transport,
+            principal: principal.id,
+            role: principal.role,
+            dialect: Dialect::Standard,
+            opened_seconds: u32::try_from(now.millis() / 1000).unwrap_or(u32::MAX),
             revision,
             initialized: false,
             confirmed: false,
@@ -90,7 +97,7 @@ impl Engine {
         }
         let session = self.sessions.remove(key).expect("the caller has seen it");
         self.cancel(session.timer);
-        self.stats.sessions_ended += 1;
+        self.stats.session_over(now.since(session.opened()));
     }
 
     /// Notes that the session's client is alive.

@@ -20,6 +20,7 @@
 
 use super::session::Session;
 use crate::bounded::{Key, Ring, Timer};
+use crate::wire::dialect::Name;
 
 /// One response that stays open.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub struct Stream {
     /// The sequence to send next.
     pub next: u64,
     /// Events: the sent ones as replay, the rest as queue.
-    pub ring: Ring,
+    pub ring: Ring<Name>,
     /// Heartbeat while attached; hold while held; resume window while kept.
     pub timer: Option<Timer>,
     /// What an answer stream still waits for.
@@ -94,6 +95,8 @@ pub struct Answer {
     pub outstanding: u32,
     /// The answers go into an array (2025-03-26).
     pub batch: bool,
+    /// The client understands one JSON body and no events, however long it takes.
+    pub is_one_body: bool,
     /// Answers that are complete while nothing is sent yet. Their bytes are charged to the budget.
     pub done: Vec<Vec<u8>>,
 }
@@ -126,14 +129,26 @@ impl Stream {
         }
     }
 
+    /// Whether it may never become an event stream.
+    pub fn is_one_body(&self) -> bool {
+        self.answer
+            .as_ref()
+            .is_some_and(|answer| answer.is_one_body)
+    }
+
     /// Whether every event is sent.
     pub fn all_sent(&self) -> bool {
         self.next >= self.ring.next()
     }
 
-    /// Bytes of the shared budget that this stream holds.
-    pub fn held_bytes(&self) -> usize {
-        self.ring.bytes() + self.answer.as_ref().map_or(0, |answer| answer.held_bytes())
+    /// Lets go of everything of the shared budget that this stream holds. Returns the bytes freed.
+    pub fn release(&mut self) -> usize {
+        let answers = self
+            .answer
+            .as_mut()
+            .map(|answer| std::mem::take(&mut answer.done));
+        let answer_bytes: usize = answers.iter().flatten().map(Vec::len).sum();
+        self.ring.clear() + answer_bytes
     }
 
     /// Whether events are numbered, so that a client can come back for them.

@@ -75,6 +75,7 @@ impl Engine {
             .get_mut(session_key)
             .expect("it was there above");
         session.stream = Some(key);
+        self.listening += 1;
         self.stream_attached(session_key);
         Ok(key)
     }
@@ -87,6 +88,8 @@ impl Engine {
         stream.framing = framing;
         if std::mem::replace(&mut stream.attached, true) {
             self.jobs.push_back(Job::CloseStream(key));
+        } else {
+            self.listening += u32::from(stream.kind != Kind::Answer);
         }
         stream.blocked = false;
         stream.head_due = true;
@@ -154,6 +157,8 @@ impl Engine {
             return;
         };
         match stream.phase {
+            // Its calls have deadlines, which end it as well.
+            Phase::Held if stream.is_one_body() => {}
             Phase::Held => self.hold(now, key),
             Phase::Open | Phase::Ending => self.schedule_heartbeat(now, key),
             // It waits for its connection only.
@@ -246,6 +251,7 @@ impl Engine {
         self.stats.streams_cut += 1;
         match (kind, session) {
             (Kind::HttpSse | Kind::Listening, session) => {
+                self.listening -= 1;
                 self.stream_detached(now, session.expect("listening streams have a session"));
             }
             (Kind::Answer, _) if resumable => self.keep_for_replay(now, key),
@@ -307,11 +313,11 @@ impl Engine {
     /// Takes a stream out and gives back all it holds. A connection that still carries it is
     /// closed.
     pub(super) fn remove_stream(&mut self, key: Key<Stream>) {
-        let Some(stream) = self.streams.remove(key) else {
+        let Some(mut stream) = self.streams.remove(key) else {
             return;
         };
         self.cancel(stream.timer);
-        self.pool.give(stream.held_bytes());
+        self.pool.give(stream.release());
         if stream.attached {
             self.jobs.push_back(Job::CloseStream(key));
         }
@@ -322,6 +328,7 @@ impl Engine {
                 .expect("streams name living sessions");
             session.stream = None;
             if stream.attached {
+                self.listening -= 1;
                 self.schedule_session(key);
             }
         }

@@ -1,11 +1,13 @@
 //! From events to bytes: what is pushed into a stream, what it sends, what it keeps.
 
 use super::Engine;
+use super::doors::rest;
 use super::session::Transport;
 use super::stream::{Kind, Phase, Stream, Transmit};
 use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
 use crate::time::Instant;
+use crate::wire::dialect::Name;
 use crate::wire::encode::{self, Content, ResponseFraming, ResponseHead};
 use crate::wire::sse::{self, EventId};
 use crate::wire::status::Status;
@@ -25,12 +27,12 @@ impl Engine {
             return;
         };
         match stream.phase {
-            Phase::Held if stream.attached => self.begin_events(now, key),
+            Phase::Held if stream.attached && !stream.is_one_body() => self.begin_events(now, key),
             // Without an id the client cannot come back for it.
             Phase::Held | Phase::Answered | Phase::Ending => return,
             Phase::Open => {}
         }
-        if self.is_lagging(key) || self.try_push(key, payload).is_err() {
+        if self.is_lagging(key) || self.try_push(key, message(payload)).is_err() {
             self.stats.events_shed += 1;
         }
     }
@@ -98,21 +100,37 @@ impl Engine {
     /// Appends an event. A stream whose client lags so far behind that there is no room is given
     /// up: its client notices, where a dropped event would be silent.
     pub(super) fn push(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
-        if self.try_push(key, payload).is_err() {
+        self.push_event(now, key, message(payload));
+    }
+
+    /// The same for an event of any name.
+    pub(super) fn push_event(&mut self, now: Instant, key: Key<Stream>, event: Event<Name>) {
+        if self.try_push(key, event).is_err() {
             self.give_up(now, key);
         }
     }
 
     /// Appends an event if there is room.
-    fn try_push(&mut self, key: Key<Stream>, payload: Vec<u8>) -> Result<(), Lagging> {
-        let cost = payload.len() + limits::EVENT_OVERHEAD_BYTES;
+    fn try_push(&mut self, key: Key<Stream>, event: Event<Name>) -> Result<(), Lagging> {
+        let cost = event.bytes();
         if !self.take_bytes(cost) {
             return Err(Lagging);
         }
-        let unsent_bytes_max = self.unsent_bytes_max().max(cost);
+        let appended = self.append(key, event);
+        self.pool.give(appended.unwrap_or(cost));
+        appended.map(|_| ())
+    }
+
+    /// Appends an event that is drawn from the budget already. Returns the bytes that its place has
+    /// freed.
+    pub(super) fn append(
+        &mut self,
+        key: Key<Stream>,
+        event: Event<Name>,
+    ) -> Result<usize, Lagging> {
+        let unsent_bytes_max = self.unsent_bytes_max().max(event.bytes());
         let Some(stream) = self.streams.get_mut(key) else {
-            self.pool.give(cost);
-            return Ok(());
+            return Ok(event.bytes());
         };
         let room = Room {
             events_max: limits::RING_EVENTS_MAX,
@@ -120,14 +138,9 @@ impl Engine {
             unsent_bytes_max,
             sent_before: stream.next,
         };
-        let event = Event {
-            kind: (),
-            payload: Rc::from(payload),
-        };
-        let pushed = stream.ring.push(event, room);
-        self.pool
-            .give(pushed.map_or(cost, |pushed| pushed.freed_bytes));
-        pushed.map(|_| self.make_ready(key))
+        let pushed = stream.ring.push(event, room)?;
+        self.make_ready(key);
+        Ok(pushed.freed_bytes)
     }
 
     /// Ends a stream that cannot deliver what it owes; an HTTP+SSE session ends with it.
@@ -175,6 +188,10 @@ impl Engine {
         let keep_alive = stream.framing.keep_alive;
         let answer = stream.answer.as_ref().expect("only answers are answered");
         match (answer.batch, answer.done.as_slice()) {
+            (false, [body]) if answer.is_one_body => {
+                let (status, body) = rest::body(body);
+                encode::json(out, status, keep_alive, &[], body, Content::Sent);
+            }
             (false, [body]) => encode::json(out, Status::Ok, keep_alive, &[], body, Content::Sent),
             (false, _) => unreachable!("one request has one answer"),
             (true, bodies) => {
@@ -239,10 +256,12 @@ impl Engine {
             (Kind::Answer, Some(_)) => self.keep_for_replay(now, key),
             (Kind::Answer, None) => self.remove_stream(key),
             (Kind::HttpSse, session) => {
+                self.listening -= 1;
                 self.end_session(now, session.expect("listening streams have a session"));
             }
             // The session may have answers under way, which would be cut with it.
             (Kind::Listening, session) => {
+                self.listening -= 1;
                 self.stream_detached(now, session.expect("listening streams have a session"));
                 self.remove_stream(key);
             }
@@ -286,6 +305,14 @@ impl Engine {
             freed += stream.ring.evict_before(stream.next, wanted - freed);
         }
         self.pool.give(freed);
+    }
+}
+
+/// A JSON-RPC message as an event.
+fn message(payload: Vec<u8>) -> Event<Name> {
+    Event {
+        kind: Name::Message,
+        payload: Rc::from(payload),
     }
 }
 
@@ -363,12 +390,11 @@ fn encode_events(
             prefix,
             sequence: stream.next,
         });
-        let data = &event.payload;
         let event = sse::Event {
             id,
-            name: Some("message"),
+            name: event.kind.text(),
             retry_millis: None,
-            data,
+            data: &event.payload,
         };
         if stream.framing.chunked {
             encode::chunk_begin(out, event.encoded_len());

@@ -1,76 +1,116 @@
 //! The one table of refusals: what we answer when we choose not to do as asked.
 //!
 //! Each has an HTTP status, a JSON-RPC code and a text that says what to do about it; where a
-//! setting would help, the text names it.
+//! setting would help, the text names it. The reason has a short name too, under which it is
+//! counted.
 
 use crate::wire::status::Status;
 
-/// Why a request is not served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+/// Defines [`Refusal`] and the names of its reasons from one table, so that neither is without the
+/// other.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident $(($field:ty))? = $reason:literal,)*) => {
+        /// Why a request is not served.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Refusal {
+            $($(#[$doc])* $name $(($field))?,)*
+        }
+
+        /// The refusals without what they carry, in the same order.
+        enum Kind {
+            $($name,)*
+        }
+
+        impl Refusal {
+            /// The name of every reason, as counters and logs have it.
+            pub const REASONS: [&'static str; [$($reason),*].len()] = [$($reason),*];
+
+            /// The place of this refusal's name in [`Refusal::REASONS`].
+            pub const fn index(self) -> usize {
+                match self {
+                    $(Refusal::$name { .. } => Kind::$name as usize,)*
+                }
+            }
+        }
+    };
+}
+
+refusals! {
     /// The `Host` is not one of ours: DNS rebinding looks like this.
-    HostForeign,
+    HostForeign = "host_foreign",
     /// The `Origin` is neither our own nor listed.
-    OriginForeign,
+    OriginForeign = "origin_foreign",
     /// No door has this path.
-    PathUnknown,
+    PathUnknown = "path_unknown",
     /// The door does not take this method; the text lists those it takes.
-    MethodWrong(&'static str),
+    MethodWrong(&'static str) = "method_wrong",
     /// The client does not take what the door gives.
-    NotAcceptable,
+    NotAcceptable = "not_acceptable",
     /// The body is not declared as JSON.
-    NotJson,
+    NotJson = "not_json",
     /// No such session; the client should open a new one.
-    SessionUnknown,
+    SessionUnknown = "session_unknown",
     /// The door needs a session id and got none.
-    SessionMissing,
+    SessionMissing = "session_missing",
+    /// No tool has the name that the path says.
+    ToolUnknown = "tool_unknown",
+    /// The body is no object of arguments.
+    ArgumentsWrong = "arguments_wrong",
     /// The method means something only within a session.
-    SessionNeeded,
+    SessionNeeded = "session_needed",
     /// A second `initialize` in a session.
-    SessionOpen,
+    SessionOpen = "session_open",
     /// `MCP-Protocol-Version` names a revision we do not know.
-    VersionUnknown,
+    VersionUnknown = "version_unknown",
     /// The header names the stateless revision and the body does not.
-    MetaMissing,
+    MetaMissing = "meta_missing",
     /// The request claims the stateless revision, which is not served here.
-    ModernUnserved,
+    ModernUnserved = "modern_unserved",
     /// A batch outside 2025-03-26, or one with an `initialize` in it.
-    BatchWrong,
+    BatchWrong = "batch_wrong",
     /// A response to a request that we never sent outside any session.
-    ResponseUnasked,
+    ResponseUnasked = "response_unasked",
     /// The id is in use by a request in flight.
-    IdInUse,
+    IdInUse = "id_in_use",
     /// What the client missed is no longer kept.
-    EventsGone,
+    EventsGone = "events_gone",
     /// `Last-Event-ID` is not an id of ours.
-    EventIdWrong,
+    EventIdWrong = "event_id_wrong",
     /// Every session is in use.
-    SessionsFull,
+    SessionsFull = "sessions_full",
     /// Every stream is in use.
-    StreamsFull,
+    StreamsFull = "streams_full",
     /// Every connection is in use.
-    ConnectionsFull,
+    ConnectionsFull = "connections_full",
     /// Every call is in use.
-    CallsFull,
+    CallsFull = "calls_full",
     /// Every call of this tool is in use and its queue is full.
-    ToolBusy,
+    ToolBusy = "tool_busy",
     /// The shared byte budget is used up.
-    MemoryFull,
+    MemoryFull = "memory_full",
     /// The server is stopping.
-    Stopping,
+    Stopping = "stopping",
 }
 
 impl Refusal {
+    /// The name of the reason.
+    pub const fn reason(self) -> &'static str {
+        Refusal::REASONS[self.index()]
+    }
+
     /// The HTTP status.
     pub const fn status(self) -> Status {
         match self {
             Refusal::HostForeign | Refusal::OriginForeign => Status::Forbidden,
-            Refusal::PathUnknown | Refusal::SessionUnknown => Status::NotFound,
+            Refusal::PathUnknown | Refusal::SessionUnknown | Refusal::ToolUnknown => {
+                Status::NotFound
+            }
             Refusal::MethodWrong(_) => Status::MethodNotAllowed,
             Refusal::NotAcceptable => Status::NotAcceptable,
             Refusal::NotJson => Status::UnsupportedMediaType,
             Refusal::EventsGone => Status::Gone,
             Refusal::SessionMissing
+            | Refusal::ArgumentsWrong
             | Refusal::SessionNeeded
             | Refusal::SessionOpen
             | Refusal::VersionUnknown
@@ -94,7 +134,7 @@ impl Refusal {
     pub const fn code(self) -> i32 {
         match self {
             Refusal::SessionUnknown => -32001,
-            Refusal::MetaMissing => -32602,
+            Refusal::MetaMissing | Refusal::ToolUnknown | Refusal::ArgumentsWrong => -32602,
             Refusal::SessionsFull
             | Refusal::StreamsFull
             | Refusal::ConnectionsFull
@@ -141,6 +181,10 @@ impl Refusal {
             Refusal::NotJson => "Content-Type must be application/json",
             Refusal::SessionUnknown => "no such session: it has ended; send initialize again",
             Refusal::SessionMissing => "the session id is missing",
+            Refusal::ToolUnknown => "no tool of this name: GET /mcp/tools lists them",
+            Refusal::ArgumentsWrong => {
+                "the body must be a JSON object with the tool's arguments: {\"text\": \"hi\"}"
+            }
             Refusal::SessionNeeded => "this method needs a session: send initialize first",
             Refusal::SessionOpen => "this session is initialized already",
             Refusal::VersionUnknown => {
@@ -177,5 +221,24 @@ impl Refusal {
             }
             Refusal::Stopping => "the server is stopping",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_one_name_that_is_a_label() {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        for reason in Refusal::REASONS {
+            assert!(reason.bytes().all(is_plain), "{reason}");
+            let twins = Refusal::REASONS.iter().filter(|twin| **twin == reason);
+            assert_eq!(twins.count(), 1, "{reason}");
+        }
+        assert_eq!(Refusal::HostForeign.index(), 0);
+        assert_eq!(Refusal::MethodWrong("GET").reason(), "method_wrong");
+        assert_eq!(Refusal::Stopping.reason(), "stopping");
+        assert_eq!(Refusal::Stopping.index(), Refusal::REASONS.len() - 1);
     }
 }

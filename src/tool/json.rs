@@ -1,4 +1,4 @@
-//! The little JSON that tools write by hand: strings, and texts made compact.
+//! The little JSON that is written by hand: strings, and texts made compact.
 //!
 //! Everything that leaves here stands on one line, because a stdio peer takes a line feed for the
 //! end of the message.

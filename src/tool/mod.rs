@@ -208,7 +208,7 @@ fn encode_media(out: &mut Vec<u8>, kind: &str, data: &str, mime_type: &str) {
 
 pub mod builtin;
 pub mod command;
-mod json;
+pub(crate) mod json;
 pub mod registry;
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ fn page(entries: &[String], cursor_next: Option<&str>) -> String {
 }
 
 /// One entry of `tools/list`.
-fn entry(spec: &ToolSpec) -> String {
+pub(crate) fn entry(spec: &ToolSpec) -> String {
     let mut out = Vec::new();
     out.extend_from_slice(b"{\"name\":");
     json::push_string(&mut out, &spec.name);

@@ -11,13 +11,16 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// What ends a body in chunks.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
+/// The type of every JSON answer.
+pub const JSON: &str = "application/json";
+
 /// Bytes that most heads stay within, without their extra fields. Room for so many is made at once.
 const HEAD_BYTES_USUAL: usize = 160;
 
 /// How the peer finds the end of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseFraming {
-    /// There is no body and cannot be: 204.
+    /// There is no body and cannot be: 204, 304.
     NoBody,
     /// So many bytes; none follow if the request was HEAD.
     Length(usize),
@@ -96,7 +99,7 @@ pub fn json(
 ) {
     let head = ResponseHead {
         status,
-        content_type: Some("application/json"),
+        content_type: Some(JSON),
         framing: ResponseFraming::Length(body.len()),
         keep_alive,
         fields,

@@ -233,7 +233,7 @@ impl<'a> Target<'a> {
     pub fn query_value(&self, name: &str) -> Option<Cow<'a, str>> {
         self.query.split('&').find_map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (percent_decode(key) == name).then(|| percent_decode(value))
+            (percent_decode(key, b' ') == name).then(|| percent_decode(value, b' '))
         })
     }
 }
@@ -248,9 +248,15 @@ fn strip_scheme(text: &str) -> Option<&str> {
     })
 }
 
-/// Decodes `%XX` and `+`. A percent sign without two hex digits stands for itself, as in the WHATWG
-/// URL standard.
-fn percent_decode(text: &str) -> Cow<'_, str> {
+/// Decodes `%XX` in a part of a path, where a plus is a plus. What is not UTF-8 afterwards becomes
+/// U+FFFD.
+pub fn decode_segment(text: &str) -> Cow<'_, str> {
+    percent_decode(text, b'+')
+}
+
+/// Decodes `%XX`, and `+` as `plus`. A percent sign without two hex digits stands for itself, as in
+/// the WHATWG URL standard.
+fn percent_decode(text: &str, plus: u8) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }
@@ -263,7 +269,7 @@ fn percent_decode(text: &str) -> Cow<'_, str> {
                 decoded.push(value);
                 rest = &tail[2..];
             }
-            (b'+', _) => decoded.push(b' '),
+            (b'+', _) => decoded.push(plus),
             (byte, _) => decoded.push(byte),
         }
     }

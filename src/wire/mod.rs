@@ -10,6 +10,8 @@
 //! is kept between two calls is bounded.
 
 pub mod body;
+pub mod compat;
+pub mod dialect;
 pub mod encode;
 pub mod head;
 pub mod jsonrpc;

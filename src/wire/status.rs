@@ -44,6 +44,7 @@ statuses! {
     Ok = 200 "OK": "The answer is in the body.",
     Accepted = 202 "Accepted": "A message was taken; an answer, if any, comes on a stream.",
     NoContent = 204 "No Content": "Done, and there is nothing to say.",
+    NotModified = 304 "Not Modified": "The peer has the current version.",
     BadRequest = 400 "Bad Request": "The peer broke the protocol.",
     Unauthorized = 401 "Unauthorized": "No token, or one that is not known.",
     Forbidden = 403 "Forbidden": "A known peer may not do this, or its Host or Origin is wrong.",
@@ -106,6 +107,6 @@ mod tests {
     fn statuses_are_in_order_and_none_stands_twice() {
         let codes: Vec<u16> = Status::ALL.iter().map(|status| status.code()).collect();
         assert!(codes.is_sorted_by(|one, next| one < next), "{codes:?}");
-        assert_eq!(codes.len(), 22);
+        assert_eq!(codes.len(), 23);
     }
 }

@@ -7,8 +7,11 @@
 mod support;
 
 mod calls;
+mod counters;
 mod drain;
 mod refusals;
+mod reports;
+mod rest;
 mod sessions;
 mod streams;
 

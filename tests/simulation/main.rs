@@ -17,8 +17,9 @@ mod random;
 use client::{Client, Era, Shared};
 use edge::{Edge, Socket};
 use random::Random;
+use slimcp::admin::stats::Stats;
+use slimcp::auth::Access;
 use slimcp::auth::origin::Origins;
-use slimcp::engine::stats::Stats;
 use slimcp::engine::{Config, Engine};
 use slimcp::limits::{Limits, Memory, Timeouts};
 use slimcp::mcp::catalogue::{Catalogue, Contents, Resource};
@@ -64,6 +65,8 @@ impl World {
             title: None,
             instructions: None,
             origins: Origins::default(),
+            access: Access::open(),
+            console: true,
             limits,
             timeouts: Timeouts::default(),
         };
@@ -393,7 +396,7 @@ fn happened(stats: &Stats, requests: u64) -> Happened {
         ("calls_timed_out", stats.calls_timed_out),
         ("answers_unwanted", stats.answers_unwanted),
         ("memory_refusals", stats.memory_refusals),
-        ("refusals", stats.refusals),
+        ("refusals", stats.refusals.total()),
     ])
 }
 

@@ -8,6 +8,7 @@
 
 pub mod reader;
 
+use slimcp::auth::Access;
 use slimcp::auth::origin::Origins;
 use slimcp::bounded::Key;
 use slimcp::engine::call::Call;
@@ -21,6 +22,7 @@ use slimcp::tool::command::{Argument, CommandSpec, CommandTool, Kind, Output};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
 use slimcp::wire::receive::{Received, Receiver};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 /// A point in time, in milliseconds since the start.
@@ -121,6 +123,8 @@ impl Server {
             title: None,
             instructions: None,
             origins: Origins::default(),
+            access: Access::open(),
+            console: true,
             limits,
             timeouts: Timeouts::default(),
         };
@@ -135,10 +139,13 @@ impl Server {
 
     /// A new connection; its number.
     pub fn connect(&mut self, now: Instant) -> usize {
-        let key = self
-            .engine
-            .open_connection(now, None)
-            .expect("there is room");
+        self.connect_from(now, None)
+    }
+
+    /// A new connection from this address, or through a Unix socket; its number.
+    pub fn connect_from(&mut self, now: Instant, address: Option<IpAddr>) -> usize {
+        let opened = self.engine.open_connection(now, address);
+        let key = opened.expect("there is room");
         let receiver = Receiver::default();
         self.peers.push(Peer {
             key,

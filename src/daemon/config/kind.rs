@@ -3,18 +3,30 @@
 use super::complaint::Fault;
 use super::document::Value;
 use super::setting::Kind;
+use super::template::{NAME, is_name};
 use super::units::{Bytes, Quoted, Span};
 use super::values::{self, Letters};
-use crate::daemon::settings::{Builtin, LISTENERS_MAX, Listen, Settings};
+use crate::auth::address::Network;
+use crate::auth::role::Rate;
+use crate::daemon::settings::{Builtin, Format, LISTENERS_MAX, Listen, Settings};
+use crate::limits::NETWORKS_MAX;
 
 /// Names in `hosts` and in `origins`. Each request is compared with them one by one.
 const NAMES_MAX: usize = 64;
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
+const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("json", Format::Json)];
+
 const LISTENERS: &str = "a list of addresses such as [\"127.0.0.1:8000\"]";
 const HOSTS: &str = "a list of host names without scheme and port such as [\"garage-pi.local\"]";
 const ORIGINS: &str = "a list of origins such as [\"http://garage-pi.local:8000\"]";
+const PROXIES: &str = "a list of addresses or networks such as [\"127.0.0.1\"]";
+const RATE: &str = "a rate such as \"120/min\" (s, min, h)";
+const FILE: &str = "an absolute path";
+
+/// Bytes of a path (`PATH_MAX` of Linux).
+const PATH_BYTES_MAX: usize = 4096;
 
 impl Kind {
     /// In words, as in `expected ...`.
@@ -25,6 +37,10 @@ impl Kind {
             Kind::Duration(range, _) => values::duration_expected(range),
             Kind::Text(bytes_max, _) => values::text_expected(*bytes_max, Letters::Line),
             Kind::Optional(bytes_max, _) => values::text_expected(*bytes_max, Letters::Lines),
+            Kind::Flag(_) => "true or false".to_string(),
+            Kind::Role(_) => format!("the name of a role, {NAME}"),
+            Kind::File(_) => FILE.to_string(),
+            Kind::Rate(_) => RATE.to_string(),
             Kind::Listeners => LISTENERS.to_string(),
             Kind::Hosts => HOSTS.to_string(),
             Kind::Origins => ORIGINS.to_string(),
@@ -33,6 +49,8 @@ impl Kind {
                 format!("a list of {}", values::words_expected(&names))
             }
             Kind::Auth => values::words_expected(&["none"]),
+            Kind::Proxies => PROXIES.to_string(),
+            Kind::Format => values::words_expected(&FORMATS.map(|(word, _)| word)),
             Kind::Level => values::words_expected(&LEVELS),
         }
     }
@@ -49,13 +67,26 @@ impl Kind {
             Kind::Optional(bytes_max, place) => {
                 *place(settings) = Some(values::text(value, *bytes_max, Letters::Lines)?);
             }
+            Kind::Flag(place) => *place(settings) = values::flag(value)?,
+            Kind::Role(place) => *place(settings) = Some(name(value)?),
+            Kind::File(place) => *place(settings) = Some(file(value)?),
+            Kind::Rate(place) => *place(settings) = Some(rate(value)?),
             Kind::Listeners => settings.listen = listeners(value)?,
             Kind::Hosts => settings.hosts = names(value, HOSTS, values::parse_host)?,
-            Kind::Origins => settings.origins = names(value, ORIGINS, values::parse_origin)?,
+            Kind::Origins => settings.origins = names(value, ORIGINS, parse_origin)?,
             Kind::Builtins => settings.builtins = self.builtins(value)?,
             Kind::Auth => {
                 values::word(value, &["none"])?;
                 settings.auth_none = true;
+            }
+            Kind::Proxies => {
+                settings.access.proxies = values::list(value, PROXIES, NETWORKS_MAX, |item| {
+                    Ok(vec![network(item)?])
+                })?;
+            }
+            Kind::Format => {
+                let words = FORMATS.map(|(word, _)| word);
+                settings.log.format = FORMATS[values::word(value, &words)?].1;
             }
             Kind::Level => settings.log.level = level(value)?,
         }
@@ -71,11 +102,20 @@ impl Kind {
             Kind::Duration(_, place) => format!("\"{}\"", Span(*place(settings))),
             Kind::Text(_, place) => Quoted(place(settings)).to_string(),
             Kind::Optional(_, place) => Quoted(place(settings).as_ref()?).to_string(),
+            Kind::Flag(place) => place(settings).to_string(),
+            Kind::Role(place) | Kind::File(place) => Quoted(place(settings).as_ref()?).to_string(),
+            Kind::Rate(place) => format!("\"{}\"", (*place(settings))?),
             Kind::Listeners => show_list(settings.listen.iter().map(Listen::to_string)),
             Kind::Hosts => show_list(&settings.hosts),
             Kind::Origins => show_list(&settings.origins),
             Kind::Builtins => show_list(settings.builtins.iter().map(|builtin| builtin.name())),
             Kind::Auth => settings.auth_none.then(|| "\"none\"".to_string())?,
+            Kind::Proxies => show_list(settings.access.proxies.iter().map(Network::to_string)),
+            Kind::Format => {
+                let same = |(_, format): &&(_, Format)| *format == settings.log.format;
+                let word = FORMATS.iter().find(same).map(|(word, _)| *word);
+                Quoted(word?).to_string()
+            }
             Kind::Level => format!("\"{}\"", LEVELS[settings.log.level as usize - 1]),
         })
     }
@@ -118,6 +158,56 @@ fn names(
         name.map(|name| vec![name])
             .ok_or_else(|| item.refuse(expected))
     })
+}
+
+/// An origin, or `*` for any.
+fn parse_origin(text: &str) -> Option<String> {
+    match text {
+        "*" => Some(text.to_string()),
+        text => values::parse_origin(text),
+    }
+}
+
+/// A text as `parse` reads it, which says itself what it expected.
+fn parsed<T>(
+    value: &Value,
+    expected: &str,
+    parse: fn(&str) -> Result<T, String>,
+) -> Result<T, Fault> {
+    let text = value.as_text().ok_or_else(|| value.refuse(expected))?;
+    parse(text).map_err(|problem| Fault {
+        line: value.line,
+        problem: format!("{problem}, found {value}"),
+    })
+}
+
+/// A network or an address.
+pub(super) fn network(value: &Value) -> Result<Network, Fault> {
+    parsed(value, "an address or a network", Network::parse)
+}
+
+/// Requests over time.
+pub(super) fn rate(value: &Value) -> Result<Rate, Fault> {
+    parsed(value, RATE, Rate::parse)
+}
+
+/// The name of a tool, a token or a role.
+pub(super) fn name(value: &Value) -> Result<String, Fault> {
+    let name = value.as_text().filter(|name| is_name(name));
+    name.map(str::to_string).ok_or_else(|| value.refuse(NAME))
+}
+
+/// A relative path would mean another file for each directory that the daemon is started in. What
+/// stands in place of a path is not shown: it may be the secret that belongs into the file.
+fn file(value: &Value) -> Result<String, Fault> {
+    let path = values::text(value, PATH_BYTES_MAX, Letters::Process)?;
+    match path.starts_with('/') {
+        true => Ok(path),
+        false => Err(Fault {
+            line: value.line,
+            problem: format!("expected {FILE}"),
+        }),
+    }
 }
 
 fn level(value: &Value) -> Result<log::Level, Fault> {

@@ -1,13 +1,17 @@
 //! Settings as text: what `slimcp check` shows, and the reference for the README.
 //!
-//! What is printed is itself a configuration: parsed again it gives the same settings.
+//! What is printed is itself a configuration: parsed again it gives the same settings. Only the
+//! digests of tokens are left out, and the loader then asks for them, so that no copy of the text
+//! lets in more than the original.
 
+use super::access::{ADDRESS_KEYS, ROLE_KEYS, TOKEN_KEYS};
 use super::argument::ARGUMENT_KEYS;
 use super::kind::show_list;
 use super::setting::SETTINGS;
 use super::table::Key;
 use super::tool::TOOL_KEYS;
 use super::units::{Bytes, Quoted, Span};
+use crate::auth::role::{Doors, Quota, Role};
 use crate::daemon::settings::{Builtin, Listen, Settings};
 use crate::limits::Memory;
 use crate::tool::command::{Argument, CommandSpec, Kind, Output};
@@ -22,9 +26,16 @@ pub fn report(settings: &Settings, memory: &Memory, sources: &[String]) -> Strin
         names => format!("# from {}\n", names.join(", ")),
     };
     text.push_str(&print(settings));
-    text.push_str("\n# doors: Streamable HTTP at /mcp, HTTP+SSE at /sse\n");
+    text.push_str(DOORS);
+    if settings.console {
+        push_line(
+            &mut text,
+            "#   /                    the console, in a browser",
+        );
+    }
+    push_line(&mut text, "# addresses:");
     for listen in &settings.listen {
-        for line in doors(listen, &settings.hosts) {
+        for line in addresses(listen, &settings.hosts) {
             push_line(&mut text, &format!("#   {line}"));
         }
     }
@@ -42,13 +53,25 @@ pub fn report(settings: &Settings, memory: &Memory, sources: &[String]) -> Strin
     text
 }
 
+/// What there is to ask for, whatever the settings.
+const DOORS: &str = "
+# doors:
+#   /mcp                 Streamable HTTP
+#   /sse                 HTTP+SSE; also /mcp/sse/, with /messages and /mcp/messages/
+#   /mcp/sse             events named with hyphens or underscores, by where is posted:
+#                        /mcp/sse/send, /mcp/sse/message; /mcp/sse/broadcast, /mcp/sse/stats
+#   /events              unnamed events
+#   /mcp/tools           REST; also /openapi.json, /api
+#   /health, /metrics    operations
+";
+
 fn push_line(text: &mut String, line: &str) {
     text.push_str(line);
     text.push('\n');
 }
 
 /// The addresses a client is given for one listener.
-fn doors(listen: &Listen, hosts: &[String]) -> Vec<String> {
+fn addresses(listen: &Listen, hosts: &[String]) -> Vec<String> {
     let urls = |authority: String| ["mcp", "sse"].map(|path| format!("http://{authority}/{path}"));
     match listen {
         Listen::Tcp(address) if !address.ip().is_unspecified() => {
@@ -80,6 +103,10 @@ fn doors(listen: &Listen, hosts: &[String]) -> Vec<String> {
     }
 }
 
+/// What stands in place of a token's digest: with it, a token that somebody thought up could be
+/// guessed.
+pub(super) const DIGEST_HIDDEN: &str = "# sha256 is not shown";
+
 /// The settings as TOML.
 pub fn print(settings: &Settings) -> String {
     let mut copy = settings.clone();
@@ -95,6 +122,7 @@ pub fn print(settings: &Settings) -> String {
             push_line(&mut text, &format!("{name} = {value}"));
         }
     }
+    push_access(&mut text, settings);
     for tool in &settings.tools {
         push_tool(&mut text, tool);
     }
@@ -106,6 +134,58 @@ fn push_pair<T: Display>(text: &mut String, key: &str, value: Option<T>) {
     if let Some(value) = value {
         push_line(text, &format!("{key} = {value}"));
     }
+}
+
+fn push_access(text: &mut String, settings: &Settings) {
+    let access = &settings.access;
+    for role in &access.roles {
+        push_role(text, role);
+    }
+    for token in &access.tokens {
+        push_line(text, "\n[[token]]");
+        push_pair(text, "name", Some(Quoted(&token.name)));
+        push_pair(text, "role", Some(Quoted(&access.role(token.role).name)));
+        push_line(text, DIGEST_HIDDEN);
+    }
+    for rule in &access.addresses {
+        push_line(text, "\n[[address]]");
+        push_pair(text, "network", Some(Quoted(&rule.network.to_string())));
+        push_pair(text, "role", Some(Quoted(&access.role(rule.role).name)));
+    }
+}
+
+fn push_role(text: &mut String, role: &Role) {
+    // A name with a dot needs the quotes.
+    push_line(text, &format!("\n[role.{}]", Quoted(&role.name)));
+    push_pair(text, "tools", Some(show_list(&role.tools)));
+    push_pair(text, "read_only", Some(role.read_only));
+    let doors = Doors::NAMES
+        .iter()
+        .filter(|(_, door)| role.doors.contains(*door));
+    push_pair(text, "doors", Some(show_list(doors.map(|(name, _)| *name))));
+    push_pair(text, "broadcast", Some(role.broadcast));
+    push_pair(text, "stats", Some(role.stats));
+    for pair in show_quota(&role.whole) {
+        push_line(text, &pair);
+    }
+    let each = show_quota(&role.each);
+    push_pair(text, "each", (!each.is_empty()).then(|| show_table(each)));
+}
+
+fn show_quota(quota: &Quota) -> Vec<String> {
+    let counts = [
+        ("connections", quota.connections),
+        ("sessions", quota.sessions),
+        ("calls", quota.calls),
+    ];
+    let named = counts
+        .iter()
+        .filter_map(|(key, count)| Some((key, (*count)?)));
+    let mut pairs: Vec<String> = named
+        .map(|(key, count)| format!("{key} = {count}"))
+        .collect();
+    pairs.extend(quota.rate.map(|rate| format!("rate = \"{rate}\"")));
+    pairs
 }
 
 fn push_tool(text: &mut String, tool: &CommandSpec) {
@@ -236,6 +316,9 @@ pub fn reference() -> String {
             meaning.trim()
         );
     }
+    push_keys(&mut text, "`[[token]]`", &TOKEN_KEYS);
+    push_keys(&mut text, "`[role.NAME]`", &ROLE_KEYS);
+    push_keys(&mut text, "`[[address]]`", &ADDRESS_KEYS);
     push_keys(&mut text, "`[[tool]]`", &TOOL_KEYS);
     push_keys(&mut text, "`[tool.arguments]`", &ARGUMENT_KEYS);
     text

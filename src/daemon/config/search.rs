@@ -1,6 +1,7 @@
 //! Where the configuration lies, and reading it: the only place here that touches files.
 
-use super::{Complaint, Environment, Overrides, Place, Source, parse};
+use super::{Complaint, Environment, Overrides, Place, Source, parse_with};
+use crate::auth::jwt::Secret;
 use crate::daemon::settings::Settings;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -13,6 +14,9 @@ pub const CONFIG_BYTES_MAX: usize = 256 * 1024;
 
 /// Drop-ins at most. Packages and people add a handful.
 pub const DROP_INS_MAX: usize = 64;
+
+/// Bytes of a key. HMAC-SHA-256 gains nothing beyond its block of 64 bytes.
+const SECRET_BYTES_MAX: usize = 4096;
 
 const FILE: &str = "slimcp.toml";
 
@@ -53,7 +57,7 @@ pub fn load(
     overrides: &Overrides,
 ) -> Result<Loaded, Vec<Complaint>> {
     let sources = read_sources(config, environment).map_err(|complaint| vec![complaint])?;
-    let settings = parse(&sources, environment, overrides)?;
+    let settings = parse_with(&sources, environment, overrides, &read_secret)?;
     let names = sources.into_iter().map(|source| source.name);
     Ok(Loaded {
         settings,
@@ -160,6 +164,23 @@ fn read(name: String, from: impl Read, room: &mut usize) -> Result<Source, Compl
             Err(complaint(name, problem))
         }
     }
+}
+
+/// The key in the file at `path`. It must be a regular file: a pipe could keep a reload waiting.
+fn read_secret(path: &Path) -> Result<Option<Secret>, String> {
+    let unreadable = |error: io::Error| format!("cannot be read: {error}");
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err("expected a regular file".to_string());
+    }
+    let mut bytes = Vec::new();
+    let mut capped = File::open(path)
+        .map_err(unreadable)?
+        .take(SECRET_BYTES_MAX as u64 + 1);
+    capped.read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > SECRET_BYTES_MAX {
+        return Err(format!("expected at most {SECRET_BYTES_MAX} bytes"));
+    }
+    Secret::parse(&bytes).map(Some)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Complaint {

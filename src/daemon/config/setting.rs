@@ -4,6 +4,7 @@
 //! its bounds are where they are. Reading a file, `--set`, `slimcp check`, the defaults and the
 //! reference all go through these rows, so none of them can know another set of keys.
 
+use crate::auth::role::Rate;
 use crate::daemon::settings::Settings;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -34,6 +35,14 @@ pub(super) enum Kind {
     Text(usize, fn(&mut Settings) -> &mut String),
     /// Text of at most so many bytes that may be absent.
     Optional(usize, fn(&mut Settings) -> &mut Option<String>),
+    /// `true` or `false`.
+    Flag(fn(&mut Settings) -> &mut bool),
+    /// The name of a role that may be absent; whether there is one of this name shows at the end.
+    Role(fn(&mut Settings) -> &mut Option<String>),
+    /// The absolute path of a file that may be absent.
+    File(fn(&mut Settings) -> &mut Option<String>),
+    /// Requests over time, without a bound where absent.
+    Rate(fn(&mut Settings) -> &mut Option<Rate>),
     /// `listen`.
     Listeners,
     /// `hosts`.
@@ -44,6 +53,10 @@ pub(super) enum Kind {
     Builtins,
     /// `auth`.
     Auth,
+    /// `proxies`.
+    Proxies,
+    /// `log.format`.
+    Format,
     /// `log.level`.
     Level,
 }
@@ -65,21 +78,37 @@ pub(super) const CALLS: RangeInclusive<u32> = 1..=10_000;
 pub(super) const OUTPUTS: RangeInclusive<usize> = KIB..=64 * MIB;
 
 /// Every setting, in the order in which it is printed: sections stay together.
-pub(super) const SETTINGS: [Setting; 23] = [
+pub(super) const SETTINGS: [Setting; 37] = [
     Setting {
         key: "listen",
         kind: Kind::Listeners,
         default: r#"["127.0.0.1:8000"]"#,
         doc: "Where clients come in: \"127.0.0.1:8000\", \"[::]:8000\", \"localhost:8000\" (both \
               loopback addresses), \"8000\" (127.0.0.1), \"unix:/path\" or \"systemd\".",
-        bounds: "At most 16; an address other than loopback needs auth = \"none\".",
+        bounds: "At most 16; an address other than loopback needs tokens or auth = \"none\".",
     },
     Setting {
         key: "auth",
         kind: Kind::Auth,
         default: "",
-        doc: "\"none\" lets a listener be open to the network though nobody shows a token.",
+        doc: "\"none\" lets in whoever shows nothing, also from the network.",
         bounds: "",
+    },
+    Setting {
+        key: "anonymous",
+        kind: Kind::Role(|settings| &mut settings.anonymous),
+        default: "",
+        doc: "The role of whoever shows nothing, where that is not refused; without tokens, \
+              master.",
+        bounds: "Beside tokens, addresses or a JWT secret it needs auth = \"none\", and that needs \
+                 it.",
+    },
+    Setting {
+        key: "proxies",
+        kind: Kind::Proxies,
+        default: "[]",
+        doc: "Proxies in front of this server, whose X-Forwarded-For is believed.",
+        bounds: "At most 64; whoever else could claim any address.",
     },
     Setting {
         key: "name",
@@ -115,7 +144,15 @@ pub(super) const SETTINGS: [Setting; 23] = [
         default: "[]",
         doc: "Origins of the web pages that may use this server, such as \
               \"http://garage-pi.local:8000\".",
-        bounds: "At most 64; \"*\" is refused, since any page in any browser could call the tools.",
+        bounds: "At most 64; \"*\" is any, which is refused where a browser could get in without \
+                 showing a token.",
+    },
+    Setting {
+        key: "console",
+        kind: Kind::Flag(|settings| &mut settings.console),
+        default: "true",
+        doc: "Whether browsers are shown the console at /.",
+        bounds: "",
     },
     Setting {
         key: "builtins",
@@ -183,6 +220,13 @@ pub(super) const SETTINGS: [Setting; 23] = [
         bounds: "Less than 1KiB cuts error messages; the budget must hold one output.",
     },
     Setting {
+        key: "limits.rate",
+        kind: Kind::Rate(|settings| &mut settings.access.rate),
+        default: "",
+        doc: "Requests that one address may send over time.",
+        bounds: "Roles have rates of their own, which count by who asks.",
+    },
+    Setting {
         key: "timeouts.heartbeat",
         kind: Kind::Duration(SECOND..=TEN_MINUTES, |settings| {
             &mut settings.timeouts.heartbeat
@@ -238,6 +282,78 @@ pub(super) const SETTINGS: [Setting; 23] = [
         default: r#""10s""#,
         doc: "Calls in flight may finish for this long after the order to stop.",
         bounds: "systemd kills after 90 seconds unless its TimeoutStopSec says otherwise.",
+    },
+    Setting {
+        key: "jwt.secret_file",
+        kind: Kind::File(|settings| &mut settings.jwt.secret_file),
+        default: "",
+        doc: "The file that holds the key of the JWTs that are let in (HS256); the rest of this \
+              section is about them.",
+        bounds: "At least 32 bytes, as many as the signature has; never written here.",
+    },
+    Setting {
+        key: "jwt.issuer",
+        kind: Kind::Optional(256, |settings| &mut settings.jwt.issuer),
+        default: "",
+        doc: "What the claim iss must be.",
+        bounds: "",
+    },
+    Setting {
+        key: "jwt.audience",
+        kind: Kind::Optional(256, |settings| &mut settings.jwt.audience),
+        default: "",
+        doc: "What the claim aud must be or hold.",
+        bounds: "",
+    },
+    Setting {
+        key: "jwt.skew",
+        kind: Kind::Duration(Duration::ZERO..=HOUR, |settings| &mut settings.jwt.skew),
+        default: r#""60s""#,
+        doc: "How far the clock of the issuer may be from ours.",
+        bounds: "Small machines without a clock chip need some; for so long an expired token lives \
+                 on.",
+    },
+    Setting {
+        key: "jwt.role_claim",
+        kind: Kind::Text(64, |settings| &mut settings.jwt.role_claim),
+        default: r#""role""#,
+        doc: "The claim that names the role.",
+        bounds: "",
+    },
+    Setting {
+        key: "jwt.role",
+        kind: Kind::Role(|settings| &mut settings.jwt.role),
+        default: "",
+        doc: "The role where that claim is absent; without it such a JWT is refused.",
+        bounds: "",
+    },
+    Setting {
+        key: "compat.messages_no_content",
+        kind: Kind::Flag(|settings| &mut settings.compat.messages_no_content),
+        default: "false",
+        doc: "POST /messages is answered 204 instead of 202.",
+        bounds: "Some SDKs take a 204 for a failure.",
+    },
+    Setting {
+        key: "compat.sse_plain",
+        kind: Kind::Flag(|settings| &mut settings.compat.sse_plain),
+        default: "false",
+        doc: "GET /sse opens with unnamed events only.",
+        bounds: "MCP clients find no endpoint there then.",
+    },
+    Setting {
+        key: "compat.get_mcp_health",
+        kind: Kind::Flag(|settings| &mut settings.compat.get_mcp_health),
+        default: "false",
+        doc: "GET /mcp that does not accept text/event-stream tells the health.",
+        bounds: "Home Assistant and others look for the 405 that it replaces.",
+    },
+    Setting {
+        key: "log.format",
+        kind: Kind::Format,
+        default: r#""text""#,
+        doc: "How an event is written: a line for people, or one JSON object in a line.",
+        bounds: "",
     },
     Setting {
         key: "log.level",

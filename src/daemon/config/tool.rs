@@ -3,6 +3,7 @@
 use super::argument;
 use super::complaint::{Complaints, Fault, Place};
 use super::document::{Data, Entry, Value};
+use super::kind::name;
 use super::setting::{CALL_TIMEOUTS, CALLS, OUTPUTS};
 use super::table::{Key, Table};
 use super::template::{NAME, is_name, placeholders};
@@ -125,7 +126,7 @@ pub(super) fn read(
         complaints.add(place, "tool", "expected tables that begin with [[tool]]");
         return None;
     };
-    let label = label(&entries, position);
+    let label = label("tool", &entries, position);
     let complaints_before = complaints.len();
     let mut table = Table::new(label.clone(), place.clone(), entries, complaints);
     let spec = spec(&mut table)?;
@@ -136,11 +137,11 @@ pub(super) fn read(
 }
 
 /// `tool.NAME`, or `tool.3` for the third where there is no name to tell it by.
-fn label(entries: &[Entry], position: usize) -> String {
+pub(super) fn label(table: &str, entries: &[Entry], position: usize) -> String {
     let name = entries.iter().find(|entry| entry.key == "name");
     match name.and_then(|entry| entry.value.as_text()) {
-        Some(name) if is_name(name) => format!("tool.{name}"),
-        Some(_) | None => format!("tool.{position}"),
+        Some(name) if is_name(name) => format!("{table}.{name}"),
+        Some(_) | None => format!("{table}.{position}"),
     }
 }
 
@@ -181,11 +182,6 @@ fn spec(table: &mut Table<'_>) -> Option<CommandSpec> {
     };
     table.finish(&TOOL_KEYS, None);
     (!spec.name.is_empty()).then_some(spec)
-}
-
-fn name(value: &Value) -> Result<String, Fault> {
-    let name = value.as_text().filter(|name| is_name(name));
-    name.map(str::to_string).ok_or_else(|| value.refuse(NAME))
 }
 
 fn command(value: &Value) -> Result<Vec<String>, Fault> {

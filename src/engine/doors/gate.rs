@@ -1,14 +1,16 @@
 //! The checks every request passes, in this order: host, origin, path. Authentication will stand
 //! between origin and path.
 
+use super::Exchange;
+use crate::auth::Credentials;
 use crate::engine::Engine;
 use crate::engine::route::{self, Door};
 use crate::mcp::refusal::Refusal;
-use crate::wire::head::Head;
 
 impl Engine {
     /// Lets a request through to its door, or says why not.
-    pub(super) fn gate(&self, head: &Head<'_>) -> Result<Door, Refusal> {
+    pub(super) fn gate(&self, exchange: &mut Exchange<'_>) -> Result<Door, Refusal> {
+        let head = exchange.head;
         // HTTP/1.0 may come without a host; such a client is no browser.
         let host = head.fields.host;
         let origins = &self.config.origins;
@@ -20,6 +22,12 @@ impl Engine {
         {
             return Err(Refusal::OriginForeign);
         }
-        route::route(head.target.path).ok_or(Refusal::PathUnknown)
+        let shown = Credentials::default();
+        let now = self.wall_time(exchange.now);
+        let access = &self.config.access;
+        exchange.principal = access
+            .authenticate(&shown, now)
+            .expect("nothing is asked for yet");
+        route::route(exchange.path).ok_or(Refusal::PathUnknown)
     }
 }

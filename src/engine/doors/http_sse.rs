@@ -1,15 +1,18 @@
 //! HTTP+SSE of 2024-11-05: the stream's door and the messages' door.
 
 use super::{Exchange, Reply};
+use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::dispatch::Dispatched;
+use crate::engine::report::{self, Opened};
 use crate::engine::session::{Session, Transport};
 use crate::engine::stream::{Kind, Stream};
 use crate::mcp::http_sse::{self, Pair, SESSION_PARAMETERS};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::Revision;
 use crate::mcp::streamable;
+use crate::wire::dialect::Dialect;
 use crate::wire::head::Method;
 use crate::wire::jsonrpc::{self, Incoming, Message, RpcError};
 use crate::wire::status::Status;
@@ -34,9 +37,32 @@ impl Engine {
         self.open_http_sse(exchange, pair).map(Reply::Stream)
     }
 
-    /// Opens an HTTP+SSE session, or resumes the one that `Last-Event-ID` names. A client whose
-    /// session is gone, or has a gap, gets a new one: its `endpoint` event says so.
+    /// Opens an HTTP+SSE session, or resumes the one that `Last-Event-ID` names.
     pub(super) fn open_http_sse(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        pair: Pair,
+    ) -> Result<Key<Stream>, Refusal> {
+        let stream = self.resume_or_open(exchange, pair)?;
+        let session = self.streams.get(stream).and_then(|stream| stream.session);
+        let session = session.and_then(|session| self.sessions.get(session));
+        let opened = Opened {
+            session: session.expect("it has just been opened").id,
+            peer: exchange.peer,
+            // Nobody is asked for a token yet.
+            token: "anonymous",
+            role: "master",
+            listening: self.listening,
+        };
+        match pair {
+            Pair::Sse => report::stream_opened(&opened),
+            Pair::McpSse => report::connection_added(&opened),
+        }
+        Ok(stream)
+    }
+
+    /// A client whose session is gone, or has a gap, gets a new one: its `endpoint` event says so.
+    fn resume_or_open(
         &mut self,
         exchange: &mut Exchange<'_>,
         pair: Pair,
@@ -46,7 +72,9 @@ impl Engine {
             .fields()
             .last_event_id
             .and_then(http_sse::parse_event_id);
-        let seen = seen.and_then(|(id, sequence)| Some((self.sse_session(id).ok()?, sequence)));
+        let principal = exchange.principal;
+        let seen =
+            seen.and_then(|(id, sequence)| Some((self.sse_session(id, principal).ok()?, sequence)));
         if let Some((session, sequence)) = seen {
             let stream = self
                 .sessions
@@ -59,7 +87,8 @@ impl Engine {
             }
         }
         let transport = Transport::HttpSse(pair);
-        let session = self.open_session(exchange.now, transport, Revision::V2024_11_05)?;
+        let session =
+            self.open_session(exchange.now, principal, transport, Revision::V2024_11_05)?;
         let opened = self.listen(session, Kind::HttpSse, framing);
         if opened.is_err() {
             self.end_session(exchange.now, session);
@@ -79,7 +108,7 @@ impl Engine {
         let id = SESSION_PARAMETERS
             .iter()
             .find_map(|name| target.query_value(name));
-        let session = self.sse_session(&id.ok_or(Refusal::SessionMissing)?)?;
+        let session = self.sse_session(&id.ok_or(Refusal::SessionMissing)?, exchange.principal)?;
         // Hand-written clients of this transport often declare nothing.
         if exchange
             .fields()
@@ -88,7 +117,7 @@ impl Engine {
         {
             return Err(Refusal::NotJson);
         }
-        let incoming = match jsonrpc::decode(exchange.body) {
+        let incoming = match self.decode(exchange.body) {
             Ok(incoming) => incoming,
             Err(fault) => return Ok(exchange.fault(&fault)),
         };
@@ -115,8 +144,11 @@ impl Engine {
     }
 
     /// The HTTP+SSE session with this id.
-    fn sse_session(&self, id: &str) -> Result<Key<Session>, Refusal> {
-        let key = self.sessions.find(id).ok_or(Refusal::SessionUnknown)?;
+    fn sse_session(&self, id: &str, principal: Principal) -> Result<Key<Session>, Refusal> {
+        let key = self
+            .sessions
+            .find_own(id, principal)
+            .ok_or(Refusal::SessionUnknown)?;
         let session = self.sessions.get(key).expect("it was just found");
         match session.transport {
             Transport::HttpSse(_) => Ok(key),
@@ -138,11 +170,12 @@ impl Engine {
         match message {
             Message::Request { id, method, params } => {
                 let mut payload = Vec::new();
-                match self.dispatch(now, Some(key), &id, &method, params, &mut payload) {
+                let asker = exchange.asker(Some(key), Dialect::Standard);
+                match self.dispatch(now, asker, &id, &method, params, &mut payload) {
                     Dispatched::Answered => self.push(now, stream, payload),
                     Dispatched::Called(call) => self.direct_call(now, call, stream),
                     Dispatched::Refused(refusal) => {
-                        self.stats.refusals += 1;
+                        let refusal = self.refused(refusal);
                         let error = RpcError::new(refusal.code(), refusal.text());
                         jsonrpc::error(&mut payload, Some(&id), &error);
                         self.push(now, stream, payload);

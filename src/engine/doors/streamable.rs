@@ -1,6 +1,7 @@
 //! Streamable HTTP of 2025 on `/mcp`: POST, GET and DELETE of one URL.
 
 use super::{Exchange, Reply};
+use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::call::Call;
@@ -14,6 +15,7 @@ use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::{MODERN, Revision};
 use crate::mcp::streamable;
 use crate::tool::command::Stopped;
+use crate::wire::dialect::Dialect;
 use crate::wire::head::Method;
 use crate::wire::jsonrpc::{self, Fault, Id, Incoming, Message, RpcError};
 use crate::wire::status::Status;
@@ -46,7 +48,7 @@ impl Engine {
                 false => Err(Refusal::MethodWrong("POST")),
             };
         };
-        let session = self.streamable_session(id)?;
+        let session = self.streamable_session(id, exchange.principal)?;
         streamable::check_version(fields.mcp_protocol_version)?;
         if !streamable::accepts_stream(fields.accept) {
             return Err(Refusal::NotAcceptable);
@@ -80,14 +82,17 @@ impl Engine {
             .fields()
             .mcp_session_id
             .ok_or(Refusal::SessionMissing)?;
-        let session = self.streamable_session(id)?;
+        let session = self.streamable_session(id, exchange.principal)?;
         self.end_session(exchange.now, session);
         Ok(exchange.empty(Status::NoContent))
     }
 
     /// The Streamable HTTP session with this id.
-    fn streamable_session(&self, id: &str) -> Result<Key<Session>, Refusal> {
-        let key = self.sessions.find(id).ok_or(Refusal::SessionUnknown)?;
+    fn streamable_session(&self, id: &str, principal: Principal) -> Result<Key<Session>, Refusal> {
+        let key = self
+            .sessions
+            .find_own(id, principal)
+            .ok_or(Refusal::SessionUnknown)?;
         let session = self.sessions.get(key).expect("it was just found");
         match session.transport {
             Transport::Streamable => Ok(key),
@@ -104,12 +109,12 @@ impl Engine {
         if !streamable::accepts_answer(fields.accept) {
             return Err(Refusal::NotAcceptable);
         }
-        let incoming = match jsonrpc::decode(exchange.body) {
+        let incoming = match self.decode(exchange.body) {
             Ok(incoming) => incoming,
             Err(fault) => return Ok(exchange.fault(&fault)),
         };
         let session = match fields.mcp_session_id {
-            Some(id) => Some(self.streamable_session(id)?),
+            Some(id) => Some(self.streamable_session(id, exchange.principal)?),
             None => None,
         };
         if let Some(session) = session {
@@ -131,10 +136,8 @@ impl Engine {
         match message {
             Message::Request { id, method, params } => {
                 let answered = self.streamable_request(exchange, session, &id, &method, params);
-                Ok(answered.unwrap_or_else(|refusal| {
-                    self.stats.refusals += 1;
-                    exchange.refuse(refusal, Some(&id))
-                }))
+                Ok(answered
+                    .unwrap_or_else(|refusal| exchange.refuse(self.refused(refusal), Some(&id))))
             }
             Message::Notification { method, params } => {
                 streamable::check_version(exchange.fields().mcp_protocol_version)
@@ -163,7 +166,8 @@ impl Engine {
             return self.streamable_initialize(exchange, session, id, params);
         }
         let mut body = Vec::new();
-        match self.dispatch(exchange.now, session, id, method, params, &mut body) {
+        let asker = exchange.asker(session, Dialect::Standard);
+        match self.dispatch(exchange.now, asker, id, method, params, &mut body) {
             Dispatched::Answered => Ok(exchange.json(Status::Ok, &[], &body)),
             Dispatched::Refused(refusal) => Err(refusal),
             Dispatched::Called(call) => {
@@ -177,7 +181,7 @@ impl Engine {
     }
 
     /// Opens the stream through which these calls are answered.
-    fn answer_through_stream(
+    pub(super) fn answer_through_stream(
         &mut self,
         exchange: &Exchange<'_>,
         session: Option<Key<Session>>,
@@ -217,11 +221,17 @@ impl Engine {
         let mut body = Vec::new();
         // Read before a session is opened: it may have to take another one's place.
         if let Err(wrong) = dispatch::parse::<InitializeParams<'_>>(params) {
+            self.stats.errors += 1;
             jsonrpc::error(&mut body, Some(id), &wrong);
             return Ok(exchange.json(Status::Ok, &[], &body));
         }
         let now = exchange.now;
-        let session = self.open_session(now, Transport::Streamable, Revision::V2025_03_26)?;
+        let session = self.open_session(
+            now,
+            exchange.principal,
+            Transport::Streamable,
+            Revision::V2025_03_26,
+        )?;
         self.initialize(session, id, params, &mut body);
         let name = self.sessions.get(session).expect("it was just opened").id;
         Ok(exchange.json(Status::Ok, &[("Mcp-Session-Id", name.as_str())], &body))
@@ -296,11 +306,12 @@ impl Engine {
         match message {
             Err(fault) => fault.encode(&mut payload),
             Ok(Message::Request { id, method, params }) => {
-                match self.dispatch(now, session, &id, &method, params, &mut payload) {
+                let asker = exchange.asker(session, Dialect::Standard);
+                match self.dispatch(now, asker, &id, &method, params, &mut payload) {
                     Dispatched::Answered => {}
                     Dispatched::Called(call) => return calls.push(call),
                     Dispatched::Refused(refusal) => {
-                        self.stats.refusals += 1;
+                        let refusal = self.refused(refusal);
                         let error = RpcError::new(refusal.code(), refusal.text());
                         jsonrpc::error(&mut payload, Some(&id), &error);
                     }
