@@ -236,6 +236,8 @@ for (const [where, origin] of [['own'], ['allowed', allowed.origin]]) {
     await check(`s3_05_browser_${where}_origin`, async (server) => {
         const view = await open(browser, server, 'seed_3.html', { origin });
         await view.hears('Connected with ID:');
+        // The snippet asks at once, before it knows its connection. Again, now that it does.
+        await view.page.evaluate(() => sendMCPRequest('tools/list'));
         const list = object(await view.hears('"tools"'));
         assert.equal(String(list.id).length, 13);
         const send = () => sendMCPRequest(
