@@ -391,6 +391,56 @@ async function broadcastWhenHeard(server, message) {
     }
 }
 
+// ---- the page that the server brings; tests/browser looks at the whole of it ----
+
+/** Opens it and connects through one of its doors. */
+async function connect(server, path, door, secret) {
+    const page = await (await browser.newContext()).newPage();
+    page.setDefaultTimeout(PATIENCE);
+    await page.goto(server.base + path);
+    // It has tried by itself how far it comes with nothing.
+    await page.locator('#settings:visible, #show-settings:visible').first().waitFor();
+    if (!(await page.locator('#settings').isVisible())) await page.locator('#show-settings').click();
+    assert.equal(new URL(await page.locator('#server-url').inputValue()).origin, server.base);
+    if (secret) await page.locator('#token').fill(secret);
+    await page.locator('#door').selectOption(door);
+    await page.locator('#settings [type=submit]').click();
+    await page.locator('#status[data-state=connected]').waitFor();
+    return page;
+}
+
+/** Calls a tool and waits for what it says, there and in the list of events. */
+async function callInPage(page, tool, expected, event) {
+    await page.locator('#tool-list button', { hasText: tool }).first().click();
+    await page.locator('#tool').getByRole('button', { name: 'Call', exact: true }).click();
+    await page.locator('#tool .result', { hasText: expected }).waitFor();
+    await page.locator('#tab-events').click();
+    await page.locator('#log', { hasText: event }).waitFor();
+}
+
+await check('s2_15_browser_page', async (server) => {
+    const page = await connect(server, '/demo-sse.html', 'hyphenated', 'your-token');
+    await callInPage(page, 'list_projects', 'garage', 'tool-result');
+});
+
+await check('s3_08_browser_page', async (server) => {
+    const page = await connect(server, '/mcp_sse_example.html', 'underscored');
+    await callInPage(page, 'get_client', 'client', 'mcp_response');
+    await page.locator('#disconnect').click();
+    await page.locator('#status[data-state=closed]').waitFor();
+});
+
+await check('s4_12_browser_page', async (server) => {
+    const page = await connect(server, '/sse-demo.html', 'plain');
+    await broadcast(server, { type: 'note', text: 'everybody' });
+    await page.locator('#tab-events').click();
+    await page.locator('#log', { hasText: 'everybody' }).waitFor();
+    assert(Number(await page.locator('#messages').innerText()) > 0);
+    assert.match(await page.locator('#since').innerText(), /\d/);
+    await page.locator('#disconnect').click();
+    await page.locator('#status[data-state=closed]').waitFor();
+});
+
 for (const other of [allowed, foreign]) other.close();
 await browser.close();
 process.exit(failed === 0 ? 0 : 1);
