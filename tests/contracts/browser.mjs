@@ -301,7 +301,8 @@ await check('s2_07_browser_dashboard', async (server) => {
     const view = await open(browser, server, 'seed_2_dashboard.html');
     await view.page.waitForFunction(() => document.title === 'connected');
     // The snippet asks every 30 seconds; the page asks the same once by hand.
-    await view.page.evaluate(() => sendMCPCommand('tools/call', { name: 'list_projects', arguments: {} }));
+    const ask = () => sendMCPCommand('tools/call', { name: 'list_projects', arguments: {} });
+    await view.page.evaluate(ask);
     await view.page.waitForFunction(() => {
         return document.getElementById('projects').textContent.includes('garage');
     });
@@ -344,7 +345,8 @@ await check('s2_16_browser_reconnects_by_itself', async (server) => {
     const again = await start(configs.seed_2, port);
     try {
         await view.page.waitForFunction(() => eventSource.readyState === EventSource.OPEN);
-        await broadcast(again, { type: 'mcp-notification', result: { again: true } }, 'master-token');
+        const message = { type: 'mcp-notification', result: { again: true } };
+        await broadcast(again, message, 'master-token');
         await view.hears('"again":true');
     } finally {
         await again.end();
@@ -400,7 +402,8 @@ async function connect(server, path, door, secret) {
     await page.goto(server.base + path);
     // It has tried by itself how far it comes with nothing.
     await page.locator('#settings:visible, #show-settings:visible').first().waitFor();
-    if (!(await page.locator('#settings').isVisible())) await page.locator('#show-settings').click();
+    const isShown = await page.locator('#settings').isVisible();
+    if (!isShown) await page.locator('#show-settings').click();
     assert.equal(new URL(await page.locator('#server-url').inputValue()).origin, server.base);
     if (secret) await page.locator('#token').fill(secret);
     await page.locator('#door').selectOption(door);

@@ -24,6 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 INSTALLED = ROOT / "target/contracts"
 PATIENCE = 20
+ACCEPT = {"Accept": "application/json, text/event-stream"}
 
 failed = []
 
@@ -156,8 +157,7 @@ class Daemon(Process):
 def post(port, path, body, fields=()):
     """Posts JSON: status and answer, which is `None` if it is empty."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    accept = {"Accept": "application/json, text/event-stream"}
-    fields = {"Content-Type": "application/json"} | accept | dict(fields)
+    fields = ACCEPT | {"Content-Type": "application/json"} | dict(fields)
     connection.request("POST", path, json.dumps(body), fields)
     response = connection.getresponse()
     text = response.read()
@@ -170,8 +170,8 @@ class Stream:
 
     def __init__(self, port, path, method="GET", body=None, fields=()):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        kinds = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
-        self.connection.request(method, path, body and json.dumps(body), kinds | dict(fields))
+        fields = ACCEPT | {"Content-Type": "application/json"} | dict(fields)
+        self.connection.request(method, path, body and json.dumps(body), fields)
         self.response = self.connection.getresponse()
         expect(self.response.status == 200, path, self.response.status)
         kind = self.response.getheader("Content-Type")

@@ -53,7 +53,8 @@ class Session:
     async def connect(self, port):
         begin = time.perf_counter()
         self.stream, self.writer = await asyncio.open_connection("127.0.0.1", port)
-        self.writer.write(b"GET /sse HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+        accept = b"Accept: text/event-stream\r\n\r\n"
+        self.writer.write(b"GET /sse HTTP/1.1\r\nHost: localhost\r\n" + accept)
         head = await self.stream.readuntil(b"\r\n\r\n")
         expect(head.startswith(b"HTTP/1.1 200 "), head)
         self.endpoint = (await self.data()).decode()
@@ -113,8 +114,9 @@ async def load(daemon):
     expect(len(latencies) == count, len(latencies))
     print(f"connection time: {percentiles([session.connected for session in sessions])}")
     print(f"latency: {percentiles(latencies)}")
-    print(f"throughput: {count / took * 60:.0f} requests a minute, {count} in {took:.0f} s, no error")
-    print(f"memory: {connections * 1024 / SESSIONS:.0f} bytes a session, {memory_kib(daemon)} KiB in all")
+    rate, each = count / took * 60, connections * 1024 / SESSIONS
+    print(f"throughput: {rate:.0f} requests a minute, {count} in {took:.0f} s, no error")
+    print(f"memory: {each:.0f} bytes a session, {memory_kib(daemon)} KiB in all")
     print(f"processor: {used / took * 100:.2f} %, {used / count * 1e6:.0f} us a request")
     for session in sessions:
         session.reader.cancel()

@@ -51,7 +51,11 @@ timeouts.heartbeat = "1s"
 [[tool]]
 name = "gated"
 description = "Says what is in a folder: one line for each file that appears."
-command = ["sh", "-c", 'for i in 1 2 3; do while [ ! -e "$1/$i" ]; do sleep 0.02; done; echo "$i"; done', "sh", "{folder}"]
+command = [
+    "sh", "-c",
+    'for i in 1 2 3; do while [ ! -e "$1/$i" ]; do sleep 0.02; done; echo "$i"; done',
+    "sh", "{folder}",
+]
 [tool.arguments]
 folder = { type = "string", required = true }
 """
@@ -161,7 +165,8 @@ with Daemon(GATED) as daemon, tempfile.TemporaryDirectory(prefix="slimcp-nginx-"
     file.write_text(CONFIG.format(prefix=prefix, port=daemon.port, user=user, **ports))
     command = [nginx, "-p", prefix, "-e", f"{prefix}/error.log", "-c", str(file)]
     with Process(command) as server:
-        until("nginx listens", lambda: server.process.poll() is not None or listens(ports["http11"]))
+        port = ports["http11"]
+        until("nginx listens", lambda: server.process.poll() is not None or listens(port))
         check("s1_13_nginx_passes_health_on")(lambda: healthy(ports["http11"]))
         for version in ["http10", "http11"]:
             port = ports[version]

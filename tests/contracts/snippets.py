@@ -69,7 +69,7 @@ expect(all(needed), "tests/contracts/install has to have run, node and curl have
 @check("s2_05_node_snippet")
 def _():
     # The snippet listens to responses only: another stream tells which connections there are.
-    with Daemon("log.level = 'debug'\n" + SEED_2) as daemon, node("seed_2_node.mjs", daemon) as client:
+    with Daemon(SEED_2) as daemon, node("seed_2_node.mjs", daemon) as client:
         daemon.line("SSE Connection Added")
         master = {"Authorization": "Bearer master-token"}
         result = {"type": "mcp-response", "method": "tools/list", "result": {"tools": ["seen"]}}
@@ -122,7 +122,8 @@ def _():
         stream = shell("seed_4_stream.sh", daemon)
         try:
             first = stream.line("data: ")
-            expect(first.startswith('data: {"type":"connection","status":"connected","timestamp":"'), first)
+            connected = 'data: {"type":"connection","status":"connected","timestamp":"'
+            expect(first.startswith(connected), first)
             heartbeat = stream.line("data: ")
             expect(heartbeat.startswith('data: {"type":"heartbeat","timestamp":"'), heartbeat)
             expect(not [line for line in stream.lines if line.startswith("event:")], stream.lines)
