@@ -122,6 +122,14 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Bytes of one JWT. Those of identity providers have 500 to 2,000; a quarter of a request's head.
 pub const JWT_BYTES_MAX: usize = 4 * KIB;
 
+/// Clients whose requests are counted apart, by address and by principal each. A small machine has
+/// a handful; this is how many may be over their rate before one pays for another.
+pub const RATES_MAX: u32 = 1024;
+
+/// How long a browser need not ask again what another origin may send; no browser remembers longer
+/// than two hours.
+pub const PREFLIGHT_AGE: Duration = Duration::from_secs(7200);
+
 /// Entries of `origins`: a place in the list fits into a byte.
 pub const ORIGINS_MAX: usize = 256;
 
@@ -150,6 +158,13 @@ pub const SUBSCRIPTIONS_MAX: usize = 64;
 pub const SESSIONS_SHOWN_MAX: usize = 100;
 
 // ---- streams ----
+
+/// Bytes of the name of an event that is broadcast, and of one that a stream asks for. Names are
+/// words; one byte has to hold their length.
+pub const EVENT_NAME_BYTES_MAX: usize = 64;
+
+/// Names of broadcasts that one stream may ask for; a page has no more kinds of events than that.
+pub const EVENT_NAMES_MAX: usize = 16;
 
 /// A legacy answer that takes longer than this starts its stream, so that heartbeats keep proxies
 /// from cutting it.
@@ -222,6 +237,10 @@ pub const STREAM_BYTES: usize = 256;
 /// One call in flight: record, the task that watches its process, three pipes, a read buffer.
 pub const CALL_BYTES: usize = 12 * KIB;
 
+/// The counts of requests: names, buckets and two index entries for [`RATES_MAX`] addresses and as
+/// many principals. Allocated only where a rate is set, and counted always.
+pub const RATES_BYTES: usize = 2 * RATES_MAX as usize * 48;
+
 /// What the one request or outcome in hand takes beside its share of the budget: its arguments, the
 /// answer as JSON, and the answer in the buffer it is sent from.
 const fn scratch_bytes(limits: &Limits) -> usize {
@@ -241,7 +260,7 @@ pub struct Memory {
     /// The shared byte budget: what the tables leave over.
     pub budget: usize,
     /// The summands beside the budget, each with its name and bytes.
-    pub tables: [(&'static str, usize); 6],
+    pub tables: [(&'static str, usize); 7],
 }
 
 /// The capacities need more than `limits.memory`.
@@ -250,7 +269,7 @@ pub struct TooLittleMemory {
     /// Bytes that would be enough.
     pub needed: usize,
     /// The sum, as [`Memory`] would show it.
-    pub tables: [(&'static str, usize); 6],
+    pub tables: [(&'static str, usize); 7],
     /// Least bytes of shared budget.
     pub budget_min: usize,
 }
@@ -267,6 +286,7 @@ impl Memory {
             ("sessions", limits.sessions_max as usize * SESSION_BYTES),
             ("answers", limits.connections_max as usize * STREAM_BYTES),
             ("calls", limits.calls_max as usize * CALL_BYTES),
+            ("rates", RATES_BYTES),
             ("scratch", scratch_bytes(limits)),
         ];
         let fixed: usize = tables.iter().map(|(_, bytes)| bytes).sum();

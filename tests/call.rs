@@ -53,6 +53,7 @@ fn a_call_over_http_sse() {
          Transfer-Encoding: chunked\r\n\
          Cache-Control: no-cache, no-transform\r\n\
          X-Accel-Buffering: no\r\n\
+         Connection: keep-alive\r\n\
          \r\n\
          60\r\n\
          id: session-00000000000001-0\n\

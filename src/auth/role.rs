@@ -131,6 +131,18 @@ impl Doors {
         Doors(self.0 | others.0)
     }
 
+    /// Whether one of `others` is among these.
+    pub const fn has_any_of(self, others: Doors) -> bool {
+        self.0 & others.0 != 0
+    }
+
+    /// The name of the first kind among these; empty if there is none.
+    pub fn name(self) -> &'static str {
+        let mut names = Doors::NAMES.iter();
+        let first = names.find(|(_, doors)| self.contains(*doors));
+        first.map_or("", |(name, _)| name)
+    }
+
     /// Whether all of `others` are among these.
     pub const fn contains(self, others: Doors) -> bool {
         self.0 & others.0 == others.0
@@ -181,6 +193,11 @@ impl Role {
             role("team", false, false, false),
             role("readonly", true, false, false),
         ]
+    }
+
+    /// Whether there is no tool that it may not use, whatever tools there are.
+    pub fn may_use_all(&self) -> bool {
+        !self.read_only && self.tools.iter().any(|glob| glob == "*")
     }
 
     /// Whether it may use the tool of this name, which says of itself whether it changes nothing.

@@ -47,10 +47,26 @@ impl Bucket {
         }
     }
 
+    /// The same bucket with what `other` owes instead, as far as it can owe that much: it is full
+    /// when the other would be.
+    pub fn in_debt_of(self, other: &Bucket, now: Instant) -> Bucket {
+        let empty_nanos = now_nanos(now) + self.burst_nanos;
+        Bucket {
+            full_at_nanos: other.full_at_nanos.min(empty_nanos),
+            ..self
+        }
+    }
+
+    /// When it will be full, in nanoseconds since the start, if nobody takes anything; in the past
+    /// if it is.
+    pub fn full_at_nanos(&self) -> u64 {
+        self.full_at_nanos
+    }
+
     /// Takes a token, or tells how long until one is free: waiting that long is enough, if nobody
     /// else takes it.
     pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        let now_nanos = now.micros().saturating_mul(1000).min(2 * FILL_NANOS_MAX);
+        let now_nanos = now_nanos(now);
         let full_at_nanos = self.full_at_nanos.max(now_nanos);
         let missing_nanos = full_at_nanos - now_nanos + self.token_nanos;
         if missing_nanos > self.burst_nanos {
@@ -61,6 +77,11 @@ impl Bucket {
         self.full_at_nanos = full_at_nanos + self.token_nanos;
         Ok(())
     }
+}
+
+/// Nanoseconds since the start, so far from overflow that a time to fill a bucket fits behind them.
+fn now_nanos(now: Instant) -> u64 {
+    now.micros().saturating_mul(1000).min(2 * FILL_NANOS_MAX)
 }
 
 #[cfg(test)]
@@ -114,6 +135,21 @@ mod tests {
         let year = at(365 * 24 * 3_600_000);
         assert_eq!([(); 3].map(|()| bucket.take(year)), [Ok(()); 3]);
         assert_eq!(bucket.take(year), Err(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_debt_that_is_taken_over_is_paid_off_as_if_it_were_the_own() {
+        let mut old = Bucket::new(4, 60, MINUTE);
+        assert_eq!([(); 3].map(|()| old.take(at(0))), [Ok(()); 3]);
+        let mut new = Bucket::new(4, 60, MINUTE).in_debt_of(&old, at(0));
+        assert_eq!(new.take(at(0)), Ok(()));
+        assert_eq!(new.take(at(0)), Err(Duration::from_secs(1)));
+        // One that cannot owe as much is empty.
+        let mut small = Bucket::new(1, 60, MINUTE).in_debt_of(&old, at(0));
+        assert_eq!(small.take(at(0)), Err(Duration::from_secs(1)));
+        // What is paid off is no debt.
+        let mut late = Bucket::new(1, 60, MINUTE).in_debt_of(&old, at(60_000));
+        assert_eq!(late.take(at(60_000)), Ok(()));
     }
 
     #[test]

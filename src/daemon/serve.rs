@@ -232,6 +232,7 @@ fn engine_config(settings: &Settings) -> Config {
         origins: Origins::new(&settings.hosts, &settings.origins),
         access: settings.access.clone(),
         console: settings.console,
+        compat: settings.compat,
         limits: settings.limits.clone(),
         timeouts: settings.timeouts.clone(),
     }

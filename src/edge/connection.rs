@@ -420,7 +420,7 @@ fn refuse(refusal: &status::Refusal, out: &mut Vec<u8>) {
     let mut body = Vec::new();
     let error = RpcError::new(jsonrpc::INVALID_REQUEST, refusal.text.clone());
     jsonrpc::error(&mut body, None, &error);
-    encode::json(out, refusal.status, false, &[], &body, Content::Sent);
+    encode::json(out, refusal.status, false, None, &[], &body, Content::Sent);
 }
 
 /// The answer for want of room, before any request is looked at.
@@ -432,7 +432,15 @@ fn unavailable(refusal: Refusal, out: &mut Vec<u8>) {
         &RpcError::new(refusal.code(), refusal.text()),
     );
     let fields = [("Retry-After", "5")];
-    encode::json(out, refusal.status(), false, &fields, &body, Content::Sent);
+    encode::json(
+        out,
+        refusal.status(),
+        false,
+        None,
+        &fields,
+        &body,
+        Content::Sent,
+    );
 }
 
 const _: () = assert!(limits::RETRY_AFTER.as_secs() == 5, "the text above says so");

@@ -19,7 +19,6 @@ use crate::admin::stats::DoorKind;
 use crate::auth::Principal;
 use crate::bounded::{Key, Timer};
 use crate::limits;
-use crate::mcp::message::{Level, LogParams, ProgressParams};
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
@@ -48,12 +47,12 @@ pub struct Call {
     pub stream: Option<Key<Stream>>,
     /// Index of the tool; `None` when a reload has removed the tool meanwhile.
     pub tool: Option<ToolIndex>,
-    /// Name of the tool, for log messages to the client.
-    name: Rc<str>,
+    /// Name of the tool, for what is said of it.
+    pub(super) name: Rc<str>,
     /// Given where the client wants to hear of progress.
-    progress_token: Option<Box<RawValue>>,
+    pub(super) progress_token: Option<Box<RawValue>>,
     /// Progress notifications sent.
-    progress: u64,
+    pub(super) progress: u64,
     /// How far it has come.
     state: State,
     /// When it arrived.
@@ -121,6 +120,11 @@ impl Call {
         self.timer.is_some() || self.is_stopping()
     }
 
+    /// Whether the edge works on it and nobody has told it to end.
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.state, State::Running)
+    }
+
     /// Whether it was told to end.
     pub(super) fn is_stopping(&self) -> bool {
         matches!(self.state, State::Stopping(_))
@@ -147,6 +151,7 @@ impl Engine {
         if self.id_in_use(&wanted) {
             return Err(Refusal::IdInUse);
         }
+        self.allow_call(wanted.asker.principal)?;
         let bounds = self.registry.get(tool).limits();
         let state = &self.tools[tool.as_usize()];
         let has_place = bounds.concurrency.is_none_or(|most| state.running < most);
@@ -198,7 +203,9 @@ impl Engine {
     /// apart.
     fn id_in_use(&self, wanted: &Wanted) -> bool {
         let twin = |call: &Call| call.session == wanted.asker.session && call.id == wanted.id;
-        wanted.asker.session.is_some() && self.calls.iter().any(|(_, call)| twin(call))
+        wanted.asker.session.is_some()
+            && !wanted.id.is_absent()
+            && self.calls.iter().any(|(_, call)| twin(call))
     }
 
     /// Hands a queued call to the edge.
@@ -234,51 +241,6 @@ impl Engine {
             .get_mut(key)
             .expect("it was there a line above")
             .timer = timer;
-    }
-
-    /// A line of a running command's output: progress, if the client asked for it.
-    pub fn handle_line(&mut self, now: Instant, key: Key<Call>, line: &str) {
-        let Some(call) = self.calls.get_mut(key) else {
-            return;
-        };
-        let (Some(token), Some(stream)) = (&call.progress_token, call.stream) else {
-            return;
-        };
-        if !matches!(call.state, State::Running) {
-            return;
-        }
-        call.progress += 1;
-        let params = ProgressParams {
-            progress_token: token,
-            progress: call.progress,
-            message: line,
-        };
-        let payload = notification("notifications/progress", &params);
-        self.emit(now, stream, payload);
-    }
-
-    /// A line of a running command's stderr: a log message, if the session has set a level.
-    pub fn handle_stderr_line(&mut self, now: Instant, key: Key<Call>, line: &str) {
-        let Some(call) = self.calls.get(key) else {
-            return;
-        };
-        let (Some(session), Some(stream)) = (call.session, call.stream) else {
-            return;
-        };
-        let least = self
-            .sessions
-            .get(session)
-            .and_then(|session| session.log_level);
-        if least.is_none_or(|least| least > Level::Info) {
-            return;
-        }
-        let params = LogParams {
-            level: Level::Info,
-            logger: &call.name,
-            data: line,
-        };
-        let payload = notification("notifications/message", &params);
-        self.emit(now, stream, payload);
     }
 
     /// The work of a call is over: its process, if any, is reaped.
@@ -404,7 +366,7 @@ impl Engine {
     /// Sends a call's answer to whoever waits for it.
     fn answer_call(&mut self, now: Instant, call: &Call, payload: Vec<u8>) {
         match call.stream {
-            Some(stream) => self.answer(now, stream, payload),
+            Some(stream) => self.answer(now, stream, call, payload),
             None => self.stats.answers_unwanted += 1,
         }
     }
@@ -422,7 +384,7 @@ impl Engine {
             let mut payload = Vec::new();
             let error = jsonrpc::RpcError::new(jsonrpc::INTERNAL_ERROR, "cancelled by the client");
             jsonrpc::error(&mut payload, Some(&call.id), &error);
-            self.answer(now, stream, payload);
+            self.answer(now, stream, call, payload);
         }
     }
 

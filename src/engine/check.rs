@@ -22,6 +22,9 @@ impl Engine {
         // A payload that many streams hold is drawn once.
         let mut payloads = BTreeMap::new();
         let mut held = 0;
+        for (_, session) in self.sessions.iter() {
+            held += session.held_bytes();
+        }
         for (_, stream) in self.streams.iter() {
             held += stream
                 .answer

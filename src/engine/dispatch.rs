@@ -4,6 +4,8 @@ use super::call::{self, Call, Wanted};
 use super::session::Session;
 use super::stream::Stream;
 use super::{Asker, Engine};
+use crate::auth::Principal;
+use crate::auth::role::Role;
 use crate::bounded::Key;
 use crate::limits;
 use crate::mcp::catalogue::{self, Missing};
@@ -13,11 +15,11 @@ use crate::mcp::message::{
     ResourcesCapability, ServerInfo, SetLevelParams,
 };
 use crate::mcp::method::{Method, Notice};
-use crate::mcp::refusal::Refusal;
+use crate::mcp::refusal::{Refusal, What};
 use crate::mcp::revision::Revision;
 use crate::time::Instant;
 use crate::tool::registry::ToolIndex;
-use crate::tool::{Outcome, Start};
+use crate::tool::{Outcome, Start, ToolSpec};
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -26,6 +28,8 @@ use serde_json::value::RawValue;
 pub(super) enum Dispatched {
     /// The response is in the payload.
     Answered,
+    /// There is no such tool; the response, with the code of the specification, is in the payload.
+    ToolUnknown,
     /// A call will answer it.
     Called(Key<Call>),
     /// It is not served, and nothing was done.
@@ -49,6 +53,9 @@ impl Engine {
         params: Option<&RawValue>,
         payload: &mut Vec<u8>,
     ) -> Dispatched {
+        if let Some(refusal) = asker.refused {
+            return Dispatched::Refused(refusal);
+        }
         let session = asker.session;
         let Some(known) = Method::parse(method) else {
             return self.answer_wrong(payload, id, &method_unknown(method));
@@ -66,11 +73,8 @@ impl Engine {
                 Some(_) => return Dispatched::Refused(Refusal::SessionOpen),
                 None => return Dispatched::Refused(Refusal::SessionNeeded),
             },
-            Method::ToolsList => match self.list_tools(params) {
-                Ok(page) => {
-                    jsonrpc::response_raw(payload, id, page);
-                    return Dispatched::Answered;
-                }
+            Method::ToolsList => match self.list_tools(asker.principal, id, params, payload) {
+                Ok(()) => return Dispatched::Answered,
                 Err(wrong) => Err(wrong),
             },
             Method::Ping => Ok(()),
@@ -175,7 +179,7 @@ impl Engine {
         match Notice::parse(method) {
             Notice::Initialized => {
                 if let Some(session) = self.sessions.get_mut(key) {
-                    session.confirmed = session.initialized;
+                    session.confirmed |= session.initialized;
                 }
             }
             Notice::Cancelled => {
@@ -250,15 +254,28 @@ impl Engine {
         jsonrpc::response(payload, id, &result);
     }
 
-    /// `tools/list`: a page, encoded once when the tools were registered.
-    fn list_tools(&self, params: Option<&RawValue>) -> Result<&str, Wrong> {
+    /// `tools/list`: a page, encoded once when the tools were registered; put together for roles
+    /// that may not use them all.
+    fn list_tools(
+        &self,
+        principal: Principal,
+        id: &Id,
+        params: Option<&RawValue>,
+        payload: &mut Vec<u8>,
+    ) -> Result<(), Wrong> {
         let cursor = match params {
             Some(_) => parse::<ListParams>(params)?.cursor,
             None => None,
         };
-        self.registry
-            .page(cursor.as_deref())
-            .ok_or_else(cursor_unknown)
+        let (cursor, role) = (cursor.as_deref(), self.config.access.role(principal.role));
+        if role.may_use_all() {
+            let page = self.registry.page(cursor).ok_or_else(cursor_unknown)?;
+            jsonrpc::response_raw(payload, id, page);
+        } else {
+            let page = self.registry.page_of(cursor, |spec| may_use(role, spec));
+            jsonrpc::response_raw(payload, id, &page.ok_or_else(cursor_unknown)?);
+        }
+        Ok(())
     }
 
     /// `logging/setLevel`.
@@ -285,7 +302,7 @@ impl Engine {
         }
         let session = session.and_then(|session| self.sessions.get_mut(session));
         let session = session.expect("the method needs a session");
-        let subscriptions = session.subscriptions.get_or_insert_default();
+        let subscriptions = &mut session.interests.get_or_insert_default().resources;
         if subscriptions.iter().any(|subscribed| *subscribed == uri) {
             return Ok(());
         }
@@ -309,8 +326,8 @@ impl Engine {
         let uri = parse::<ResourceParams>(params)?.uri;
         let session = session.and_then(|session| self.sessions.get_mut(session));
         let session = session.expect("the method needs a session");
-        if let Some(subscriptions) = &mut session.subscriptions {
-            subscriptions.retain(|subscribed| *subscribed != uri);
+        if let Some(interests) = &mut session.interests {
+            interests.resources.retain(|subscribed| *subscribed != uri);
         }
         Ok(())
     }
@@ -329,8 +346,16 @@ impl Engine {
             Err(wrong) => return self.answer_wrong(payload, id, &wrong),
         };
         let Some(index) = self.registry.find(&params.name) else {
-            return self.answer_wrong(payload, id, &tool_unknown(&params.name));
+            self.answer_wrong(payload, id, &tool_unknown(&params.name));
+            return Dispatched::ToolUnknown;
         };
+        let role = asker.principal.role;
+        if !may_use(
+            self.config.access.role(role),
+            self.registry.get(index).spec(),
+        ) {
+            return Dispatched::Refused(Refusal::RoleForbids(role, What::Tool));
+        }
         let token = params.meta.as_ref().and_then(|meta| meta.progress_token);
         if token.is_some_and(|token| Id::of(token).is_none()) {
             let text = "params._meta.progressToken: a string or a number of at most 128 bytes";
@@ -381,6 +406,11 @@ impl Engine {
         self.calls.get_mut(key).expect("it was just started").stream = Some(stream);
         self.watch_call(now, key);
     }
+}
+
+/// Whether the role may use the tool.
+pub(super) fn may_use(role: &Role, tool: &ToolSpec) -> bool {
+    role.may_use(&tool.name, tool.annotations.read_only == Some(true))
 }
 
 /// `{}`.

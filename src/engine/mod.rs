@@ -31,6 +31,10 @@ mod dispatch;
 mod doors;
 mod drain;
 mod news;
+mod progress;
+mod quota;
+mod rates;
+mod replay;
 mod report;
 pub mod route;
 pub mod session;
@@ -46,13 +50,16 @@ use crate::auth::{Access, Principal};
 use crate::bounded::{Key, Pool, Slab, Timer, Wheel};
 use crate::limits::{Limits, Memory, Timeouts};
 use crate::mcp::catalogue::Catalogue;
+use crate::mcp::refusal::Refusal;
 use crate::time::{Instant, UnixMillis};
 use crate::tool::Work;
 use crate::tool::registry::Registry;
+use crate::wire::compat::Compat;
 use crate::wire::dialect::Dialect;
 use call::{Call, ToolState};
 use connection::Connection;
 use drain::Drain;
+use rates::Rates;
 use session::{Session, SessionId, Sessions};
 use std::collections::VecDeque;
 use stream::Stream;
@@ -75,6 +82,8 @@ pub struct Config {
     pub access: Access,
     /// Whether browsers are shown the console.
     pub console: bool,
+    /// What older front-ends expect.
+    pub compat: Compat,
     /// Capacities.
     pub limits: Limits,
     /// Periods.
@@ -144,6 +153,7 @@ pub struct Engine {
     /// Where the search for replay memory to give up goes on.
     reclaim_hand: u32,
     drain: Option<Drain>,
+    rates: Rates,
     stats: Stats,
     /// Listening streams that a connection carries.
     listening: u32,
@@ -164,6 +174,8 @@ struct Asker {
     session: Option<Key<Session>>,
     /// The dialect of the door.
     dialect: Dialect,
+    /// What every request is answered with: the client asks too often.
+    refused: Option<Refusal>,
 }
 
 impl Engine {
@@ -172,10 +184,11 @@ impl Engine {
         config: Config,
         memory: Memory,
         registry: Registry,
-        draw_id: Box<dyn FnMut() -> SessionId>,
+        mut draw_id: Box<dyn FnMut() -> SessionId>,
     ) -> Engine {
         let limits = &config.limits;
         Engine {
+            rates: Rates::new(&config.access, &mut draw_id),
             connections: Slab::with_capacity(limits.connections_max),
             sessions: Sessions::new(limits.sessions_max),
             streams: Slab::with_capacity(limits.streams_max()),

@@ -1,27 +1,73 @@
 //! News that no client has asked for by a request: the tools changed, a resource changed.
 
-use super::call::notification;
+use super::call::{Call, notification};
+use super::rates::Rates;
 use super::session::Session;
 use super::{Config, Engine};
+use crate::auth::Access;
+use crate::auth::role::Role;
 use crate::bounded::Key;
 use crate::mcp::message::{Empty, ResourceUpdatedParams};
 use crate::time::Instant;
 use crate::tool::registry::Registry;
+use crate::wire::dialect::About;
 
 impl Engine {
-    /// Takes over a new configuration and set of tools; tells every session if the tools differ
-    /// from the old ones. The capacities stay what they were at the start.
+    /// Takes over a new configuration and set of tools. Whoever has no right to be here any more
+    /// is gone with all that is theirs; every other session is told if the tools that it may use
+    /// differ from the old ones. The capacities stay what they were at the start.
     pub fn reload(&mut self, now: Instant, config: Config, registry: Registry) {
         let limits = std::mem::take(&mut self.config.limits);
-        self.config = Config { limits, ..config };
+        let old = std::mem::replace(&mut self.config, Config { limits, ..config }).access;
+        if !Rates::are_the_same(&self.config.access, &old) {
+            self.rates = Rates::new(&self.config.access, &mut self.draw_id);
+        }
         let has_changed = registry.fingerprint() != self.registry.fingerprint();
         self.replace_tools(now, registry);
-        if !has_changed {
-            return;
-        }
+        self.renew_calls(now, &old);
         let keys: Vec<Key<Session>> = self.sessions.iter().map(|(key, _)| key).collect();
         for key in keys {
-            self.tell_tools_changed(now, key);
+            if self.renew_session(now, key, &old) || has_changed {
+                self.tell_tools_changed(now, key);
+            }
+        }
+    }
+
+    /// Gives a session the role that its principal has now, or ends it. Returns whether it may use
+    /// other tools than before.
+    fn renew_session(&mut self, now: Instant, key: Key<Session>, old: &Access) -> bool {
+        // Telling another session may have ended this one: its client lagged.
+        let Some(session) = self.sessions.get_mut(key) else {
+            return false;
+        };
+        let access = &self.config.access;
+        let Some(principal) = access.renew(session.principal(), old) else {
+            self.end_session(now, key);
+            return false;
+        };
+        let tools = |role: &Role| (role.read_only, role.tools.clone());
+        let before = tools(old.role(session.role));
+        session.role = principal.role;
+        before != tools(access.role(principal.role))
+    }
+
+    /// The same for calls. Those of sessions end with them; the others with the connection that
+    /// waits for them.
+    fn renew_calls(&mut self, now: Instant, old: &Access) {
+        let keys: Vec<Key<Call>> = self.calls.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            // Ending another call of the same request has ended this one.
+            let Some(call) = self.calls.get_mut(key) else {
+                continue;
+            };
+            match self.config.access.renew(call.principal, old) {
+                Some(principal) => call.principal = principal,
+                None => {
+                    if let (None, Some(stream)) = (call.session, call.stream) {
+                        self.abandon(now, stream);
+                    }
+                }
+            }
         }
     }
 
@@ -31,15 +77,16 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if !session.initialized {
+        if !session.hears_news() {
             return;
         }
+        let dialect = session.dialect;
         let Some(stream) = session.stream else {
             session.tools_changed = true;
             return;
         };
         let payload = notification("notifications/tools/list_changed", &Empty {});
-        self.push(now, stream, payload);
+        self.say(now, stream, dialect, payload, About::Notice);
     }
 
     /// Tells a session that has just begun to listen what it missed.
@@ -53,21 +100,19 @@ impl Engine {
     /// A resource changed: tells the sessions that subscribed to it and listen.
     pub fn handle_resource_updated(&mut self, now: Instant, uri: &str) {
         let is_wanted = |session: &Session| {
-            let subscriptions = session.subscriptions.as_deref();
-            subscriptions.is_some_and(|uris| uris.iter().any(|subscribed| subscribed == uri))
+            let interests = session.interests.as_deref();
+            interests.is_some_and(|wanted| wanted.resources.iter().any(|known| known == uri))
         };
         let wanted = self
             .sessions
             .iter()
             .filter(|(_, session)| is_wanted(session));
-        let streams: Vec<_> = wanted.filter_map(|(_, session)| session.stream).collect();
-        for stream in streams {
+        let stream = |(_, session): (_, &Session)| Some((session.stream?, session.dialect));
+        let streams: Vec<_> = wanted.filter_map(stream).collect();
+        for (stream, dialect) in streams {
             let params = ResourceUpdatedParams { uri };
-            self.push(
-                now,
-                stream,
-                notification("notifications/resources/updated", &params),
-            );
+            let payload = notification("notifications/resources/updated", &params);
+            self.say(now, stream, dialect, payload, About::Notice);
         }
     }
 }

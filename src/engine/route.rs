@@ -4,18 +4,21 @@
 use crate::admin::stats::DoorKind;
 use crate::auth::role::Doors;
 use crate::mcp::http_sse::Pair;
+use crate::wire::dialect::Dialect;
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
     /// Streamable HTTP, and HTTP+SSE for clients that only know how to `GET` one URL.
     Mcp,
-    /// Opens an HTTP+SSE stream.
-    Sse(Pair),
-    /// Takes messages of HTTP+SSE sessions.
-    Messages,
+    /// Opens an HTTP+SSE stream in this dialect, until its client speaks through another door.
+    Sse(Pair, Dialect),
+    /// Takes messages of HTTP+SSE sessions and answers in this dialect.
+    Messages(Dialect),
     /// `/mcp/tools/NAME`: calls a tool by plain HTTP.
     ToolCall,
+    /// Sends an event to others.
+    Broadcast,
     /// Lists the tools.
     Tools,
     /// Describes the tools as an OpenAPI document.
@@ -49,13 +52,18 @@ pub enum Needs {
 /// slash of its own leads elsewhere with it.
 pub const PATHS: &[(&str, Door)] = &[
     ("/mcp", Door::Mcp),
-    ("/messages", Door::Messages),
-    ("/mcp/messages", Door::Messages),
-    ("/sse", Door::Sse(Pair::Sse)),
-    ("/mcp/sse", Door::Sse(Pair::McpSse)),
+    ("/messages", Door::Messages(Dialect::Standard)),
+    ("/mcp/messages", Door::Messages(Dialect::Standard)),
+    ("/sse", Door::Sse(Pair::Sse, Dialect::Standard)),
+    ("/mcp/sse/", Door::Sse(Pair::McpSse, Dialect::Standard)),
+    ("/mcp/sse", Door::Sse(Pair::McpSse, Dialect::Hyphenated)),
+    ("/mcp/sse/message", Door::Messages(Dialect::Underscored)),
+    ("/mcp/sse/send", Door::Messages(Dialect::Hyphenated)),
+    ("/events", Door::Sse(Pair::Sse, Dialect::Plain)),
     ("/mcp/tools", Door::Tools),
     ("/openapi.json", Door::OpenApi),
     ("/api", Door::Api),
+    ("/mcp/sse/broadcast", Door::Broadcast),
     ("/mcp/sse/stats", Door::Stats),
     ("/metrics", Door::Metrics),
     ("/", Door::Console),
@@ -97,9 +105,12 @@ impl Door {
     pub const fn kind(self) -> DoorKind {
         match self {
             Door::Mcp => DoorKind::Mcp,
-            Door::Sse(_) => DoorKind::Sse,
-            Door::Messages => DoorKind::Messages,
+            Door::Sse(_, Dialect::Plain) => DoorKind::Dialects,
+            Door::Sse(..) => DoorKind::Sse,
+            Door::Messages(Dialect::Standard) => DoorKind::Messages,
+            Door::Messages(_) => DoorKind::Dialects,
             Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => DoorKind::Rest,
+            Door::Broadcast => DoorKind::Dialects,
             Door::Health | Door::Metrics | Door::Stats | Door::Console => DoorKind::Operations,
         }
     }
@@ -108,8 +119,14 @@ impl Door {
     pub const fn needs(self) -> Needs {
         match self {
             Door::Mcp => Needs::Kind(Doors::MCP),
-            Door::Sse(_) | Door::Messages => Needs::Kind(Doors::SSE),
+            // Who may not use this transport may still use the dialects that begin here.
+            Door::Sse(_, Dialect::Hyphenated) => Needs::Kind(Doors::SSE.and(Doors::DIALECTS)),
+            Door::Sse(_, Dialect::Plain) => Needs::Kind(Doors::DIALECTS),
+            Door::Sse(..) => Needs::Kind(Doors::SSE),
+            Door::Messages(Dialect::Standard) => Needs::Kind(Doors::SSE),
+            Door::Messages(_) => Needs::Kind(Doors::DIALECTS),
             Door::ToolCall | Door::Tools | Door::OpenApi | Door::Api => Needs::Kind(Doors::REST),
+            Door::Broadcast => Needs::Broadcast,
             Door::Metrics | Door::Stats => Needs::Stats,
             // The console holds nothing: what it shows it asks for.
             Door::Health | Door::Console => Needs::Nothing,
@@ -119,37 +136,14 @@ impl Door {
     /// Whether a `GET` opens an event stream. Browsers' `EventSource` cannot send headers, so a
     /// token may stand in the query there.
     pub const fn opens_stream(self) -> bool {
-        match self {
-            Door::Mcp | Door::Sse(_) => true,
-            Door::Messages
-            | Door::ToolCall
-            | Door::Tools
-            | Door::OpenApi
-            | Door::Api
-            | Door::Health
-            | Door::Metrics
-            | Door::Stats
-            | Door::Console => false,
-        }
+        matches!(self, Door::Mcp | Door::Sse(..))
     }
 
     /// Whether it takes messages whose answers come on another stream. Refusals that a client can
     /// do nothing about are said there as well: official clients of HTTP+SSE stop sending for good
     /// after a POST that is not a success.
     pub const fn takes_messages(self) -> bool {
-        match self {
-            Door::Messages => true,
-            Door::Mcp
-            | Door::Sse(_)
-            | Door::ToolCall
-            | Door::Tools
-            | Door::OpenApi
-            | Door::Api
-            | Door::Health
-            | Door::Metrics
-            | Door::Stats
-            | Door::Console => false,
-        }
+        matches!(self, Door::Messages(_))
     }
 }
 
@@ -164,9 +158,16 @@ mod tests {
             assert_eq!(route(path), Some(*door), "{path}");
             if !has_own(&format!("{path}/")) {
                 assert_eq!(route(&format!("{path}/")), Some(*door), "{path}/");
+                assert_eq!(route(&format!("{path}//")), None, "{path}//");
             }
-            assert_eq!(route(&format!("{path}//")), None, "{path}//");
         }
+    }
+
+    #[test]
+    fn one_stream_greets_differently_without_its_slash() {
+        let door = |dialect| Some(Door::Sse(Pair::McpSse, dialect));
+        assert_eq!(route("/mcp/sse/"), door(Dialect::Standard));
+        assert_eq!(route("/mcp/sse"), door(Dialect::Hyphenated));
     }
 
     #[test]

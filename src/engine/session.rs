@@ -10,7 +10,7 @@ use crate::auth::role::RoleIndex;
 use crate::auth::{Principal, PrincipalId};
 use crate::bounded::index::{self, Index};
 use crate::bounded::{Full, Key, Slab, Timer};
-use crate::mcp::http_sse::Pair;
+use crate::mcp::http_sse::{Base, Pair};
 use crate::mcp::message::Level;
 use crate::mcp::revision::Revision;
 use crate::time::Instant;
@@ -66,21 +66,25 @@ pub struct Session {
     pub principal: PrincipalId,
     /// The role of its principal.
     pub role: RoleIndex,
-    /// The dialect of the door it was last spoken to through.
+    /// How it is told what it has not asked for; see [`Session::hear`].
     pub dialect: Dialect,
+    /// How it is told where to post. Set with every stream.
+    pub base: Base,
+    /// Its stream was resumed. Set once.
+    pub is_resumed: bool,
     /// Seconds from the start of the server to its own.
     pub opened_seconds: u32,
     /// The revision agreed on; before that the transport's oldest.
     pub revision: Revision,
     /// Whether `initialize` was answered. Set once.
     pub initialized: bool,
-    /// The client has confirmed the handshake: from here on its events are kept for replay.
+    /// From here on its events are kept for replay: the client has confirmed the handshake, or has
+    /// come through a door that knows none.
     pub confirmed: bool,
     /// The tools changed while there was no stream to say so.
     pub tools_changed: bool,
-    /// Resources it wants to hear of. Boxed twice: hardly any session has some.
-    #[allow(clippy::box_collection)]
-    pub subscriptions: Option<Box<Vec<String>>>,
+    /// What it wants to hear of. Boxed: hardly any session says so.
+    pub interests: Option<Box<Interests>>,
     /// Least severity of log messages the client asked for.
     pub log_level: Option<Level>,
     /// The listening stream: HTTP+SSE always has one, Streamable HTTP after its first `GET`.
@@ -95,8 +99,32 @@ pub struct Session {
     pub timer: Option<Timer>,
 }
 
+/// What a session wants to hear of.
+#[derive(Debug, Default)]
+pub struct Interests {
+    /// Resources it has subscribed to.
+    pub resources: Vec<String>,
+    /// Names of broadcast events, with commas between them; empty for all. Drawn from the budget.
+    pub events: Box<str>,
+}
+
+impl Interests {
+    /// Whether broadcast events of this name are among them.
+    fn has_event(&self, name: &str) -> bool {
+        self.events.is_empty() || self.events.split(',').any(|wanted| wanted == name)
+    }
+
+    /// Bytes of the budget that these names of events take.
+    pub(super) fn held_bytes(events: &str) -> usize {
+        match events.len() {
+            0 => 0,
+            bytes => bytes + size_of::<Interests>(),
+        }
+    }
+}
+
 impl Session {
-    /// Who opened it.
+    /// Who opened it, with the role it has.
     pub fn principal(&self) -> Principal {
         Principal {
             id: self.principal,
@@ -107,6 +135,40 @@ impl Session {
     /// When it was opened, to the second.
     pub fn opened(&self) -> Instant {
         Instant::from_millis(u64::from(self.opened_seconds) * 1000)
+    }
+
+    /// Takes note of the dialect of a door that the client speaks through, and says in which one to
+    /// answer there: its own, unless the stream is plain.
+    ///
+    /// A session that has spoken through a standard door is a standard one for good: it is told the
+    /// rest in the standard way, and never an event named `error`. Until then it follows the last
+    /// door. One that has not spoken counts as hyphenated, whose events others skip.
+    pub(super) fn hear(&mut self, door: Dialect) -> Dialect {
+        match self.dialect {
+            Dialect::Plain => Dialect::Plain,
+            Dialect::Standard | Dialect::Rest => door,
+            Dialect::Underscored | Dialect::Hyphenated => {
+                self.dialect = door;
+                door
+            }
+        }
+    }
+
+    /// Whether it is told of changes: in the standard dialect not before the handshake.
+    pub(super) fn hears_news(&self) -> bool {
+        self.initialized || self.dialect != Dialect::Standard
+    }
+
+    /// Whether broadcast events of this name are for it.
+    pub fn wants(&self, name: &str) -> bool {
+        let interests = self.interests.as_ref();
+        interests.is_none_or(|interests| interests.has_event(name))
+    }
+
+    /// Bytes of the budget that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        let interests = self.interests.as_ref();
+        interests.map_or(0, |wanted| Interests::held_bytes(&wanted.events))
     }
 
     /// The number of a new stream of this session.
@@ -202,13 +264,42 @@ impl Sessions {
         self.slab.remove(key)
     }
 
-    /// The session that has been without a stream, calls and requests for longest, if any: the one
-    /// that makes room when the table is full.
-    pub fn oldest_unused(&self, is_open: impl Fn(Key<Stream>) -> bool) -> Option<Key<Session>> {
+    /// The session that has been without a stream, calls and requests for longest, if any, of
+    /// those that `is_in` holds for: the one that makes room when there may be no more of them.
+    pub fn oldest_unused(
+        &self,
+        is_in: impl Fn(&Session) -> bool,
+        is_open: impl Fn(Key<Stream>) -> bool,
+    ) -> Option<Key<Session>> {
         self.slab
             .iter()
+            .filter(|(_, session)| is_in(session))
             .filter(|(_, session)| session.calls == 0 && !session.stream.is_some_and(&is_open))
             .min_by_key(|(_, session)| session.last_seen)
             .map(|(key, _)| key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_fits_its_share() {
+        assert!(size_of::<Session>() <= 96, "{}", size_of::<Session>());
+    }
+
+    #[test]
+    fn events_are_wanted_by_their_whole_name_or_all_of_them() {
+        let interests = |events: &str| Interests {
+            resources: Vec::new(),
+            events: events.into(),
+        };
+        assert!(interests("").has_event("deploy"));
+        let some = interests("deploy,alarm");
+        assert!(some.has_event("deploy") && some.has_event("alarm"));
+        for other in ["", "dep", "deploy,alarm", "Alarm"] {
+            assert!(!some.has_event(other), "{other}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use super::{Deadline, Engine};
 use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::limits;
+use crate::mcp::http_sse::Base;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::Revision;
 use crate::time::Instant;
@@ -23,8 +24,9 @@ impl Engine {
         if self.drain.is_some() {
             return Err(Refusal::Stopping);
         }
+        self.allow_session(now, principal)?;
         if self.sessions.is_full() {
-            self.make_room(now);
+            self.make_room(now, |_| true);
         }
         let id = (self.draw_id)();
         assert!(
@@ -37,12 +39,14 @@ impl Engine {
             principal: principal.id,
             role: principal.role,
             dialect: Dialect::Standard,
+            base: Base::Origin,
+            is_resumed: false,
             opened_seconds: u32::try_from(now.millis() / 1000).unwrap_or(u32::MAX),
             revision,
             initialized: false,
             confirmed: false,
             tools_changed: false,
-            subscriptions: None,
+            interests: None,
             log_level: None,
             stream: None,
             calls: 0,
@@ -59,18 +63,21 @@ impl Engine {
         Ok(key)
     }
 
-    /// Ends the session that has been unused for longest, if any is.
-    fn make_room(&mut self, now: Instant) {
+    /// Ends the session that has been unused for longest of those that `is_in` holds for. Returns
+    /// whether there was one.
+    pub(super) fn make_room(&mut self, now: Instant, is_in: impl Fn(&Session) -> bool) -> bool {
         let streams = &self.streams;
         let is_open = |key| {
             streams
                 .get(key)
                 .is_some_and(|stream: &super::Stream| stream.attached)
         };
-        if let Some(key) = self.sessions.oldest_unused(is_open) {
+        let unused = self.sessions.oldest_unused(is_in, is_open);
+        if let Some(key) = unused {
             self.stats.sessions_evicted += 1;
             self.end_session(now, key);
         }
+        unused.is_some()
     }
 
     /// Ends a session with all that belongs to it.
@@ -98,6 +105,7 @@ impl Engine {
         let session = self.sessions.remove(key).expect("the caller has seen it");
         self.cancel(session.timer);
         self.stats.session_over(now.since(session.opened()));
+        self.pool.give(session.held_bytes());
     }
 
     /// Notes that the session's client is alive.

@@ -19,6 +19,7 @@
 //! kept only as long as nobody needs their bytes; events from `next` on are owed to the client.
 
 use super::session::Session;
+use crate::auth::origin::Cors;
 use crate::bounded::{Key, Ring, Timer};
 use crate::wire::dialect::Name;
 
@@ -86,6 +87,8 @@ pub struct Framing {
     pub chunked: bool,
     /// The connection takes a further request after the response.
     pub keep_alive: bool,
+    /// The page of another origin that reads it, if one does.
+    pub cors: Option<Cors>,
 }
 
 /// What an answer stream waits for.

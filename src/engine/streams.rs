@@ -54,6 +54,7 @@ impl Engine {
         kind: Kind,
         framing: Framing,
     ) -> Result<Key<Stream>, Refusal> {
+        self.allow_stream(session_key)?;
         let session = self
             .sessions
             .get_mut(session_key)
@@ -114,6 +115,10 @@ impl Engine {
         if !stream.is_resumable() {
             return Err(Refusal::EventsGone);
         }
+        if let Some(session) = stream.session.filter(|_| stream.kind != Kind::Answer) {
+            self.allow_stream(session)?;
+        }
+        let stream = self.streams.get_mut(key).expect("it was there above");
         match stream.ring.after(seen) {
             Position::Within(next) => {
                 stream.next = next;

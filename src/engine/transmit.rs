@@ -1,28 +1,31 @@
 //! From events to bytes: what is pushed into a stream, what it sends, what it keeps.
 
 use super::Engine;
+use super::call::Call;
 use super::doors::rest;
 use super::session::Transport;
-use super::stream::{Kind, Phase, Stream, Transmit};
+use super::stream::{Framing, Kind, Phase, Stream, Transmit};
 use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
-use crate::time::Instant;
-use crate::wire::dialect::Name;
+use crate::time::{Instant, UnixMillis};
+use crate::wire::dialect::{self, About, Dialect, Name};
 use crate::wire::encode::{self, Content, ResponseFraming, ResponseHead};
 use crate::wire::sse::{self, EventId};
 use crate::wire::status::Status;
 use std::rc::Rc;
 
 /// Fields of every event stream. Proxies must neither keep, transform nor buffer it.
-const EVENT_STREAM_FIELDS: [(&str, &str); 2] = [
+const EVENT_STREAM_FIELDS: [(&str, &str); 3] = [
     ("Cache-Control", "no-cache, no-transform"),
     ("X-Accel-Buffering", "no"),
+    // What HTTP/1.1 does anyway, for clients that look for it.
+    ("Connection", "keep-alive"),
 ];
 
 impl Engine {
     /// Sends a message that its client can do without, progress or a log line: where there is no
     /// room, or would soon be none for an answer, it is left out.
-    pub(super) fn emit(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
+    pub(super) fn emit(&mut self, now: Instant, key: Key<Stream>, event: Event<Name>) {
         let Some(stream) = self.streams.get(key) else {
             return;
         };
@@ -32,13 +35,13 @@ impl Engine {
             Phase::Held | Phase::Answered | Phase::Ending => return,
             Phase::Open => {}
         }
-        if self.is_lagging(key) || self.try_push(key, message(payload)).is_err() {
+        if self.is_lagging(key) || self.try_push(key, event).is_err() {
             self.stats.events_shed += 1;
         }
     }
 
     /// Whether what waits for the client takes half of the room there is for it.
-    fn is_lagging(&self, key: Key<Stream>) -> bool {
+    pub(super) fn is_lagging(&self, key: Key<Stream>) -> bool {
         let Some(stream) = self.streams.get(key) else {
             return true;
         };
@@ -53,14 +56,16 @@ impl Engine {
         replay_bytes_max.max(self.pool.capacity() / 4)
     }
 
-    /// Sends an answer; the stream ends with its last one, unless it is a listening stream.
-    pub(super) fn answer(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
+    /// Sends the answer of a call; the stream ends with its last one, unless it is a listening
+    /// stream, which is told in the dialect of the call.
+    pub(super) fn answer(&mut self, now: Instant, key: Key<Stream>, call: &Call, payload: Vec<u8>) {
         let Some(stream) = self.streams.get_mut(key) else {
             self.stats.answers_unwanted += 1;
             return;
         };
         let Some(answer) = &mut stream.answer else {
-            return self.push(now, key, payload);
+            let about = About::Call { tool: &call.name };
+            return self.say(now, key, call.dialect, payload, about);
         };
         answer.outstanding -= 1;
         let is_last = answer.outstanding == 0;
@@ -101,6 +106,30 @@ impl Engine {
     /// up: its client notices, where a dropped event would be silent.
     pub(super) fn push(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>) {
         self.push_event(now, key, message(payload));
+    }
+
+    /// The same for a message that is said in a dialect.
+    pub(super) fn say(
+        &mut self,
+        now: Instant,
+        key: Key<Stream>,
+        dialect: Dialect,
+        payload: Vec<u8>,
+        about: About<'_>,
+    ) {
+        let event = self.framed(now, dialect, payload, about);
+        self.push_event(now, key, event);
+    }
+
+    /// A message as an event of a dialect.
+    pub(super) fn framed(
+        &self,
+        now: Instant,
+        dialect: Dialect,
+        payload: Vec<u8>,
+        about: About<'_>,
+    ) -> Event<Name> {
+        dialect::frame(dialect, payload, about, || self.wall_time(now))
     }
 
     /// The same for an event of any name.
@@ -185,19 +214,24 @@ impl Engine {
     /// A complete answer as one JSON body.
     fn transmit_answer(&mut self, key: Key<Stream>, out: &mut Vec<u8>) -> Transmit {
         let stream = self.streams.get_mut(key).expect("the caller has seen it");
-        let keep_alive = stream.framing.keep_alive;
+        let Framing {
+            keep_alive, cors, ..
+        } = stream.framing;
+        let origin = cors.and_then(|cors| self.config.origins.origin_text(cors));
+        let mut encode =
+            |status, body| encode::json(out, status, keep_alive, origin, &[], body, Content::Sent);
         let answer = stream.answer.as_ref().expect("only answers are answered");
         match (answer.batch, answer.done.as_slice()) {
             (false, [body]) if answer.is_one_body => {
                 let (status, body) = rest::body(body);
-                encode::json(out, status, keep_alive, &[], body, Content::Sent);
+                encode(status, body);
             }
-            (false, [body]) => encode::json(out, Status::Ok, keep_alive, &[], body, Content::Sent),
+            (false, [body]) => encode(Status::Ok, body),
             (false, _) => unreachable!("one request has one answer"),
-            (true, bodies) => {
-                let body = [b"[", bodies.join(&b',').as_slice(), b"]"].concat();
-                encode::json(out, Status::Ok, keep_alive, &[], &body, Content::Sent);
-            }
+            (true, bodies) => encode(
+                Status::Ok,
+                &[b"[", bodies.join(&b',').as_slice(), b"]"].concat(),
+            ),
         }
         stream.attached = false;
         self.remove_stream(key);
@@ -219,18 +253,27 @@ impl Engine {
                 Transport::Streamable => prefix.decimal(stream.ordinal),
             }),
         };
+        let wall_time = || (self.wall_clock)(now);
         if std::mem::take(&mut stream.head_due) {
-            encode_head(stream.framing, out);
+            let cors = stream.framing.cors;
+            let origin = cors.and_then(|cors| self.config.origins.origin_text(cors));
+            encode_head(stream.framing, origin, out);
             if let Some(session) = session {
-                encode_preamble(stream, session, prefix, out);
+                encode_preamble(stream, session, prefix, wall_time, out);
             }
         }
         let is_more = encode_events(stream, prefix, begin, out);
+        let dialect = session.map_or(Dialect::Standard, |session| session.dialect);
         if !is_more && std::mem::take(&mut stream.heartbeat_due) {
-            encode_chunk(stream.framing.chunked, sse::HEARTBEAT, out);
+            let heartbeat = dialect::heartbeat(dialect, wall_time);
+            encode_heartbeat(stream.framing.chunked, heartbeat, out);
         }
         let is_kept = session.is_some_and(|session| session.confirmed);
         let has_ended = !is_more && stream.phase == Phase::Ending;
+        if has_ended && let Some((name, data)) = dialect::farewell(dialect, wall_time) {
+            let bytes = named(name, None, &data);
+            encode_chunk(stream.framing.chunked, &bytes, out);
+        }
         self.stats.event_bytes += (out.len() - begin) as u64;
         self.trim(key, is_kept);
         match (is_more, has_ended) {
@@ -270,42 +313,6 @@ impl Engine {
             keep_alive: framing.chunked && framing.keep_alive,
         }
     }
-
-    /// Gives up sent events beyond what a stream may keep.
-    fn trim(&mut self, key: Key<Stream>, is_kept: bool) {
-        let replay_bytes_max = if is_kept {
-            self.config.limits.replay_bytes_max
-        } else {
-            0
-        };
-        let stream = self.streams.get_mut(key).expect("the caller has seen it");
-        let surplus = stream.ring.bytes().saturating_sub(replay_bytes_max);
-        if surplus > 0 {
-            self.pool
-                .give(stream.ring.evict_before(stream.next, surplus));
-        }
-    }
-
-    /// Gives up sent events of all streams in turn until `wanted` bytes are free. Replay memory is
-    /// a cache: everyone else goes first.
-    pub(super) fn reclaim(&mut self, wanted: usize) {
-        let mut freed = 0;
-        for _ in 0..self.streams.len() {
-            if freed >= wanted {
-                break;
-            }
-            let Some(key) = self.streams.next_after(self.reclaim_hand) else {
-                break;
-            };
-            self.reclaim_hand = key.index();
-            let stream = self
-                .streams
-                .get_mut(key)
-                .expect("the slab has just named it");
-            freed += stream.ring.evict_before(stream.next, wanted - freed);
-        }
-        self.pool.give(freed);
-    }
 }
 
 /// A JSON-RPC message as an event.
@@ -317,7 +324,9 @@ fn message(payload: Vec<u8>) -> Event<Name> {
 }
 
 /// The head of an event stream.
-fn encode_head(framing: super::stream::Framing, out: &mut Vec<u8>) {
+fn encode_head(framing: Framing, allow_origin: Option<&str>, out: &mut Vec<u8>) {
+    let stays = framing.chunked && framing.keep_alive;
+    let fields = EVENT_STREAM_FIELDS.len() - usize::from(!stays);
     let head = ResponseHead {
         status: Status::Ok,
         content_type: Some("text/event-stream"),
@@ -327,7 +336,8 @@ fn encode_head(framing: super::stream::Framing, out: &mut Vec<u8>) {
             ResponseFraming::UntilClose
         },
         keep_alive: framing.keep_alive,
-        fields: &EVENT_STREAM_FIELDS,
+        allow_origin,
+        fields: &EVENT_STREAM_FIELDS[..fields],
     };
     head.encode(out);
 }
@@ -339,6 +349,7 @@ fn encode_preamble(
     stream: &Stream,
     session: &super::session::Session,
     prefix: Option<&str>,
+    wall_time: impl FnOnce() -> UnixMillis,
     out: &mut Vec<u8>,
 ) {
     let id = prefix.map(|prefix| EventId::Sequence {
@@ -348,14 +359,14 @@ fn encode_preamble(
     let mut bytes = Vec::new();
     match session.transport {
         Transport::HttpSse(pair) => {
-            let data = format!("{}{}", pair.messages(), session.id.as_str());
-            let event = sse::Event {
-                id,
-                name: Some("endpoint"),
-                retry_millis: None,
-                data: data.as_bytes(),
-            };
-            encode_event(&event, &mut bytes);
+            let name = session.id.as_str();
+            let endpoint = format!("{}{name}", pair.messages(session.base));
+            let is_resumed = session.is_resumed;
+            let greetings =
+                dialect::greetings(session.dialect, endpoint, name, is_resumed, wall_time);
+            for (name, data) in greetings {
+                bytes.extend(named(name, id, &data));
+            }
         }
         Transport::Streamable if session.revision.has_priming() => {
             let retry_millis = Some(limits::RETRY_MILLIS);
@@ -390,11 +401,12 @@ fn encode_events(
             prefix,
             sequence: stream.next,
         });
+        let (name, data) = event.kind.split(&event.payload);
         let event = sse::Event {
             id,
-            name: event.kind.text(),
+            name,
             retry_millis: None,
-            data: &event.payload,
+            data,
         };
         if stream.framing.chunked {
             encode::chunk_begin(out, event.encoded_len());
@@ -408,7 +420,29 @@ fn encode_events(
     false
 }
 
-/// An event whose id and name are our own.
+/// A comment, or the event that a dialect has instead. It has no id: nobody comes back for it.
+fn encode_heartbeat(chunked: bool, heartbeat: Option<(Name, Vec<u8>)>, out: &mut Vec<u8>) {
+    match heartbeat {
+        None => encode_chunk(chunked, sse::HEARTBEAT, out),
+        Some((name, data)) => encode_chunk(chunked, &named(name, None, &data), out),
+    }
+}
+
+/// An event that is sent once, and not out of a ring.
+fn named(name: Name, id: Option<EventId<'_>>, payload: &[u8]) -> Vec<u8> {
+    let (name, data) = name.split(payload);
+    let event = sse::Event {
+        id,
+        name,
+        retry_millis: None,
+        data,
+    };
+    let mut bytes = Vec::with_capacity(event.encoded_len());
+    encode_event(&event, &mut bytes);
+    bytes
+}
+
+/// An event whose id and name are our own, or checked before they were taken.
 fn encode_event(event: &sse::Event<'_>, out: &mut Vec<u8>) {
     event
         .encode(out)

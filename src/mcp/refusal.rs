@@ -4,16 +4,21 @@
 //! setting would help, the text names it. The reason has a short name too, under which it is
 //! counted.
 
+use crate::auth::Unauthorized;
+use crate::auth::role::{Doors, RoleIndex};
+use crate::limits::{self, EVENT_NAME_BYTES_MAX, EVENT_NAMES_MAX};
 use crate::wire::status::Status;
+use std::borrow::Cow;
+use std::time::Duration;
 
 /// Defines [`Refusal`] and the names of its reasons from one table, so that neither is without the
 /// other.
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident $(($field:ty))? = $reason:literal,)*) => {
+    ($($(#[$doc:meta])* $name:ident $(($($field:ty),+))? = $reason:literal,)*) => {
         /// Why a request is not served.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Refusal {
-            $($(#[$doc])* $name $(($field))?,)*
+            $($(#[$doc])* $name $(($($field),+))?,)*
         }
 
         /// The refusals without what they carry, in the same order.
@@ -40,6 +45,14 @@ refusals! {
     HostForeign = "host_foreign",
     /// The `Origin` is neither our own nor listed.
     OriginForeign = "origin_foreign",
+    /// Credentials are missing, not ours, or out of date.
+    Unauthorized(Unauthorized) = "unauthorized",
+    /// The role may not do this.
+    RoleForbids(RoleIndex, What) = "role_forbids",
+    /// The role, or one of its principals, has as many of these as it may have.
+    QuotaFull(RoleIndex, Quota) = "quota_full",
+    /// Too many requests: the number of seconds is how long to wait.
+    TooOften(Rated, u32) = "too_often",
     /// No door has this path.
     PathUnknown = "path_unknown",
     /// The door does not take this method; the text lists those it takes.
@@ -66,6 +79,10 @@ refusals! {
     MetaMissing = "meta_missing",
     /// The request claims the stateless revision, which is not served here.
     ModernUnserved = "modern_unserved",
+    /// The body of a door of the older front-ends is not what it takes; the text shows a right one.
+    EnvelopeWrong(&'static str) = "envelope_wrong",
+    /// A stream asks for too many events by name.
+    EventNamesWrong = "event_names_wrong",
     /// A batch outside 2025-03-26, or one with an `initialize` in it.
     BatchWrong = "batch_wrong",
     /// A response to a request that we never sent outside any session.
@@ -92,6 +109,47 @@ refusals! {
     Stopping = "stopping",
 }
 
+/// What a role may or may not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Come in through doors of this kind.
+    Door(Doors),
+    /// Send events to others.
+    Broadcast,
+    /// See how the server is.
+    Stats,
+    /// Use this tool.
+    Tool,
+}
+
+/// Of what there may be so many, for a whole role or for each of its principals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quota {
+    /// Open event streams of the role.
+    Connections,
+    /// Open event streams of a principal.
+    EachConnections,
+    /// Sessions of the role.
+    Sessions,
+    /// Sessions of a principal.
+    EachSessions,
+    /// Calls of the role in flight.
+    Calls,
+    /// Calls of a principal in flight.
+    EachCalls,
+}
+
+/// Whose requests are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rated {
+    /// Those of one address.
+    Address,
+    /// Those of one principal of the role.
+    Each(RoleIndex),
+    /// Those of the role.
+    Whole(RoleIndex),
+}
+
 impl Refusal {
     /// The name of the reason.
     pub const fn reason(self) -> &'static str {
@@ -101,7 +159,11 @@ impl Refusal {
     /// The HTTP status.
     pub const fn status(self) -> Status {
         match self {
-            Refusal::HostForeign | Refusal::OriginForeign => Status::Forbidden,
+            Refusal::Unauthorized(_) => Status::Unauthorized,
+            Refusal::HostForeign | Refusal::OriginForeign | Refusal::RoleForbids(..) => {
+                Status::Forbidden
+            }
+            Refusal::QuotaFull(..) | Refusal::TooOften(..) => Status::TooManyRequests,
             Refusal::PathUnknown | Refusal::SessionUnknown | Refusal::ToolUnknown => {
                 Status::NotFound
             }
@@ -116,6 +178,8 @@ impl Refusal {
             | Refusal::VersionUnknown
             | Refusal::MetaMissing
             | Refusal::ModernUnserved
+            | Refusal::EnvelopeWrong(_)
+            | Refusal::EventNamesWrong
             | Refusal::BatchWrong
             | Refusal::ResponseUnasked
             | Refusal::IdInUse
@@ -141,8 +205,12 @@ impl Refusal {
             | Refusal::CallsFull
             | Refusal::ToolBusy
             | Refusal::MemoryFull
+            | Refusal::QuotaFull(..)
+            | Refusal::TooOften(..)
             | Refusal::Stopping => -32603,
             Refusal::HostForeign
+            | Refusal::Unauthorized(_)
+            | Refusal::RoleForbids(..)
             | Refusal::OriginForeign
             | Refusal::PathUnknown
             | Refusal::MethodWrong(_)
@@ -153,6 +221,8 @@ impl Refusal {
             | Refusal::SessionOpen
             | Refusal::VersionUnknown
             | Refusal::ModernUnserved
+            | Refusal::EnvelopeWrong(_)
+            | Refusal::EventNamesWrong
             | Refusal::BatchWrong
             | Refusal::ResponseUnasked
             | Refusal::IdInUse
@@ -161,7 +231,43 @@ impl Refusal {
         }
     }
 
-    /// What to do about it.
+    /// How long to wait before the next attempt, for `Retry-After`.
+    pub const fn retry_after(self) -> Option<Duration> {
+        match (self, self.status()) {
+            (Refusal::TooOften(_, seconds), _) => Some(Duration::from_secs(seconds as u64)),
+            (_, Status::TooManyRequests | Status::ServiceUnavailable) => Some(limits::RETRY_AFTER),
+            (_, _) => None,
+        }
+    }
+
+    /// The role that the text is about.
+    pub const fn role(self) -> Option<RoleIndex> {
+        match self {
+            Refusal::RoleForbids(role, _)
+            | Refusal::QuotaFull(role, _)
+            | Refusal::TooOften(Rated::Each(role) | Rated::Whole(role), _) => Some(role),
+            _ => None,
+        }
+    }
+
+    /// What to do about it, with the name of [`Refusal::role`] in its place.
+    pub fn text_with(self, role: &str) -> Cow<'static, str> {
+        let text = self.text();
+        if !text.contains('{') {
+            return Cow::Borrowed(text);
+        }
+        let mut text = text.replace("{role}", role);
+        if let Refusal::TooOften(_, seconds) = self {
+            text = text.replace("{seconds}", &seconds.to_string());
+        }
+        if let Refusal::RoleForbids(_, What::Door(doors)) = self {
+            text = text.replace("{doors}", doors.name());
+        }
+        Cow::Owned(text)
+    }
+
+    /// What to do about it. What depends on the configuration or the moment stands in braces:
+    /// [`Refusal::text_with`] puts it in.
     pub const fn text(self) -> &'static str {
         match self {
             Refusal::HostForeign => {
@@ -170,6 +276,10 @@ impl Refusal {
             Refusal::OriginForeign => {
                 "this Origin is not allowed: add it to origins = [...] in the configuration"
             }
+            Refusal::Unauthorized(why) => unauthorized_text(why),
+            Refusal::RoleForbids(_, what) => what.text(),
+            Refusal::QuotaFull(_, quota) => quota.text(),
+            Refusal::TooOften(rated, _) => rated.text(),
             Refusal::PathUnknown => {
                 "no such door: MCP is at /mcp (Streamable HTTP) and /sse (HTTP+SSE), health at \
                  /health"
@@ -195,6 +305,11 @@ impl Refusal {
             }
             Refusal::ModernUnserved => {
                 "2026-07-28 is not served here: send initialize with 2025-11-25 or older"
+            }
+            Refusal::EnvelopeWrong(right) => right,
+            Refusal::EventNamesWrong => {
+                const { assert!(EVENT_NAMES_MAX == 16 && EVENT_NAME_BYTES_MAX == 64) };
+                "events= takes at most 16 names of 64 bytes, with commas between them"
             }
             Refusal::BatchWrong => {
                 "only 2025-03-26 has batches, and initialize is never part of one"
@@ -224,9 +339,113 @@ impl Refusal {
     }
 }
 
+impl What {
+    const fn text(self) -> &'static str {
+        match self {
+            What::Door(_) => {
+                "role {role} may not use this door: add \"{doors}\" to role.{role}.doors"
+            }
+            What::Broadcast => "role {role} may not send to others: see role.{role}.broadcast",
+            What::Stats => "role {role} may not see how the server is: see role.{role}.stats",
+            What::Tool => {
+                "role {role} may not use this tool: see role.{role}.tools and \
+                 role.{role}.read_only"
+            }
+        }
+    }
+}
+
+impl Quota {
+    const fn text(self) -> &'static str {
+        match self {
+            Quota::Connections => {
+                "role {role} has all the streams it may have: raise role.{role}.connections"
+            }
+            Quota::EachConnections => {
+                "this client has all the streams it may have: raise role.{role}.each.connections"
+            }
+            Quota::Sessions => {
+                "role {role} has all the sessions it may have: raise role.{role}.sessions"
+            }
+            Quota::EachSessions => {
+                "this client has all the sessions it may have: raise role.{role}.each.sessions"
+            }
+            Quota::Calls => {
+                "role {role} has all the calls in flight it may have: try again, or raise \
+                 role.{role}.calls"
+            }
+            Quota::EachCalls => {
+                "this client has all the calls in flight it may have: try again, or raise \
+                 role.{role}.each.calls"
+            }
+        }
+    }
+}
+
+impl Rated {
+    const fn text(self) -> &'static str {
+        match self {
+            Rated::Address => {
+                "too many requests from this address: wait {seconds} s, or raise limits.rate"
+            }
+            Rated::Each(_) => {
+                "too many requests of this client: wait {seconds} s, or raise \
+                 role.{role}.each.rate"
+            }
+            Rated::Whole(_) => {
+                "too many requests of role {role}: wait {seconds} s, or raise role.{role}.rate"
+            }
+        }
+    }
+}
+
+/// The ways to show a token, for people who look at the answer with curl.
+const fn unauthorized_text(why: Unauthorized) -> &'static str {
+    match why {
+        Unauthorized::Missing => {
+            "a token is needed: send Authorization: Bearer TOKEN or X-API-Key: TOKEN; a client \
+             that cannot send headers puts /t/TOKEN in front of the path"
+        }
+        Unauthorized::Wrong => {
+            "this token is not known here, or two different ones were sent: send one of the \
+             configuration as Authorization: Bearer TOKEN, as X-API-Key: TOKEN, or as /t/TOKEN in \
+             front of the path"
+        }
+        Unauthorized::Expired => {
+            "this token is out of date, or the clock here is wrong: get a new one"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_in_braces_is_put_in() {
+        let role = RoleIndex::TEAM;
+        for (refusal, text) in [
+            (
+                Refusal::RoleForbids(role, What::Door(Doors::SSE)),
+                "role crew may not use this door: add \"sse\" to role.crew.doors",
+            ),
+            (
+                Refusal::QuotaFull(role, Quota::EachSessions),
+                "this client has all the sessions it may have: raise role.crew.each.sessions",
+            ),
+            (
+                Refusal::TooOften(Rated::Whole(role), 7),
+                "too many requests of role crew: wait 7 s, or raise role.crew.rate",
+            ),
+        ] {
+            assert_eq!(refusal.text_with("crew"), text);
+            assert_eq!(refusal.role(), Some(role));
+        }
+        let address = Refusal::TooOften(Rated::Address, 1);
+        assert!(!address.text_with("").contains('{'));
+        assert_eq!(address.role(), None);
+        assert_eq!(address.retry_after(), Some(Duration::from_secs(1)));
+    }
 
     #[test]
     fn every_reason_has_one_name_that_is_a_label() {

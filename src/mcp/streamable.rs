@@ -42,6 +42,14 @@ pub fn accepts_stream(accept: Option<&str>) -> bool {
     accept.is_none_or(|accept| takes(accept, "text/event-stream"))
 }
 
+/// Whether an `Accept` value names event streams themselves, and not only everything.
+pub fn names_stream(accept: &str) -> bool {
+    accept.split(',').any(|range| {
+        let range = range.split(';').next().unwrap_or_default().trim();
+        range.eq_ignore_ascii_case("text/event-stream")
+    })
+}
+
 /// Whether an `Accept` value has `media`, its type with `*`, or `*/*`. Weights are not looked at:
 /// no client means `q=0` here.
 fn takes(accept: &str, media: &str) -> bool {
@@ -91,6 +99,8 @@ mod tests {
         }
         assert!(accepts_answer(None) && accepts_stream(None));
         assert!(!accepts_stream(Some("application/json")));
+        assert!(names_stream("text/html, Text/Event-Stream;q=0.9"));
+        assert!(!names_stream("*/*, text/*"));
     }
 
     #[test]

@@ -42,6 +42,26 @@ struct Page {
     cursor: Option<String>,
     /// The result object.
     json: String,
+    /// Where each entry ends in `json`. The first begins behind [`PAGE_BEGIN`], and a comma stands
+    /// between two.
+    ends: Box<[u32]>,
+}
+
+/// What every page begins with.
+const PAGE_BEGIN: &str = "{\"tools\":[";
+
+/// Bytes that no page has more of behind its entries, cursor included.
+const PAGE_END_BYTES: usize = 48;
+
+impl Page {
+    /// The entry at this place of the page.
+    fn entry(&self, place: usize) -> &str {
+        let begin = match place.checked_sub(1) {
+            None => PAGE_BEGIN.len(),
+            Some(before) => self.ends[before] as usize + 1,
+        };
+        &self.json[begin..self.ends[place] as usize]
+    }
 }
 
 /// Why some tools do not make a registry.
@@ -109,6 +129,34 @@ impl Registry {
             .map(|page| page.json.as_str())
     }
 
+    /// As [`Registry::page`] for a client that may use only the tools that `may_use` holds for. Its
+    /// pages have the borders of everybody's, so that cursors are the same; those on which nothing
+    /// would be left are passed over.
+    pub fn page_of(
+        &self,
+        cursor: Option<&str>,
+        may_use: impl Fn(&ToolSpec) -> bool,
+    ) -> Option<String> {
+        let is_seen = |(number, place): (usize, usize)| {
+            may_use(self.tools[number * PAGE_ENTRIES_MAX + place].spec())
+        };
+        let has_some = |number: &usize| {
+            let places = 0..self.pages[*number].ends.len();
+            places.into_iter().any(|place| is_seen((*number, place)))
+        };
+        let mut pages = self.pages.iter();
+        let asked = pages.position(|page| page.cursor.as_deref() == cursor)?;
+        let mut numbers = (asked..self.pages.len()).filter(has_some);
+        let number = numbers.next().unwrap_or(asked);
+        let page = &self.pages[number];
+        let places = (0..page.ends.len()).filter(|place| is_seen((number, *place)));
+        let entries: Vec<&str> = places.map(|place| page.entry(place)).collect();
+        let next = numbers
+            .next()
+            .and_then(|next| self.pages[next].cursor.as_deref());
+        Some(page_json(&entries, next))
+    }
+
     /// The same for two registries exactly if they list the same tools, wording and order included
     /// (up to a collision of 64 bits, and nobody gains from one).
     pub fn fingerprint(&self) -> u64 {
@@ -171,18 +219,39 @@ fn pages(entries: &[String], fingerprint: u64) -> Box<[Page]> {
     };
     let mut chunks = entries.chunks(PAGE_ENTRIES_MAX);
     (0..count)
-        .map(|number| Page {
-            cursor: cursor(number),
-            json: page(
-                chunks.next().unwrap_or_default(),
-                cursor(number + 1).as_deref(),
-            ),
+        .map(|number| {
+            let entries = chunks.next().unwrap_or_default();
+            Page {
+                cursor: cursor(number),
+                json: page_json(entries, cursor(number + 1).as_deref()),
+                ends: ends(entries),
+            }
         })
         .collect()
 }
 
-fn page(entries: &[String], cursor_next: Option<&str>) -> String {
-    let mut json = format!("{{\"tools\":[{}]", entries.join(","));
+/// Where each entry ends on its page.
+fn ends(entries: &[String]) -> Box<[u32]> {
+    let mut end = PAGE_BEGIN.len() - 1;
+    let lengths = entries.iter().map(|entry| entry.len() + 1);
+    let ends = lengths.map(|length| {
+        end += length;
+        u32::try_from(end).expect("a page is far shorter than 4 GiB")
+    });
+    ends.collect()
+}
+
+fn page_json(entries: &[impl AsRef<str>], cursor_next: Option<&str>) -> String {
+    let bytes: usize = entries.iter().map(|entry| entry.as_ref().len() + 1).sum();
+    let mut json = String::with_capacity(PAGE_BEGIN.len() + bytes + PAGE_END_BYTES);
+    json.push_str(PAGE_BEGIN);
+    for (place, entry) in entries.iter().enumerate() {
+        if place > 0 {
+            json.push(',');
+        }
+        json.push_str(entry.as_ref());
+    }
+    json.push(']');
     if let Some(cursor) = cursor_next {
         json.push_str(",\"nextCursor\":\"");
         json.push_str(cursor);
@@ -341,6 +410,65 @@ mod tests {
             let names: Vec<String> = (0..count).map(|n| format!("tool-{n}")).collect();
             assert_eq!(pages.concat(), names);
         }
+    }
+
+    /// Reads all pages of one who sees the tools that `sees` holds for.
+    fn read_of(registry: &Registry, sees: impl Fn(&str) -> bool) -> Vec<Vec<String>> {
+        let mut cursor: Option<String> = None;
+        let mut pages = Vec::new();
+        loop {
+            let text = registry.page_of(cursor.as_deref(), |spec| sees(&spec.name));
+            let text = text.expect("our own cursor must be known");
+            let page: Value = serde_json::from_str(&text).unwrap();
+            let entries = page["tools"].as_array().unwrap();
+            let name = |entry: &Value| entry["name"].as_str().unwrap().to_owned();
+            pages.push(entries.iter().map(name).collect());
+            match page.get("nextCursor") {
+                Some(next) => cursor = Some(next.as_str().unwrap().to_owned()),
+                None => return pages,
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_may_use_all_tools_gets_everybodys_pages() {
+        for count in [0, 1, PAGE_ENTRIES_MAX, PAGE_ENTRIES_MAX + 1, TOOLS_MAX] {
+            let registry = numbered(count);
+            for page in &registry.pages {
+                let cursor = page.cursor.as_deref();
+                assert_eq!(
+                    registry.page_of(cursor, |_| true).as_ref(),
+                    Some(&page.json)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_of_few_has_their_tools_and_no_others() {
+        let registry = numbered(TOOLS_MAX);
+        let last = TOOLS_MAX - 1;
+        let numbers: [&[usize]; 7] = [
+            &[],
+            &[0],
+            &[last],
+            &[1, 3, 99],
+            &[99, 100],
+            &[100, 101, 199],
+            &[0, 99, 100, 200, last],
+        ];
+        for numbers in numbers {
+            let names: Vec<String> = numbers.iter().map(|n| format!("tool-{n}")).collect();
+            let pages = read_of(&registry, |name| names.iter().any(|own| own == name));
+            assert_eq!(pages.concat(), names);
+            let has_empty = pages.iter().any(Vec::is_empty);
+            assert_eq!(has_empty, names.is_empty(), "{pages:?}");
+        }
+        assert_eq!(registry.page_of(Some("1"), |_| true), None);
+        // A cursor from before the role lost what stood there.
+        let cursor = registry.pages[2].cursor.as_deref();
+        let rest = registry.page_of(cursor, |spec| spec.name == "tool-0");
+        assert_eq!(rest.as_deref(), Some("{\"tools\":[]}"));
     }
 
     #[test]

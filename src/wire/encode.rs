@@ -41,9 +41,15 @@ pub struct ResponseHead<'a> {
     pub framing: ResponseFraming,
     /// Whether another request may follow; it cannot after [`ResponseFraming::UntilClose`].
     pub keep_alive: bool,
+    /// The origin whose pages may read it, if they need leave (CORS, fetch.spec.whatwg.org section
+    /// 3.3).
+    pub allow_origin: Option<&'a str>,
     /// More header fields, name and value. One with CR, LF or NUL in it is not sent.
     pub fields: &'a [(&'a str, &'a str)],
 }
+
+/// What pages of another origin may read beside the few fields that any may.
+const EXPOSED_FIELDS: &str = "Mcp-Session-Id, Mcp-Protocol-Version, WWW-Authenticate, Retry-After";
 
 impl ResponseHead<'_> {
     /// Appends the head with its empty line.
@@ -72,6 +78,11 @@ impl ResponseHead<'_> {
         if !self.keep_alive || self.framing == ResponseFraming::UntilClose {
             out.extend_from_slice(b"Connection: close\r\n");
         }
+        if let Some(origin) = self.allow_origin {
+            field(out, "Access-Control-Allow-Origin", origin);
+            field(out, "Vary", "Origin");
+            field(out, "Access-Control-Expose-Headers", EXPOSED_FIELDS);
+        }
         for (name, value) in self.fields {
             field(out, name, value);
         }
@@ -93,6 +104,7 @@ pub fn json(
     out: &mut Vec<u8>,
     status: Status,
     keep_alive: bool,
+    allow_origin: Option<&str>,
     fields: &[(&str, &str)],
     body: &[u8],
     content: Content,
@@ -102,6 +114,7 @@ pub fn json(
         content_type: Some(JSON),
         framing: ResponseFraming::Length(body.len()),
         keep_alive,
+        allow_origin,
         fields,
     };
     match content {
@@ -115,7 +128,13 @@ pub fn json(
 }
 
 /// Appends a whole answer without a body.
-pub fn empty(out: &mut Vec<u8>, status: Status, keep_alive: bool) {
+pub fn empty(
+    out: &mut Vec<u8>,
+    status: Status,
+    keep_alive: bool,
+    allow_origin: Option<&str>,
+    fields: &[(&str, &str)],
+) {
     let framing = match status {
         Status::NoContent => ResponseFraming::NoBody,
         _ => ResponseFraming::Length(0),
@@ -125,7 +144,8 @@ pub fn empty(out: &mut Vec<u8>, status: Status, keep_alive: bool) {
         content_type: None,
         framing,
         keep_alive,
-        fields: &[],
+        allow_origin,
+        fields,
     }
     .encode(out);
 }
@@ -217,6 +237,7 @@ mod tests {
         content_type: None,
         framing: ResponseFraming::NoBody,
         keep_alive: true,
+        allow_origin: None,
         fields: &[],
     };
 
@@ -265,10 +286,33 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_for_another_origin_says_what_its_pages_may_read() {
+        let head = ResponseHead {
+            allow_origin: Some("http://panel.lan"),
+            fields: &[("Retry-After", "5")],
+            ..PLAIN
+        };
+        assert_eq!(
+            encoded(head),
+            "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: http://panel.lan\r\n\
+             Vary: Origin\r\nAccess-Control-Expose-Headers: Mcp-Session-Id, \
+             Mcp-Protocol-Version, WWW-Authenticate, Retry-After\r\nRetry-After: 5\r\n\r\n"
+        );
+    }
+
+    #[test]
     fn a_json_answer_is_one_piece() {
         let mut out = Vec::new();
         let fields = [("Mcp-Session-Id", "s-1")];
-        json(&mut out, Status::Ok, true, &fields, b"{}", Content::Sent);
+        json(
+            &mut out,
+            Status::Ok,
+            true,
+            None,
+            &fields,
+            b"{}",
+            Content::Sent,
+        );
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\
                     Mcp-Session-Id: s-1\r\n\r\n";
         assert_eq!(String::from_utf8_lossy(&out), format!("{head}{{}}"));
@@ -277,6 +321,7 @@ mod tests {
             &mut out,
             Status::Ok,
             true,
+            None,
             &fields,
             b"{}",
             Content::HeadOnly,

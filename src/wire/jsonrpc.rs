@@ -6,12 +6,16 @@
 //! A member that stands twice in a message is refused: parsers differ in which one they take, and
 //! a gate in front must not see another method than we do.
 
+mod depth;
 mod id;
+mod loose;
 
 pub use id::Id;
+pub use loose::decode_loose;
 
-use crate::limits::{BATCH_MESSAGES_MAX, ID_BYTES_MAX, JSON_DEPTH_MAX};
+use crate::limits::{BATCH_MESSAGES_MAX, ID_BYTES_MAX};
 use crate::wire::encode::{decimal, has_line_break};
+use depth::is_too_deep;
 use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -135,9 +139,19 @@ impl Fault {
 ///
 /// # Errors
 ///
-/// [`PARSE_ERROR`] for what is not UTF-8, not JSON, or nested [`JSON_DEPTH_MAX`] deep;
+/// [`PARSE_ERROR`] for what is not UTF-8, not JSON, or nested too deeply
+/// ([`JSON_DEPTH_MAX`](crate::limits::JSON_DEPTH_MAX));
 /// [`INVALID_REQUEST`] for JSON that is no message, an empty batch or one over its limit.
 pub fn decode(body: &[u8]) -> Result<Incoming<'_>, Fault> {
+    let text = checked(body)?;
+    match first_byte(text) {
+        Some(b'[') => decode_batch(text).map(Incoming::Batch),
+        _ => decode_message(text).map(Incoming::One),
+    }
+}
+
+/// The text, if it is one and not nested too deeply.
+fn checked(body: &[u8]) -> Result<&str, Fault> {
     let Ok(text) = std::str::from_utf8(body) else {
         return Err(Fault::new(PARSE_ERROR, "the text is not UTF-8", None));
     };
@@ -145,10 +159,7 @@ pub fn decode(body: &[u8]) -> Result<Incoming<'_>, Fault> {
         let message = "the JSON is nested too deeply";
         return Err(Fault::new(PARSE_ERROR, message, None));
     }
-    match first_byte(text) {
-        Some(b'[') => decode_batch(text).map(Incoming::Batch),
-        _ => decode_message(text).map(Incoming::One),
-    }
+    Ok(text)
 }
 
 /// The first byte that is not JSON's white space.
@@ -157,58 +168,32 @@ fn first_byte(text: &str) -> Option<u8> {
     text.bytes().find(|byte| !is_blank(byte))
 }
 
-/// serde_json limits the nesting of what it decodes, but not of what it skips or leaves as text,
-/// and those who decode that text later should not be the first to notice. Few texts have so many
-/// brackets that it takes more than counting them.
-fn is_too_deep(text: &[u8]) -> bool {
-    // `[` and `{` differ in one bit from each other only.
-    let brackets = text.iter().filter(|byte| **byte | 0x20 == b'{').count();
-    brackets >= JSON_DEPTH_MAX && depth(text) >= JSON_DEPTH_MAX
-}
-
-/// The deepest nesting of arrays and objects.
-fn depth(text: &[u8]) -> usize {
-    let (mut now, mut most) = (0_usize, 0);
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'[' | b'{' => now += 1,
-            b']' | b'}' => now = now.saturating_sub(1),
-            b'"' => skip_string(&mut bytes),
-            _ => {}
-        }
-        most = most.max(now);
-    }
-    most
-}
-
-/// Goes behind the quote that ends a string.
-fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => return,
-            b'\\' => drop(bytes.next()),
-            _ => {}
-        }
-    }
+/// The members of a message that this module has written.
+pub(crate) fn members(message: &[u8]) -> Members<'_> {
+    serde_json::from_slice(message).expect("messages of ours are JSON")
 }
 
 /// The members of any message. `null` is present too: a request whose id is null is no
 /// notification.
 #[derive(Deserialize)]
-struct Members<'a> {
+pub(crate) struct Members<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
     jsonrpc: Option<&'a RawValue>,
+    /// `id`
     #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
+    pub id: Option<&'a RawValue>,
+    /// `method`
     #[serde(borrow, default, deserialize_with = "present")]
-    method: Option<&'a RawValue>,
+    pub method: Option<&'a RawValue>,
+    /// `params`
     #[serde(borrow, default, deserialize_with = "present")]
-    params: Option<&'a RawValue>,
+    pub params: Option<&'a RawValue>,
+    /// `result`
     #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
+    pub result: Option<&'a RawValue>,
+    /// `error`
     #[serde(borrow, default, deserialize_with = "present")]
-    error: Option<&'a RawValue>,
+    pub error: Option<&'a RawValue>,
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
@@ -216,6 +201,10 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 }
 
 fn decode_message(text: &str) -> Result<Message<'_>, Fault> {
+    decode_members(text)?.into_message()
+}
+
+fn decode_members(text: &str) -> Result<Members<'_>, Fault> {
     if first_byte(text) != Some(b'{') {
         let parsed = serde_json::from_str::<IgnoredAny>(text);
         return Err(match parsed {
@@ -223,8 +212,7 @@ fn decode_message(text: &str) -> Result<Message<'_>, Fault> {
             Err(error) => Fault::of(&error),
         });
     }
-    let members: Members = serde_json::from_str(text).map_err(|error| Fault::of(&error))?;
-    members.into_message()
+    serde_json::from_str(text).map_err(|error| Fault::of(&error))
 }
 
 impl<'a> Members<'a> {

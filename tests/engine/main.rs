@@ -6,8 +6,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broadcast;
 mod calls;
 mod counters;
+mod dialects;
 mod drain;
 mod refusals;
 mod reports;

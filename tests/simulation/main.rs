@@ -25,6 +25,7 @@ use slimcp::limits::{Limits, Memory, Timeouts};
 use slimcp::mcp::catalogue::{Catalogue, Contents, Resource};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Tool, builtin, command::CommandTool};
+use slimcp::wire::compat::Compat;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -67,6 +68,7 @@ impl World {
             origins: Origins::default(),
             access: Access::open(),
             console: true,
+            compat: Compat::default(),
             limits,
             timeouts: Timeouts::default(),
         };

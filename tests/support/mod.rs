@@ -21,6 +21,7 @@ use slimcp::time::Instant;
 use slimcp::tool::command::{Argument, CommandSpec, CommandTool, Kind, Output};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
+use slimcp::wire::compat::Compat;
 use slimcp::wire::receive::{Received, Receiver};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -125,6 +126,7 @@ impl Server {
             origins: Origins::default(),
             access: Access::open(),
             console: true,
+            compat: Compat::default(),
             limits,
             timeouts: Timeouts::default(),
         };

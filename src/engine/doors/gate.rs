@@ -1,33 +1,178 @@
-//! The checks every request passes, in this order: host, origin, path. Authentication will stand
-//! between origin and path.
+//! The checks every request passes, in this order:
+//!
+//! | check | whoever fails gets |
+//! |---|---|
+//! | the host is ours | 403 |
+//! | the origin may ask | 403 |
+//! | a preflight goes no further | 204 |
+//! | the path, less a secret in front, leads to a door | 404, without a look at credentials |
+//! | the address has not asked too often | 429 |
+//! | somebody asks, unless the door is open to all | 401 |
+//! | the role may use the door | 403 |
+//! | principal and role have not asked too often | 429 |
+//!
+//! Whoever guesses tokens pays with the rate of the address. `/.well-known/` has no doors: clients
+//! that find a 401 there believe in an OAuth server and forget the token they have.
 
 use super::Exchange;
-use crate::auth::Credentials;
+use crate::auth::{Credentials, Principal};
 use crate::engine::Engine;
-use crate::engine::route::{self, Door};
-use crate::mcp::refusal::Refusal;
+use crate::engine::route::{self, Door, Needs};
+use crate::mcp::refusal::{Refusal, What};
+use crate::mcp::streamable;
+use crate::time::UnixMillis;
+use crate::wire::head::Method;
+
+/// What comes in front of the token of a secret path.
+const SECRET: &str = "/t/";
+
+/// Where a request may go on.
+#[derive(Clone, Copy)]
+pub(super) enum Passed {
+    /// To this door.
+    To(Door),
+    /// Nowhere: a browser asks what a page may send.
+    Preflight,
+}
 
 impl Engine {
     /// Lets a request through to its door, or says why not.
-    pub(super) fn gate(&self, exchange: &mut Exchange<'_>) -> Result<Door, Refusal> {
-        let head = exchange.head;
+    pub(super) fn gate(&mut self, exchange: &mut Exchange<'_>) -> Result<Passed, Refusal> {
+        self.check_origin(exchange)?;
+        if exchange.is_preflight() {
+            return Ok(Passed::Preflight);
+        }
+        let token = exchange.leave_secret_path();
+        let door = self.find_door(exchange).ok_or(Refusal::PathUnknown)?;
+        let forwarded_for = exchange.fields().forwarded_for;
+        exchange.address = self
+            .config
+            .access
+            .client_address(exchange.peer, forwarded_for);
+        let taken = self.rates.take_address(exchange.now, exchange.address);
+        self.limit(exchange, door, taken)?;
+        match self.identify(exchange, door, token) {
+            Ok(principal) => {
+                exchange.principal = principal;
+                exchange.is_known = true;
+            }
+            Err(_) if door.needs() == Needs::Nothing => return Ok(Passed::To(door)),
+            Err(refusal) => {
+                self.stats.unauthorized += 1;
+                // Only who has a session can be told on its stream.
+                return Err(exchange.refused.unwrap_or(refusal));
+            }
+        }
+        let principal = exchange.principal;
+        log::debug!("asked by {}", self.config.access.name_of(principal));
+        self.authorize(principal, door)?;
+        if door.needs() != Needs::Nothing && exchange.refused.is_none() {
+            let taken = self.rates.take_principal(exchange.now, principal);
+            self.limit(exchange, door, taken)?;
+        }
+        Ok(Passed::To(door))
+    }
+
+    /// Whether the request is meant for this server, and from a page that may ask it.
+    fn check_origin(&self, exchange: &mut Exchange<'_>) -> Result<(), Refusal> {
         // HTTP/1.0 may come without a host; such a client is no browser.
-        let host = head.fields.host;
+        let host = exchange.fields().host;
         let origins = &self.config.origins;
         if !host.is_none_or(|host| origins.host_is_ours(host)) {
             return Err(Refusal::HostForeign);
         }
-        if let Some(origin) = head.fields.origin
-            && !origins.origin_is_allowed(origin, host.unwrap_or_default())
-        {
-            return Err(Refusal::OriginForeign);
+        if let Some(origin) = exchange.fields().origin {
+            let host = host.unwrap_or_default();
+            if !origins.origin_is_allowed(origin, host) {
+                return Err(Refusal::OriginForeign);
+            }
+            exchange.cors = origins.cors(origin, host);
         }
-        let shown = Credentials::default();
-        let now = self.wall_time(exchange.now);
+        Ok(())
+    }
+
+    /// The door that the path leads to.
+    fn find_door(&self, exchange: &Exchange<'_>) -> Option<Door> {
+        let door = route::route(exchange.path)?;
+        let fields = exchange.fields();
+        let is_health = door == Door::Mcp
+            && self.config.compat.get_mcp_health
+            && exchange.head.method == Method::Get
+            && fields.mcp_session_id.is_none()
+            && !fields.accept.is_some_and(streamable::names_stream);
+        Some(if is_health { Door::Health } else { door })
+    }
+
+    /// Who asks.
+    fn identify(
+        &self,
+        exchange: &Exchange<'_>,
+        door: Door,
+        path: Option<&str>,
+    ) -> Result<Principal, Refusal> {
+        let fields = exchange.fields();
+        let takes_query = door.opens_stream() && exchange.head.method == Method::Get;
+        let query = takes_query.then(|| exchange.head.target.query_value("token"));
+        let query = query.flatten();
+        let shown = Credentials {
+            authorization: fields.authorization,
+            x_api_key: fields.x_api_key,
+            query: query.as_deref(),
+            path,
+            address: exchange.address,
+        };
         let access = &self.config.access;
-        exchange.principal = access
+        // Only a JWT needs the time, and the machine's clock takes a while to tell it.
+        let now = match access.jwt {
+            Some(_) => self.wall_time(exchange.now),
+            None => UnixMillis(0),
+        };
+        access
             .authenticate(&shown, now)
-            .expect("nothing is asked for yet");
-        route::route(exchange.path).ok_or(Refusal::PathUnknown)
+            .map_err(Refusal::Unauthorized)
+    }
+
+    /// Whether the principal's role may use the door.
+    pub(super) fn authorize(&self, principal: Principal, door: Door) -> Result<(), Refusal> {
+        let role = self.config.access.role(principal.role);
+        let (is_allowed, what) = match door.needs() {
+            Needs::Nothing => return Ok(()),
+            Needs::Kind(doors) => (role.doors.has_any_of(doors), What::Door(doors)),
+            Needs::Broadcast => (role.broadcast, What::Broadcast),
+            Needs::Stats => (role.stats, What::Stats),
+        };
+        match is_allowed {
+            true => Ok(()),
+            false => Err(Refusal::RoleForbids(principal.role, what)),
+        }
+    }
+
+    /// What comes of a request that may be one too many. A door for messages acknowledges it all
+    /// the same and says so on the stream.
+    fn limit(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        door: Door,
+        taken: Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let Err(refusal) = taken else { return Ok(()) };
+        self.stats.rate_limited += 1;
+        if door.takes_messages() && exchange.head.method == Method::Post {
+            exchange.refused = Some(refusal);
+            return Ok(());
+        }
+        Err(refusal)
+    }
+}
+
+impl<'r> Exchange<'r> {
+    /// Takes the secret off the path: `/t/TOKEN/mcp` is `/mcp` by whoever holds the token. It
+    /// stands there as it is; what `slimcp token new` draws needs no escape.
+    fn leave_secret_path(&mut self) -> Option<&'r str> {
+        let rest = self.path.strip_prefix(SECRET)?;
+        let end = rest.find('/')?;
+        self.path = &rest[end..];
+        self.secret_path = true;
+        Some(&rest[..end])
     }
 }

@@ -3,6 +3,9 @@
 //! Every request passes [`gate`] in its fixed order of checks, and nothing is allocated for one
 //! that is refused.
 
+mod broadcast;
+mod cors;
+mod dialect;
 mod gate;
 mod http_sse;
 mod operations;
@@ -16,9 +19,9 @@ use super::session::Session;
 use super::stream::{Framing, Stream};
 use super::{Asker, Engine};
 use crate::admin::stats::DoorKind;
-use crate::auth::Principal;
+use crate::auth::origin::Cors;
+use crate::auth::{Principal, Unauthorized};
 use crate::bounded::Key;
-use crate::limits;
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
 use crate::wire::dialect::Dialect;
@@ -27,6 +30,7 @@ use crate::wire::head::{Fields, Head, Method, Version};
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::receive::Request;
 use crate::wire::status::Status;
+use gate::Passed;
 use std::net::IpAddr;
 
 /// How a request is answered.
@@ -43,15 +47,31 @@ pub enum Reply {
 
 /// One request on its way to its answer.
 struct Exchange<'r> {
+    /// When it came.
     now: Instant,
-    principal: Principal,
-    /// The path as the router sees it.
-    path: &'r str,
-    /// Where it comes from; `None` for a Unix socket.
+    /// Where its connection comes from; `None` for a Unix socket.
     peer: Option<IpAddr>,
+    /// Where it comes from itself, as far as proxies of ours tell.
+    address: Option<IpAddr>,
+    /// Who asks, once the gate knows.
+    principal: Principal,
+    /// Whether the gate knows; at doors that are open to all it may not.
+    is_known: bool,
+    /// Its head.
     head: &'r Head<'r>,
+    /// Its path, without the secret in front.
+    path: &'r str,
+    /// There was one: where the client is sent from here, it goes by it again.
+    secret_path: bool,
+    /// Its body.
     body: &'r [u8],
+    /// The connection takes a further request.
     keep_alive: bool,
+    /// The page of another origin that reads the response, if one does.
+    cors: Option<Cors>,
+    /// What a door for messages has to answer every request with, on the stream.
+    refused: Option<Refusal>,
+    /// Where the response goes.
     out: &'r mut Vec<u8>,
 }
 
@@ -66,43 +86,91 @@ impl Engine {
         out: &mut Vec<u8>,
     ) -> Reply {
         debug_assert!(self.connections.contains(connection));
-        let keep_alive = request.keep_alive && self.drain.is_none();
         let mut exchange = Exchange {
             now,
-            principal: Principal::ANYBODY,
-            path: request.head.target.path,
             peer: self.peer(connection),
+            address: None,
+            principal: Principal::ANYBODY,
+            is_known: false,
             head: &request.head,
+            path: request.head.target.path,
+            secret_path: false,
             body: request.body,
-            keep_alive,
+            keep_alive: request.keep_alive && self.drain.is_none(),
+            cors: None,
+            refused: None,
             out,
         };
         let begin = exchange.out.len();
         let calls_before = self.stats.calls_begun;
-        let door = self.gate(&mut exchange);
-        self.door = door.map_or(DoorKind::None, Door::kind);
-        self.stats.request(self.door);
-        let reply = match door {
-            Ok(Door::Mcp) => self.streamable(&mut exchange),
-            Ok(Door::Sse(pair)) => self.http_sse_stream(&mut exchange, pair),
-            Ok(Door::Messages) => self.http_sse_message(&mut exchange),
-            Ok(Door::ToolCall) => self.rest_call(&mut exchange),
-            Ok(Door::Tools) => self.tools_view(&mut exchange),
-            Ok(Door::OpenApi) => self.openapi_view(&mut exchange),
-            Ok(Door::Api) => self.api_view(&mut exchange),
-            Ok(Door::Health) => self.health(&mut exchange),
-            Ok(Door::Metrics) => self.metrics_view(&mut exchange),
-            Ok(Door::Stats) => self.stats_view(&mut exchange),
-            Ok(Door::Console) => self.console_view(&mut exchange),
-            Err(refusal) => Err(refusal),
+        let passed = self.gate(&mut exchange);
+        self.door = match passed {
+            Ok(Passed::To(door)) => door.kind(),
+            Ok(Passed::Preflight) | Err(_) => DoorKind::None,
         };
+        self.stats.request(self.door);
+        let reply = passed.and_then(|passed| self.serve(&mut exchange, passed));
         if self.stats.calls_begun == calls_before {
             self.stats.answered_at_once(self.door);
         }
         reply.unwrap_or_else(|refusal| {
             debug_assert_eq!(exchange.out.len(), begin, "a refusal is the whole response");
-            exchange.refuse(self.refused(refusal), None)
+            self.refuse(&mut exchange, refusal, None)
         })
+    }
+
+    /// What the door makes of it.
+    fn serve(&mut self, exchange: &mut Exchange<'_>, passed: Passed) -> Result<Reply, Refusal> {
+        match passed {
+            Passed::Preflight => Ok(exchange.preflight()),
+            Passed::To(Door::Mcp) => self.streamable(exchange),
+            Passed::To(Door::Sse(pair, dialect)) => self.http_sse_stream(exchange, pair, dialect),
+            Passed::To(Door::Messages(Dialect::Standard)) => self.http_sse_message(exchange),
+            Passed::To(Door::Messages(dialect)) => self.dialect_message(exchange, dialect),
+            Passed::To(Door::ToolCall) => self.rest_call(exchange),
+            Passed::To(Door::Broadcast) => self.broadcast(exchange),
+            Passed::To(Door::Tools) => self.tools_view(exchange),
+            Passed::To(Door::OpenApi) => self.openapi_view(exchange),
+            Passed::To(Door::Api) => self.api_view(exchange),
+            Passed::To(Door::Health) => self.health(exchange),
+            Passed::To(Door::Metrics) => self.metrics_view(exchange),
+            Passed::To(Door::Stats) => self.stats_view(exchange),
+            Passed::To(Door::Console) => self.console_view(exchange),
+        }
+    }
+
+    /// The response that says why not, and counts it. The request's id is echoed where there is
+    /// one.
+    fn refuse(&mut self, exchange: &mut Exchange<'_>, refusal: Refusal, id: Option<&Id>) -> Reply {
+        let mut body = Vec::new();
+        jsonrpc::error(&mut body, id, &self.refusal_error(refusal));
+        let seconds = refusal.retry_after().map(|wait| wait.as_secs().to_string());
+        let field = match refusal {
+            Refusal::MethodWrong(allow) => Some(("Allow", allow)),
+            Refusal::Unauthorized(why) => Some(("WWW-Authenticate", challenge(why))),
+            _ => seconds
+                .as_ref()
+                .map(|seconds| ("Retry-After", seconds.as_str())),
+        };
+        exchange.json(refusal.status(), field.as_slice(), &body)
+    }
+
+    /// A refusal as it is said in JSON-RPC, counted on its way to the client. The one place where
+    /// the name of a role comes in.
+    pub(super) fn refusal_error(&mut self, refusal: Refusal) -> RpcError {
+        let refusal = self.refused(refusal);
+        let role = refusal.role().map(|role| self.config.access.role(role));
+        let name = role.map_or("", |role| role.name.as_str());
+        RpcError::new(refusal.code(), refusal.text_with(name))
+    }
+}
+
+/// The value of `WWW-Authenticate` (RFC 6750 section 3). It names no `resource_metadata`: there is
+/// none, and clients that are told of some forget the token they were configured with.
+const fn challenge(why: Unauthorized) -> &'static str {
+    match why {
+        Unauthorized::Missing | Unauthorized::Wrong => "Bearer",
+        Unauthorized::Expired => "Bearer error=\"invalid_token\"",
     }
 }
 
@@ -117,6 +185,7 @@ impl<'r> Exchange<'r> {
             principal: self.principal,
             session,
             dialect,
+            refused: self.refused,
         }
     }
 
@@ -125,6 +194,16 @@ impl<'r> Exchange<'r> {
         Framing {
             chunked: self.head.version == Version::Http11,
             keep_alive: self.keep_alive,
+            cors: self.cors,
+        }
+    }
+
+    /// Whose pages may read the response, beside our own.
+    fn allow_origin(&self) -> Option<&'r str> {
+        match self.cors? {
+            Cors::Any => Some("*"),
+            // As it stands in the list, but for the case of its letters.
+            Cors::Listed(_) => self.fields().origin,
         }
     }
 
@@ -146,6 +225,7 @@ impl<'r> Exchange<'r> {
             content_type: Some(content_type),
             framing: ResponseFraming::Length(body.len()),
             keep_alive: self.keep_alive,
+            allow_origin: self.allow_origin(),
             fields,
         };
         head.encode(self.out);
@@ -164,6 +244,7 @@ impl<'r> Exchange<'r> {
             content_type: None,
             framing: ResponseFraming::NoBody,
             keep_alive: self.keep_alive,
+            allow_origin: self.allow_origin(),
             fields,
         };
         head.encode(self.out);
@@ -174,29 +255,16 @@ impl<'r> Exchange<'r> {
 
     /// A complete response without a body.
     fn empty(&mut self, status: Status) -> Reply {
-        encode::empty(self.out, status, self.keep_alive);
+        self.empty_with(status, &[])
+    }
+
+    /// A complete response of header fields alone.
+    fn empty_with(&mut self, status: Status, fields: &[(&str, &str)]) -> Reply {
+        let origin = self.allow_origin();
+        encode::empty(self.out, status, self.keep_alive, origin, fields);
         Reply::Sent {
             keep_alive: self.keep_alive,
         }
-    }
-
-    /// The response that says why not. The request's id is echoed where there is one.
-    fn refuse(&mut self, refusal: Refusal, id: Option<&Id>) -> Reply {
-        let mut body = Vec::new();
-        jsonrpc::error(
-            &mut body,
-            id,
-            &RpcError::new(refusal.code(), refusal.text()),
-        );
-        let retry_after = limits::RETRY_AFTER.as_secs().to_string();
-        let field = match refusal {
-            Refusal::MethodWrong(allow) => Some(("Allow", allow)),
-            _ if refusal.status() == Status::ServiceUnavailable => {
-                Some(("Retry-After", retry_after.as_str()))
-            }
-            _ => None,
-        };
-        self.json(refusal.status(), field.as_slice(), &body)
     }
 
     /// The response to a body that is not a JSON-RPC message.

@@ -3,6 +3,7 @@
 use super::{Exchange, Reply};
 use crate::engine::Engine;
 use crate::mcp::refusal::Refusal;
+use crate::time::Instant;
 use crate::wire::head::Method;
 use crate::wire::status::Status;
 use serde::Serialize;
@@ -21,6 +22,12 @@ struct Health<'a> {
     memory: Memory,
 }
 
+/// What whoever shows no credentials is told of it, where some are needed.
+#[derive(Serialize)]
+struct Brief {
+    status: &'static str,
+}
+
 /// Bytes, as the ceiling counts them.
 #[derive(Serialize)]
 struct Memory {
@@ -35,12 +42,26 @@ impl Engine {
         if !matches!(exchange.head.method, Method::Get | Method::Head) {
             return Err(Refusal::MethodWrong("GET, HEAD"));
         }
+        let (code, status) = match self.is_draining() {
+            true => (Status::ServiceUnavailable, "stopping"),
+            false => (Status::Ok, "ok"),
+        };
+        let body = match exchange.is_known {
+            true => self.health_json(exchange.now, status),
+            false => serde_json::to_vec(&Brief { status }),
+        };
+        let body = body.expect("plain fields are always JSON");
+        Ok(exchange.json(code, &[("Cache-Control", "no-store")], &body))
+    }
+
+    /// All there is to know.
+    fn health_json(&self, now: Instant, status: &'static str) -> serde_json::Result<Vec<u8>> {
         let gauges = self.gauges();
         let health = Health {
-            status: if self.is_draining() { "stopping" } else { "ok" },
+            status,
             name: &self.config.name,
             version: env!("CARGO_PKG_VERSION"),
-            uptime_seconds: exchange.now.millis() / 1000,
+            uptime_seconds: now.millis() / 1000,
             connections: gauges.connections,
             sessions: gauges.sessions,
             streams: gauges.streams,
@@ -51,12 +72,6 @@ impl Engine {
                 budget_used_bytes: gauges.budget_bytes,
             },
         };
-        let status = if self.is_draining() {
-            Status::ServiceUnavailable
-        } else {
-            Status::Ok
-        };
-        let body = serde_json::to_vec(&health).expect("plain fields are always JSON");
-        Ok(exchange.json(status, &[("Cache-Control", "no-store")], &body))
+        serde_json::to_vec(&health)
     }
 }

@@ -46,9 +46,6 @@ impl Engine {
         }
         let name = route::tool_name(exchange.path).expect("the router has seen it");
         let name = head::decode_segment(name);
-        if self.registry.find(&name).is_none() {
-            return Err(Refusal::ToolUnknown);
-        }
         let arguments = arguments(exchange.body)?;
         let params = CallParams {
             name: &name,
@@ -63,6 +60,7 @@ impl Engine {
                 let (status, body) = body(&payload);
                 Ok(exchange.json(status, &[], body))
             }
+            Dispatched::ToolUnknown => Err(Refusal::ToolUnknown),
             Dispatched::Refused(refusal) => Err(refusal),
             Dispatched::Called(call) => {
                 let answer = Answer {

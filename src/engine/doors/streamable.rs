@@ -6,6 +6,7 @@ use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::call::Call;
 use crate::engine::dispatch::{self, Dispatched};
+use crate::engine::route::Door;
 use crate::engine::session::{Session, Transport};
 use crate::engine::stream::{Answer, Kind};
 use crate::mcp::http_sse::Pair;
@@ -17,7 +18,7 @@ use crate::mcp::streamable;
 use crate::tool::command::Stopped;
 use crate::wire::dialect::Dialect;
 use crate::wire::head::Method;
-use crate::wire::jsonrpc::{self, Fault, Id, Incoming, Message, RpcError};
+use crate::wire::jsonrpc::{self, Fault, Id, Incoming, Message};
 use crate::wire::status::Status;
 use serde_json::value::RawValue;
 
@@ -43,10 +44,14 @@ impl Engine {
                 && fields
                     .accept
                     .is_some_and(|_| streamable::accepts_stream(fields.accept));
-            return match is_old {
-                true => self.open_http_sse(exchange, Pair::Sse).map(Reply::Stream),
-                false => Err(Refusal::MethodWrong("POST")),
-            };
+            if !is_old {
+                return Err(Refusal::MethodWrong("POST"));
+            }
+            let (pair, dialect) = (Pair::Sse, Dialect::Standard);
+            self.authorize(exchange.principal, Door::Sse(pair, dialect))?;
+            return self
+                .open_http_sse(exchange, pair, dialect)
+                .map(Reply::Stream);
         };
         let session = self.streamable_session(id, exchange.principal)?;
         streamable::check_version(fields.mcp_protocol_version)?;
@@ -136,8 +141,7 @@ impl Engine {
         match message {
             Message::Request { id, method, params } => {
                 let answered = self.streamable_request(exchange, session, &id, &method, params);
-                Ok(answered
-                    .unwrap_or_else(|refusal| exchange.refuse(self.refused(refusal), Some(&id))))
+                Ok(answered.unwrap_or_else(|refusal| self.refuse(exchange, refusal, Some(&id))))
             }
             Message::Notification { method, params } => {
                 streamable::check_version(exchange.fields().mcp_protocol_version)
@@ -168,7 +172,9 @@ impl Engine {
         let mut body = Vec::new();
         let asker = exchange.asker(session, Dialect::Standard);
         match self.dispatch(exchange.now, asker, id, method, params, &mut body) {
-            Dispatched::Answered => Ok(exchange.json(Status::Ok, &[], &body)),
+            Dispatched::Answered | Dispatched::ToolUnknown => {
+                Ok(exchange.json(Status::Ok, &[], &body))
+            }
             Dispatched::Refused(refusal) => Err(refusal),
             Dispatched::Called(call) => {
                 let answer = Answer {
@@ -308,11 +314,10 @@ impl Engine {
             Ok(Message::Request { id, method, params }) => {
                 let asker = exchange.asker(session, Dialect::Standard);
                 match self.dispatch(now, asker, &id, &method, params, &mut payload) {
-                    Dispatched::Answered => {}
+                    Dispatched::Answered | Dispatched::ToolUnknown => {}
                     Dispatched::Called(call) => return calls.push(call),
                     Dispatched::Refused(refusal) => {
-                        let refusal = self.refused(refusal);
-                        let error = RpcError::new(refusal.code(), refusal.text());
+                        let error = self.refusal_error(refusal);
                         jsonrpc::error(&mut payload, Some(&id), &error);
                     }
                 }

@@ -58,6 +58,17 @@ impl Id {
         Id::keep(&serde_json::Value::from(string).to_string())
     }
 
+    /// The id of a request whose client has given it none and takes the answer all the same, as
+    /// some of the older front-ends do. No client can name it.
+    pub fn absent() -> Id {
+        Id::keep("null")
+    }
+
+    /// Whether the client has given it none.
+    pub fn is_absent(&self) -> bool {
+        self.as_json() == "null"
+    }
+
     /// The id as JSON, quotes included.
     pub fn as_json(&self) -> &str {
         match &self.text {

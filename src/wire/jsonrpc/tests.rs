@@ -1,4 +1,5 @@
 use super::*;
+use crate::limits::JSON_DEPTH_MAX;
 use std::collections::BTreeMap;
 
 /// What a message comes to, in one line.
