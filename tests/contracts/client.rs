@@ -212,6 +212,15 @@ pub fn status(daemon: &Daemon, request: impl AsRef<[u8]>) -> u16 {
     status_of(&peer.head())
 }
 
+/// Whether a path leads to a web page. Its text may be compressed, which is a browser's business.
+pub fn is_page(daemon: &Daemon, path: &str) -> bool {
+    let mut peer = daemon.connect();
+    peer.send(plain_get(path, "Accept-Encoding: gzip\r\n"));
+    let head = peer.head();
+    let kind = field(&head, "Content-Type").unwrap_or_default();
+    status_of(&head) == 200 && kind.starts_with("text/html")
+}
+
 /// The status of a response's head.
 pub fn status_of(head: &str) -> u16 {
     let status = head.get(9..12).and_then(|status| status.parse().ok());

@@ -1,8 +1,8 @@
 //! Seed 2, project-backlog-mcp.
 
 use crate::client::{
-    Block, GATED, Stream, ask, field, gate, greeted, is_timestamp, open, plain_get, send, status,
-    status_of, tell,
+    Block, GATED, Stream, ask, field, gate, greeted, is_page, is_timestamp, open, plain_get, send,
+    status, status_of, tell,
 };
 use crate::credentials::{MASTER, READONLY, TEAM, start_with_jwt, tokens};
 use crate::harness::{
@@ -550,7 +550,8 @@ fn s2_10_a_standard_session_hears_it_as_a_log_message() {
     let level = r#"{"jsonrpc":"2.0","id":2,"method":"logging/setLevel","params":{"level":"info"}}"#;
     tell(&daemon, &endpoint, level);
     stream.message();
-    assert_eq!(broadcast(&daemon, "", &maintenance(&[])), 1);
+    let sent = json!({"message": {"type": "note", "text": "Server maintenance in 5 minutes"}});
+    assert_eq!(broadcast(&daemon, "", &sent), 1);
     let message = stream.message();
     assert_eq!(message["method"], "notifications/message");
     let whole = message["params"]["data"].to_string();
@@ -721,10 +722,7 @@ fn s2_14_port_and_allowed_origins_come_from_the_environment() {
 #[test]
 fn s2_15_there_is_a_page() {
     let daemon = Daemon::start("s2_15", &tokens());
-    let response = ask(&daemon, plain_get("/demo-sse.html", ""));
-    assert_eq!(response.status, 200);
-    let kind = response.field("Content-Type").expect("a type");
-    assert!(kind.starts_with("text/html"), "{kind}");
+    assert!(is_page(&daemon, "/demo-sse.html"));
 }
 
 #[test]
@@ -763,7 +761,10 @@ fn s2_16_a_stranger_does_not_hear_what_another_missed() {
     command(&daemon, &TEAM.bearer(), &id, message.clone());
     let last_id = stream.event().id.expect("events have ids");
     drop(stream);
-    daemon.gauge_becomes("connections", 0);
+    eventually("nobody is connected", || {
+        let stats = ask(&daemon, plain_get("/mcp/sse/stats", &MASTER.bearer()));
+        (stats.json()["totalConnections"] == 0).then_some(())
+    });
     command(&daemon, &TEAM.bearer(), &id, message);
     let fields = format!("Last-Event-ID: {last_id}\r\n{}", READONLY.bearer());
     let (_, other) = greeted(&daemon, "/mcp/sse", &fields);

@@ -1,7 +1,7 @@
 //! Seed 3, Rails MCP.
 
 use crate::client::{
-    GATED, Stream, ask, field, gate, greeted, is_timestamp, open, plain_get, send, status_of,
+    GATED, Stream, ask, field, gate, greeted, is_page, is_timestamp, open, send, status_of,
 };
 use crate::credentials::{TEAM, tokens};
 use crate::harness::{Daemon, get, post, shell_tool, text, within};
@@ -245,10 +245,7 @@ fn s3_07_connections_are_tracked_and_cleaned_up() {
 #[test]
 fn s3_08_the_example_page_is_there() {
     let daemon = Daemon::start("s3_08", "");
-    let response = ask(&daemon, plain_get("/mcp_sse_example.html", ""));
-    assert_eq!(response.status, 200);
-    let kind = response.field("Content-Type").expect("a type");
-    assert!(kind.starts_with("text/html"), "{kind}");
+    assert!(is_page(&daemon, "/mcp_sse_example.html"));
 }
 
 /// A thread per connection, says the document of its own server.
