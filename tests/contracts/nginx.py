@@ -126,7 +126,8 @@ def plain(port):
     expect(stream.json(None)["type"] == "connection")
     for number in range(EVENTS):
         status, answer = post(port, "/mcp/sse/broadcast", {"message": {"type": "n", "n": number}})
-        expect((status, answer["queued"]) == (200, 1), status, answer)
+        # Those who may still come back are told as well.
+        expect(status == 200 and answer["queued"] >= 1, status, answer)
         expect(stream.json(None)["n"] == number)
     stream.close()
 

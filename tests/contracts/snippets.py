@@ -6,6 +6,7 @@ Only the address and the token are replaced. Browser snippets are in browser.mjs
 import json
 import os
 import shutil
+import subprocess
 
 from daemon import (
     HERE, INSTALLED, Daemon, Process, check, expect, finish, post, token,
@@ -42,7 +43,8 @@ def node(name, daemon):
 def shell(name, daemon, replaced=()):
     """Runs a snippet for a terminal, in a process group of its own."""
     script = source(name, daemon, replaced)
-    return Process(["bash", "-c", script], stderr=None, start_new_session=True)
+    quiet = subprocess.DEVNULL  # where curl draws how far it is
+    return Process(["bash", "-c", script], stderr=quiet, start_new_session=True)
 
 
 def end(process):
