@@ -388,7 +388,8 @@ impl<S: Socket> Peer<S> {
         }
     }
 
-    fn take(&mut self, bytes: usize) -> Vec<u8> {
+    /// So many bytes.
+    pub fn take(&mut self, bytes: usize) -> Vec<u8> {
         while self.read.len() < bytes {
             self.more();
         }

@@ -1,0 +1,4 @@
+eventSource.onerror = (error) => {
+  console.error("SSE Error:", error);
+  // Automatic reconnection by browser
+};

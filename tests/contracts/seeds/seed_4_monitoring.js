@@ -1,0 +1,4 @@
+eventSource.onmessage = (event) => {
+  const data = JSON.parse(event.data);
+  updateDashboard(data);
+};
