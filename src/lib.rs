@@ -20,7 +20,7 @@
 //! |---|---|
 //! | a socket is accepted | `edge/listener.rs` |
 //! | its bytes become a request, within bounds | `edge/connection.rs`, `wire/receive.rs` |
-//! | host, origin, path: may it come in, and where to | `engine/doors/gate.rs` |
+//! | host, origin, path, credentials, role, rates: may it come in | `engine/doors/gate.rs` |
 //! | what the transport asks of it | `engine/doors/streamable.rs`, `engine/doors/http_sse.rs` |
 //! | JSON-RPC becomes a message, the message an answer or a call | `wire/jsonrpc.rs`, `engine/dispatch.rs` |
 //! | the tool checks its arguments and says what is to be done | `tool/registry.rs`, `tool/command.rs` |

@@ -11,6 +11,9 @@
 mod support;
 
 use slimcp::admin::stats::Gauges;
+use slimcp::auth::Access;
+use slimcp::auth::role::{Rate, RoleIndex};
+use slimcp::auth::token::{Token, parse_digest};
 use slimcp::bounded::Key;
 use slimcp::engine::call::Call;
 use slimcp::engine::connection::Connection;
@@ -35,6 +38,9 @@ struct Counting;
 /// Bytes in use, two words for each allocation included.
 static USED: AtomicUsize = AtomicUsize::new(0);
 
+/// Allocations that were ever made.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
 /// The most that were ever in use.
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
@@ -42,6 +48,7 @@ static PEAK: AtomicUsize = AtomicUsize::new(0);
 const OVERHEAD: usize = 16;
 
 fn add(bytes: usize) {
+    COUNT.fetch_add(1, Relaxed);
     let used = USED.fetch_add(bytes, Relaxed) + bytes;
     PEAK.fetch_max(used, Relaxed);
 }
@@ -77,6 +84,7 @@ static ALLOCATOR: Counting = Counting;
 fn the_heap_stays_under_the_ceiling() {
     the_tables_cost_less_than_their_constants_say();
     an_idle_session_costs_no_heap_beside_its_place_in_the_tables();
+    a_token_costs_no_allocation();
     full_load(&Limits::default());
     full_load(&Limits {
         memory_bytes_max: 3 << 20,
@@ -160,6 +168,55 @@ fn an_idle_session_costs_no_heap_beside_its_place_in_the_tables() {
     let bytes = used().saturating_sub(before);
     println!("beside the tables: {bytes} bytes in 1000 idle sessions");
     assert_eq!(bytes, 0);
+}
+
+/// Allocations of one request to a server with this access.
+fn allocations_of(access: Access, text: &str) -> usize {
+    let mut driver = Driver::new(&Limits::default());
+    let mut config = driver.engine.config().clone();
+    config.access = access;
+    driver.engine.reload(at(0), config, support::registry());
+    driver.out.reserve(1 << 10);
+    // The first one lets queues grow to the size they keep.
+    driver.request(driver.poster, text);
+    let before = COUNT.load(Relaxed);
+    driver.request(driver.poster, text);
+    let count = COUNT.load(Relaxed) - before;
+    let head = String::from_utf8_lossy(&driver.out);
+    assert!(head.starts_with("HTTP/1.1 202 "), "{head}");
+    count
+}
+
+fn a_token_costs_no_allocation() {
+    let new = Token::generate([7; 32]);
+    let rate = Some(Rate::parse("1000/s").expect("a rate"));
+    let mut access = Access::open();
+    access.anonymous = None;
+    access.rate = rate;
+    for role in &mut access.roles {
+        role.each.rate = rate;
+        role.whole.rate = rate;
+    }
+    let token = |number: usize| Token {
+        name: format!("token-{number}"),
+        role: RoleIndex::TEAM,
+        sha256: parse_digest(&new.sha256).expect("it was just written"),
+    };
+    access.tokens = (0..20).map(token).collect();
+    let notice = |path: &str, fields: &str| post(path, fields, INITIALIZED);
+    assert_eq!(allocations_of(Access::open(), &notice("/mcp", "")), 0);
+    for (path, fields) in [
+        (
+            "/mcp".to_string(),
+            format!("Authorization: Bearer {}\r\n", new.text),
+        ),
+        ("/mcp".to_string(), format!("X-API-Key: {}\r\n", new.text)),
+        (format!("/t/{}/mcp", new.text), String::new()),
+    ] {
+        let origin = "Origin: http://localhost\r\n";
+        let text = notice(&path, &format!("{origin}{fields}"));
+        assert_eq!(allocations_of(access.clone(), &text), 0, "{path}");
+    }
 }
 
 /// Everything that has room is full at once; then everyone leaves.

@@ -22,7 +22,8 @@
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
 //!
 //! The state lives in four tables of fixed capacity (connections, sessions, streams, calls), one
-//! timer wheel and one byte budget. Each file of this folder owns the transitions of one of them.
+//! timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file of
+//! this folder owns the transitions of one of them.
 
 pub mod call;
 mod check;

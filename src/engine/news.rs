@@ -42,7 +42,7 @@ impl Engine {
         };
         let access = &self.config.access;
         let Some(principal) = access.renew(session.principal(), old) else {
-            self.end_session(now, key);
+            self.dismiss_session(now, key);
             return false;
         };
         let tools = |role: &Role| (role.read_only, role.tools.clone());

@@ -1,6 +1,7 @@
 //! How sessions come and go.
 
 use super::session::{Session, Transport};
+use super::stream::{Phase, Stream};
 use super::{Deadline, Engine};
 use crate::auth::Principal;
 use crate::bounded::Key;
@@ -104,8 +105,25 @@ impl Engine {
         }
         let session = self.sessions.remove(key).expect("the caller has seen it");
         self.cancel(session.timer);
-        self.stats.session_over(now.since(session.opened()));
         self.pool.give(session.held_bytes());
+        self.stats.session_over(now.since(session.opened()));
+    }
+
+    /// Ends a session that its client would have gone on with. One that listens is told so, as far
+    /// as its dialect has a word for it, with the last bytes of its stream; those of a client that
+    /// takes no bytes now are not waited for.
+    pub(super) fn dismiss_session(&mut self, now: Instant, key: Key<Session>) {
+        let session = self.sessions.get(key).expect("the caller has seen it");
+        let is_http_sse = matches!(session.transport, Transport::HttpSse(_));
+        let stream = session.stream.filter(|_| is_http_sse);
+        let listens = |stream: &&mut Stream| stream.attached && !stream.blocked;
+        let found = stream.and_then(|key| self.streams.get_mut(key).filter(listens));
+        let (Some(found), Some(stream)) = (found, stream) else {
+            return self.end_session(now, key);
+        };
+        found.phase = Phase::Ending;
+        found.framing.keep_alive = false;
+        self.make_ready(stream);
     }
 
     /// Notes that the session's client is alive.

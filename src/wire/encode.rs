@@ -127,29 +127,6 @@ pub fn json(
     }
 }
 
-/// Appends a whole answer without a body.
-pub fn empty(
-    out: &mut Vec<u8>,
-    status: Status,
-    keep_alive: bool,
-    allow_origin: Option<&str>,
-    fields: &[(&str, &str)],
-) {
-    let framing = match status {
-        Status::NoContent => ResponseFraming::NoBody,
-        _ => ResponseFraming::Length(0),
-    };
-    ResponseHead {
-        status,
-        content_type: None,
-        framing,
-        keep_alive,
-        allow_origin,
-        fields,
-    }
-    .encode(out);
-}
-
 /// Appends the size line of a chunk of `bytes` bytes of data. There are no empty chunks: a size of
 /// zero ends the body, which only [`LAST_CHUNK`] may.
 pub fn chunk_begin(out: &mut Vec<u8>, bytes: usize) {

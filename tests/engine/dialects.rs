@@ -4,21 +4,31 @@
 
 use crate::support::{Server, at, get, post};
 use crate::{FIRST, INITIALIZED, ask, call, echo, initialize, refused, request};
+use slimcp::auth::Access;
+use slimcp::auth::role::{Rate, RoleIndex};
+use slimcp::auth::token::{Token, parse_digest};
+use slimcp::engine::Config;
 use slimcp::limits::Limits;
 use slimcp::tool::Outcome;
 use slimcp::wire::compat::Compat;
+use std::time::Duration;
 
 /// The second session of a server.
 const SECOND: &str = "session-00000000000002";
 
+/// The server takes over a configuration with this change.
+fn configure(server: &mut Server, millis: u64, change: impl FnOnce(&mut Config)) {
+    let mut config = server.engine.config().clone();
+    change(&mut config);
+    let registry = crate::support::registry();
+    server.engine.reload(at(millis), config, registry);
+    server.settle(at(millis));
+}
+
 /// A server whose `[compat]` is this.
 fn compatible(compat: Compat) -> Server {
     let mut server = Server::new();
-    let config = server.engine.config().clone();
-    let config = slimcp::engine::Config { compat, ..config };
-    server
-        .engine
-        .reload(at(0), config, crate::support::registry());
+    configure(&mut server, 0, |config| config.compat = compat);
     server
 }
 
@@ -288,6 +298,7 @@ fn s2_05_a_message_may_lack_version_and_id_and_needs_no_handshake() {
     // A notification is not answered, and a method that needs a session has one.
     answer(&mut server, 8, hyphenated(INITIALIZED));
     assert_eq!(heard(&mut server, stream), "");
+    server.engine.check(0);
     let level = r#"{"id":"l","method":"logging/setLevel","params":{"level":"info"}}"#;
     answer(&mut server, 8, hyphenated(level));
     let t = stamp(8);
@@ -710,6 +721,17 @@ fn a_stream_is_resumed_through_its_own_door_only() {
     assert_eq!(said, connection(0, 2));
     assert!(server.peers[stream].closed);
     server.engine.check(0);
+    let (_, said) = open(&mut server, 3, "/mcp/sse");
+    let (_, other) = said.split_once("session_id=").expect("a door");
+    let other = other.lines().next().expect("a line");
+    let last = format!("Last-Event-ID: {other}-0\r\n");
+    let (_, said) = open_with(&mut server, 4, "/sse", &last);
+    assert!(
+        said.contains("/messages?") && !said.contains(other),
+        "{said}"
+    );
+    let (_, said) = open_with(&mut server, 4, "/mcp/sse/", &last);
+    assert!(said.contains(other), "{said}");
 }
 
 #[test]
@@ -732,10 +754,17 @@ fn a_stream_may_ask_for_sixteen_events_by_name() {
     server.engine.check(0);
     let held = server.engine.gauges().budget_bytes;
     assert!((1..100).contains(&held), "{held}");
-    open_with(&mut server, 3, "/events", &last);
+    let (all, _) = open_with(&mut server, 3, "/events", &last);
+    assert!(server.peers[stream_again].closed);
     assert_eq!(server.engine.gauges().budget_bytes, 0);
-    server.cut(at(4), stream_again);
+    let (some, _) = open(&mut server, 4, "/events?events=a");
+    for peer in [all, some] {
+        server.cut(at(5), peer);
+    }
+    server.wait_until(at(70_000));
     server.engine.check(0);
+    let gauges = server.engine.gauges();
+    assert_eq!((gauges.sessions, gauges.budget_bytes), (0, 0));
 }
 
 #[test]
@@ -748,6 +777,104 @@ fn a_filter_that_finds_no_memory_opens_nothing() {
     assert_eq!(server.engine.gauges().sessions, 0);
     server.engine.give_bytes(memory.budget);
     server.engine.check(0);
+}
+
+#[test]
+fn the_door_behind_a_secret_path_is_named_without_the_secret() {
+    let drawn = Token::generate([7; 32]);
+    let token = Token {
+        name: "page".to_string(),
+        role: RoleIndex::MASTER,
+        sha256: parse_digest(&drawn.sha256).expect("it was just written"),
+    };
+    let access = Access {
+        tokens: vec![token],
+        anonymous: None,
+        ..Access::open()
+    };
+    let secret = format!("/t/{}", drawn.text);
+    for (path, endpoint, door) in [
+        ("/sse", "messages?", "/messages?"),
+        ("/sse/", "../messages?", "/messages?"),
+        ("/mcp/sse", "messages/?", "/mcp/messages/?"),
+        ("/mcp/sse/", "../messages/?", "/mcp/messages/?"),
+        ("/mcp", "messages?", "/messages?"),
+    ] {
+        let mut server = Server::new();
+        configure(&mut server, 0, |config| config.access = access.clone());
+        let (stream, said) = open(&mut server, 1, &format!("{secret}{path}"));
+        let first = event(0, "endpoint", &format!("{endpoint}session_id={FIRST}"));
+        assert!(said.starts_with(&first), "{path}: {said}");
+        assert!(!said.contains(&drawn.text));
+        let door = format!("{secret}{door}session_id={FIRST}");
+        assert_eq!(
+            answer(&mut server, 2, post(&door, "", &request(1, "ping"))).0,
+            202
+        );
+        assert!(heard(&mut server, stream).contains("event: message\n"));
+    }
+}
+
+#[test]
+fn a_message_too_many_is_acknowledged_and_refused_on_the_stream() {
+    let refusal = r#""id":2,"code":-32603,"message":""#;
+    let hyphens = r#"data: {"type":"mcp-error","id":2,"method":"ping","error":{"code":-32603,"#;
+    let standard = r#"data: {"jsonrpc":"2.0","id":2,"error":{"code":-32603,"#;
+    let by_standard = |message: &str| post(&format!("/messages?id={FIRST}"), "", message);
+    type Wrap<'a> = &'a dyn Fn(&str) -> String;
+    let doors: [(&str, Wrap<'_>, &str); 4] = [
+        ("/mcp/sse", &by_standard, standard),
+        (
+            "/mcp/sse",
+            &underscored,
+            &format!("event: error\ndata: {{{refusal}"),
+        ),
+        ("/mcp/sse", &hyphenated, hyphens),
+        (
+            "/events",
+            &by_standard,
+            &format!("data: {{\"type\":\"error\",{refusal}"),
+        ),
+    ];
+    for (path, wrap, expected) in doors {
+        let mut server = Server::new();
+        configure(&mut server, 0, |config| {
+            config.access.roles[0].each.rate = Some(Rate {
+                count: 2,
+                period: Duration::from_secs(60),
+            });
+        });
+        let (stream, _) = open(&mut server, 0, path);
+        for (id, message) in [(1, request(1, "ping")), (2, request(2, "ping"))] {
+            // The rates have drawn the first id for themselves.
+            let message = wrap(&message).replace(FIRST, SECOND);
+            assert_eq!(answer(&mut server, 1, message).0, 202, "{path} {id}");
+        }
+        let said = heard(&mut server, stream);
+        assert!(said.contains(expected), "{path}: {said}");
+        assert_eq!(said.matches("id: ").count(), 2, "{said}");
+    }
+}
+
+#[test]
+fn who_may_no_longer_listen_is_told_that_the_stream_ends() {
+    for (path, end) in [
+        ("/events", "data: {\"type\":\"close\",\"code\":0}\n\n"),
+        ("/mcp/sse", "\"status\":\"closing\""),
+        ("/sse", ""),
+    ] {
+        let mut server = Server::new();
+        let (stream, _) = open(&mut server, 0, path);
+        let (blocked, _) = open(&mut server, 0, path);
+        let key = server.peers[blocked].stream.expect("it is open");
+        server.engine.handle_blocked(key);
+        configure(&mut server, 1, |config| config.access.anonymous = None);
+        let said = server.receive(stream);
+        assert!(said.contains(end) && said.ends_with("0\r\n\r\n"), "{said}");
+        assert!(server.peers[stream].closed && server.peers[blocked].closed);
+        assert_eq!(server.engine.gauges().sessions, 0);
+        server.engine.check(0);
+    }
 }
 
 /// What came of each request, whatever it was wrapped in: id, and result or code.

@@ -6,11 +6,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod broadcast;
 mod calls;
+mod cors;
 mod counters;
 mod dialects;
 mod drain;
+mod quotas;
 mod refusals;
 mod reports;
 mod rest;

@@ -139,7 +139,7 @@ impl Server {
         }
     }
 
-    /// A new connection; its number.
+    /// A new connection through a Unix socket; its number.
     pub fn connect(&mut self, now: Instant) -> usize {
         self.connect_from(now, None)
     }
@@ -229,6 +229,14 @@ impl Server {
             self.peers[peer].stream = Some(stream);
         }
         self.cut(now, peer);
+    }
+
+    /// A reload changes the configuration and leaves the tools as they are.
+    pub fn reconfigure(&mut self, now: Instant, change: impl FnOnce(&mut Config)) {
+        let mut config = self.engine.config().clone();
+        change(&mut config);
+        self.engine.reload(now, config, registry());
+        self.settle(now);
     }
 
     /// A reload changes what the tools say of themselves: every session has to be told.

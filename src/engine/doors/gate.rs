@@ -64,7 +64,12 @@ impl Engine {
             }
         }
         let principal = exchange.principal;
-        log::debug!("asked by {}", self.config.access.name_of(principal));
+        let access = &self.config.access;
+        log::debug!(
+            "request principal={:?} role={:?}",
+            access.name_of(principal),
+            access.role(principal.role).name
+        );
         self.authorize(principal, door)?;
         if door.needs() != Needs::Nothing && exchange.refused.is_none() {
             let taken = self.rates.take_principal(exchange.now, principal);

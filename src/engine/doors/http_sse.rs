@@ -6,6 +6,7 @@ use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::dispatch::Dispatched;
 use crate::engine::report::{self, Opened};
+use crate::engine::route::Door;
 use crate::engine::session::{Interests, Session, Transport};
 use crate::engine::stream::{Kind, Stream};
 use crate::mcp::http_sse::{self, Base, Pair, SESSION_PARAMETERS};
@@ -17,6 +18,9 @@ use crate::wire::head::Method;
 use crate::wire::jsonrpc::{self, Incoming, Message};
 use crate::wire::status::Status;
 use std::borrow::Cow;
+
+/// A session and the stream that carries it.
+type Opening = (Key<Session>, Key<Stream>);
 
 impl Engine {
     /// `GET /sse`: opens a session and its stream.
@@ -40,6 +44,8 @@ impl Engine {
             Pair::Sse if self.wants_plain(exchange) => Dialect::Plain,
             Pair::Sse | Pair::McpSse => dialect,
         };
+        // What the query makes of the door may need another right.
+        self.authorize(exchange.principal, Door::Sse(pair, dialect))?;
         self.open_http_sse(exchange, pair, dialect)
             .map(Reply::Stream)
     }
@@ -62,7 +68,7 @@ impl Engine {
         let events = exchange.head.target.query_value("events");
         let events = events.as_deref().map(http_sse::parse_event_names);
         let events = events.transpose()?.unwrap_or_default();
-        let (key, stream) = match self.resume_http_sse(exchange, pair, dialect) {
+        let (key, stream) = match self.resume_http_sse(exchange, pair, dialect)? {
             Some(resumed) => resumed,
             None => self.begin_http_sse(exchange, pair, dialect)?,
         };
@@ -100,24 +106,32 @@ impl Engine {
         exchange: &Exchange<'_>,
         pair: Pair,
         dialect: Dialect,
-    ) -> Option<(Key<Session>, Key<Stream>)> {
+    ) -> Result<Option<Opening>, Refusal> {
         let seen = exchange.fields().last_event_id;
-        let (id, sequence) = seen.and_then(http_sse::parse_event_id)?;
-        let key = self.sse_session(id, exchange.principal).ok()?;
+        let Some((id, sequence)) = seen.and_then(http_sse::parse_event_id) else {
+            return Ok(None);
+        };
+        let Ok(key) = self.sse_session(id, exchange.principal) else {
+            return Ok(None);
+        };
         let session = self.sessions.get_mut(key).expect("it was just found");
         let was_plain = session.dialect == Dialect::Plain;
         let is_same = session.transport == Transport::HttpSse(pair);
         if !is_same || was_plain != (dialect == Dialect::Plain) {
-            return None;
+            return Ok(None);
         }
         session.is_resumed = true;
         let stream = session.stream;
         let stream = stream.expect("an HTTP+SSE session lives as long as its stream");
-        let resumed = self.resume(stream, sequence, exchange.framing());
-        if resumed.is_err() {
-            self.end_session(exchange.now, key);
+        match self.resume(stream, sequence, exchange.framing()) {
+            Ok(stream) => Ok(Some((key, stream))),
+            // It may come back once others have left.
+            Err(refusal @ Refusal::QuotaFull(..)) => Err(refusal),
+            Err(_) => {
+                self.end_session(exchange.now, key);
+                Ok(None)
+            }
         }
-        Some((key, resumed.ok()?))
     }
 
     /// A new session and its stream.
@@ -126,7 +140,7 @@ impl Engine {
         exchange: &Exchange<'_>,
         pair: Pair,
         dialect: Dialect,
-    ) -> Result<(Key<Session>, Key<Stream>), Refusal> {
+    ) -> Result<Opening, Refusal> {
         let (now, principal) = (exchange.now, exchange.principal);
         let transport = Transport::HttpSse(pair);
         let key = self.open_session(now, principal, transport, Revision::V2024_11_05)?;
@@ -302,7 +316,7 @@ impl<'r> Exchange<'r> {
 fn base(exchange: &Exchange<'_>) -> Base {
     match exchange.secret_path {
         false => Base::Origin,
-        true if exchange.head.target.path.ends_with('/') => Base::Parent,
+        true if exchange.path.ends_with('/') => Base::Parent,
         true => Base::Sibling,
     }
 }

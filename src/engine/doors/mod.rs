@@ -220,37 +220,17 @@ impl<'r> Exchange<'r> {
         fields: &[(&str, &str)],
         body: &[u8],
     ) -> Reply {
-        let head = ResponseHead {
-            status,
-            content_type: Some(content_type),
-            framing: ResponseFraming::Length(body.len()),
-            keep_alive: self.keep_alive,
-            allow_origin: self.allow_origin(),
-            fields,
-        };
-        head.encode(self.out);
+        let framing = ResponseFraming::Length(body.len());
+        let reply = self.head_of(status, Some(content_type), framing, fields);
         if self.head.method != Method::Head {
             self.out.extend_from_slice(body);
         }
-        Reply::Sent {
-            keep_alive: self.keep_alive,
-        }
+        reply
     }
 
     /// The response to a client that has the current version already.
     fn unchanged(&mut self, fields: &[(&str, &str)]) -> Reply {
-        let head = ResponseHead {
-            status: Status::NotModified,
-            content_type: None,
-            framing: ResponseFraming::NoBody,
-            keep_alive: self.keep_alive,
-            allow_origin: self.allow_origin(),
-            fields,
-        };
-        head.encode(self.out);
-        Reply::Sent {
-            keep_alive: self.keep_alive,
-        }
+        self.head_of(Status::NotModified, None, ResponseFraming::NoBody, fields)
     }
 
     /// A complete response without a body.
@@ -260,8 +240,30 @@ impl<'r> Exchange<'r> {
 
     /// A complete response of header fields alone.
     fn empty_with(&mut self, status: Status, fields: &[(&str, &str)]) -> Reply {
-        let origin = self.allow_origin();
-        encode::empty(self.out, status, self.keep_alive, origin, fields);
+        let framing = match status {
+            Status::NoContent => ResponseFraming::NoBody,
+            _ => ResponseFraming::Length(0),
+        };
+        self.head_of(status, None, framing, fields)
+    }
+
+    /// The head of a response that is complete with what is appended to it.
+    fn head_of(
+        &mut self,
+        status: Status,
+        content_type: Option<&str>,
+        framing: ResponseFraming,
+        fields: &[(&str, &str)],
+    ) -> Reply {
+        let head = ResponseHead {
+            status,
+            content_type,
+            framing,
+            keep_alive: self.keep_alive,
+            allow_origin: self.allow_origin(),
+            fields,
+        };
+        head.encode(self.out);
         Reply::Sent {
             keep_alive: self.keep_alive,
         }
