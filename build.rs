@@ -8,10 +8,11 @@ const SOURCES: &str = "src/admin/console";
 
 /// The scripts become one module, in this order. Each only declares; `page.js` starts it all when
 /// the document is there.
-const SCRIPTS: [&str; 10] = [
+const SCRIPTS: [&str; 11] = [
     "dom.js",
     "wire.js",
     "session.js",
+    "doors.js",
     "form.js",
     "result.js",
     "tools.js",

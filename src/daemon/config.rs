@@ -30,6 +30,7 @@ mod values;
 pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
 pub use print::{print, reference, report};
 pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
+pub(super) use template::{NAME, is_name};
 
 use super::settings::{Builtin, Compat, Format, JwtSettings, Listen, Log, Settings, parse_port};
 use crate::auth::Access;

@@ -1,9 +1,12 @@
 //! The program around the library: arguments, configuration, log, start and stop.
 
 pub mod cli;
+pub mod client_config;
 pub mod config;
 pub mod descriptors;
 pub mod log;
+pub mod notify;
 pub mod run;
 mod serve;
 pub mod settings;
+pub mod token;

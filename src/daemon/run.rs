@@ -2,7 +2,7 @@
 
 use super::cli::{self, Command, Exit, Options};
 use super::config::{self, Environment, Loaded};
-use super::serve;
+use super::{client_config, notify, serve, token};
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::Write;
@@ -20,6 +20,9 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
             Ok(loaded) => serve::serve(&options, loaded),
             Err(exit) => exit,
         },
+        Ok(Command::TokenNew(asked)) => token::new(&asked),
+        Ok(Command::ClientConfig(asked)) => client_config::print(&asked),
+        Ok(Command::Notify(asked)) => notify::send(&asked),
         Err(usage) => {
             complain(&usage);
             Exit::Usage
@@ -44,7 +47,7 @@ fn check(loaded: &Loaded) -> Exit {
 }
 
 /// Loads the configuration, or says everything that is wrong with it.
-fn load(options: &Options) -> Result<Loaded, Exit> {
+pub(super) fn load(options: &Options) -> Result<Loaded, Exit> {
     reload(options).map_err(|complaints| {
         for complaint in complaints {
             complain(&complaint);
@@ -68,7 +71,7 @@ pub(super) fn complain(problem: &dyn Display) {
 }
 
 /// Prints to stdout; a closed pipe is how `slimcp --help | head` ends, and no failure.
-fn print(text: &str) -> Exit {
+pub(super) fn print(text: &str) -> Exit {
     let written = std::io::stdout().write_all(text.as_bytes());
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Exit::Failed,

@@ -231,8 +231,8 @@ fn engine_config(settings: &Settings) -> Config {
         instructions: settings.instructions.clone(),
         origins: Origins::new(&settings.hosts, &settings.origins),
         access: settings.access.clone(),
-        compat: settings.compat,
         console: settings.console,
+        compat: settings.compat,
         limits: settings.limits.clone(),
         timeouts: settings.timeouts.clone(),
     }

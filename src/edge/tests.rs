@@ -57,8 +57,8 @@ fn engine() -> Engine {
         instructions: None,
         origins: Origins::default(),
         access: Access::open(),
-        compat: Compat::default(),
         console: true,
+        compat: Compat::default(),
         limits,
         timeouts: Timeouts::default(),
     };
@@ -147,5 +147,31 @@ fn the_time_for_a_next_request_begins_when_the_answer_is_away() {
         assert!(rest.contains(&text));
         pass_keep_alive(&world);
         assert_eq!(client.read(&mut [0]).await.expect("an end"), 0);
+    });
+}
+
+#[test]
+fn every_byte_of_a_socket_is_counted_and_so_is_what_is_no_request() {
+    with_client(async |world, mut client| {
+        // More than the socket takes at once, so that part of it goes out later.
+        let text = "x".repeat(900_000);
+        let request = call("echo", &format!(r#"{{"text":"{text}"}}"#));
+        client
+            .write_all(request.as_bytes())
+            .await
+            .expect("a socket");
+        let mut sent = response(&mut client).await.len();
+        let nonsense = "no request\r\n\r\n";
+        client
+            .write_all(nonsense.as_bytes())
+            .await
+            .expect("a socket");
+        sent += response(&mut client).await.len();
+        let engine = world.engine.borrow();
+        let stats = engine.stats();
+        let received = request.len() + nonsense.len();
+        assert_eq!(stats.received_bytes, received as u64);
+        assert_eq!(stats.sent_bytes, sent as u64);
+        assert_eq!(stats.malformed, 1);
     });
 }

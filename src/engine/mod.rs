@@ -81,10 +81,10 @@ pub struct Config {
     pub origins: Origins,
     /// Who may do what.
     pub access: Access,
-    /// What older front-ends expect.
-    pub compat: Compat,
     /// Whether browsers are shown the console.
     pub console: bool,
+    /// What older front-ends expect.
+    pub compat: Compat,
     /// Capacities.
     pub limits: Limits,
     /// Periods.

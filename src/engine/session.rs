@@ -132,6 +132,11 @@ impl Session {
         }
     }
 
+    /// When it was opened, to the second.
+    pub fn opened(&self) -> Instant {
+        Instant::from_millis(u64::from(self.opened_seconds) * 1000)
+    }
+
     /// Takes note of the dialect of a door that the client speaks through, and says in which one to
     /// answer there: its own, unless the stream is plain.
     ///
@@ -164,11 +169,6 @@ impl Session {
     pub(super) fn held_bytes(&self) -> usize {
         let interests = self.interests.as_ref();
         interests.map_or(0, |wanted| Interests::held_bytes(&wanted.events))
-    }
-
-    /// When it was opened, to the second.
-    pub fn opened(&self) -> Instant {
-        Instant::from_millis(u64::from(self.opened_seconds) * 1000)
     }
 
     /// The number of a new stream of this session.

@@ -41,7 +41,7 @@ impl Engine {
     }
 
     /// Whether what waits for the client takes half of the room there is for it.
-    fn is_lagging(&self, key: Key<Stream>) -> bool {
+    pub(super) fn is_lagging(&self, key: Key<Stream>) -> bool {
         let Some(stream) = self.streams.get(key) else {
             return true;
         };

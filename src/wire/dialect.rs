@@ -76,12 +76,8 @@ pub enum Name {
         /// Bytes of the name.
         bytes: u8,
     },
-    /// There is no such field, and the first so many bytes of the payload, a name that others are
-    /// told, are not sent.
-    Nameless {
-        /// Bytes that are not sent.
-        bytes: u8,
-    },
+    /// There is no such field.
+    Nameless,
 }
 
 /// What a message is about: all that the dialects say beyond the message itself.
@@ -127,17 +123,6 @@ impl Dialect {
 }
 
 impl Name {
-    /// An event whose name nobody has said before.
-    const PLAIN: Name = Name::Nameless { bytes: 0 };
-
-    /// The same payload for those who are told no name.
-    pub fn nameless(self) -> Name {
-        match self {
-            Name::Custom { bytes } | Name::Nameless { bytes } => Name::Nameless { bytes },
-            _ => Name::PLAIN,
-        }
-    }
-
     /// The text of the field, `None` for events without a name, and what of the payload is data.
     pub fn split(self, payload: &[u8]) -> (Option<&str>, &[u8]) {
         let text = match self {
@@ -158,7 +143,7 @@ impl Name {
                 let name = std::str::from_utf8(name).expect("custom() took a text");
                 return (Some(name), data);
             }
-            Name::Nameless { bytes } => return (None, &payload[usize::from(bytes)..]),
+            Name::Nameless => return (None, payload),
         };
         (Some(text), payload)
     }
@@ -181,6 +166,14 @@ pub fn custom(name: &str, data: &[u8]) -> Option<Event<Name>> {
     })
 }
 
+/// An event without a name, for a plain stream.
+pub fn nameless(data: Vec<u8>) -> Event<Name> {
+    Event {
+        kind: Name::Nameless,
+        payload: Rc::from(data),
+    }
+}
+
 /// Says a JSON-RPC message of ours in a dialect. `now` is asked only where the time is said.
 pub fn frame(
     dialect: Dialect,
@@ -192,7 +185,7 @@ pub fn frame(
         Dialect::Standard | Dialect::Rest => (Name::Message, message),
         Dialect::Underscored => underscored(message, about),
         Dialect::Hyphenated => hyphenated(&message, about, now()),
-        Dialect::Plain => (Name::PLAIN, plain(message, about)),
+        Dialect::Plain => (Name::Nameless, plain(message, about)),
     };
     Event {
         kind,
@@ -213,7 +206,7 @@ pub fn greetings(
         Dialect::Standard | Dialect::Rest => return vec![(Name::Endpoint, endpoint.into_bytes())],
         Dialect::Plain => {
             let connection = Object::of("connection").text("status", "connected");
-            return vec![(Name::PLAIN, connection.at(now()))];
+            return vec![(Name::Nameless, connection.at(now()))];
         }
         Dialect::Underscored | Dialect::Hyphenated => {
             vec![(Name::Endpoint, endpoint.into_bytes())]
@@ -237,7 +230,7 @@ pub fn heartbeat(dialect: Dialect, now: impl FnOnce() -> UnixMillis) -> Option<(
     let name = match dialect {
         Dialect::Standard | Dialect::Rest => return None,
         Dialect::Underscored | Dialect::Hyphenated => Name::Heartbeat,
-        Dialect::Plain => Name::PLAIN,
+        Dialect::Plain => Name::Nameless,
     };
     Some((name, Object::of("heartbeat").at(now())))
 }
@@ -247,7 +240,7 @@ pub fn farewell(dialect: Dialect, now: impl FnOnce() -> UnixMillis) -> Option<(N
     match dialect {
         Dialect::Standard | Dialect::Rest | Dialect::Underscored => None,
         Dialect::Hyphenated => Some(status("closing", now())),
-        Dialect::Plain => Some((Name::PLAIN, Object::of("close").json("code", b"0").end())),
+        Dialect::Plain => Some((Name::Nameless, Object::of("close").json("code", b"0").end())),
     }
 }
 

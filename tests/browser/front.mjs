@@ -58,7 +58,9 @@ function forward(upstream, path, request, response) {
         answer.pipe(response);
         answer.on('error', () => response.destroy());
     });
-    onward.on('error', () => response.headersSent ? response.destroy() : response.writeHead(502).end());
+    onward.on('error', () =>
+        response.headersSent ? response.destroy() : response.writeHead(502).end(),
+    );
     response.on('close', () => onward.destroy());
     request.pipe(onward);
 }

@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod broadcast;
 mod calls;
 mod cors;
 mod counters;

@@ -67,8 +67,8 @@ impl World {
             instructions: None,
             origins: Origins::default(),
             access: Access::open(),
-            compat: Compat::default(),
             console: true,
+            compat: Compat::default(),
             limits,
             timeouts: Timeouts::default(),
         };

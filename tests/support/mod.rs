@@ -125,8 +125,8 @@ impl Server {
             instructions: None,
             origins: Origins::default(),
             access: Access::open(),
-            compat: Compat::default(),
             console: true,
+            compat: Compat::default(),
             limits,
             timeouts: Timeouts::default(),
         };

@@ -33,14 +33,18 @@ function write(element, text) {
 
 /** A button that copies what `text` returns, and says so. */
 function copyButton(text, label = 'Copy') {
-    return make('button.quiet', {
-        type: 'button',
-        onclick: async event => {
-            const button = event.currentTarget;
-            button.textContent = await copy(text()) ? 'Copied' : 'Not copied';
-            setTimeout(() => button.textContent = label, 1500);
+    return make(
+        'button.quiet',
+        {
+            type: 'button',
+            onclick: async event => {
+                const button = event.currentTarget;
+                button.textContent = (await copy(text())) ? 'Copied' : 'Not copied';
+                setTimeout(() => (button.textContent = label), 1500);
+            },
         },
-    }, label);
+        label,
+    );
 }
 
 /** Puts a text on the clipboard. Without TLS, as in most homes, browsers offer the old way only. */
@@ -70,19 +74,28 @@ function notice(text) {
 /** Milliseconds as people say them. */
 function duration(milliseconds) {
     const seconds = Math.floor(milliseconds / 1000);
-    const parts = [[86400, 'd'], [3600, 'h'], [60, 'min'], [1, 's']];
+    const parts = [
+        [86400, 'd'],
+        [3600, 'h'],
+        [60, 'min'],
+        [1, 's'],
+    ];
     const first = parts.findIndex(([size]) => seconds >= size);
     if (first < 0) return '0 s';
     const shown = parts.slice(first, first + 2).map(([size, unit], place) => {
         const count = Math.floor(seconds / size);
         return [place ? count % (parts[first][0] / size) : count, unit];
     });
-    return shown.filter(([count], place) => count || !place).map(part => part.join(' ')).join(' ');
+    return shown
+        .filter(([count], place) => count || !place)
+        .map(part => part.join(' '))
+        .join(' ');
 }
 
 /** Bytes as people say them. */
 function bytes(count) {
     const units = ['B', 'KiB', 'MiB', 'GiB'];
     const power = count < 1 ? 0 : Math.min(3, Math.floor(Math.log2(count) / 10));
-    return `${(count / 1024 ** power).toFixed(power && count / 1024 ** power < 100 ? 1 : 0)} ${units[power]}`;
+    const size = count / 1024 ** power;
+    return `${size.toFixed(power && size < 100 ? 1 : 0)} ${units[power]}`;
 }

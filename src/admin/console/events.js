@@ -94,8 +94,12 @@ class Events {
 
     #text() {
         const shown = this.#lines.filter(({ element }) => !element.hidden);
-        return shown.map(({ time, kind, label, text }) =>
-            `${time.toISOString()} ${SPOKEN[kind]} ${label} ${text}`).join('\n');
+        return shown
+            .map(
+                ({ time, kind, label, text }) =>
+                    `${time.toISOString()} ${SPOKEN[kind]} ${label} ${text}`,
+            )
+            .join('\n');
     }
 }
 
@@ -109,14 +113,24 @@ function lineElement({ kind, label, text, time }) {
     const arrow = make('span.arrow', { title: SPOKEN[kind] }, ARROWS[kind]);
     arrow.setAttribute('role', 'img');
     arrow.setAttribute('aria-label', SPOKEN[kind]);
-    const summary = make('summary', {}, make('time', {}, clock), arrow, make('b', {}, label),
-        make('span.preview', {}, preview(text)));
+    const summary = make(
+        'summary',
+        {},
+        make('time', {}, clock),
+        arrow,
+        make('b', {}, label),
+        make('span.preview', {}, preview(text)),
+    );
     const details = make('details', {}, summary);
-    details.addEventListener('toggle', () => {
-        if (details.childElementCount > 1) return;
-        const value = parseJson(text);
-        const whole = typeof value === 'object' ? JSON.stringify(value, null, 2) : text;
-        details.append(make('pre', { tabIndex: 0 }, whole));
-    }, { once: true });
+    details.addEventListener(
+        'toggle',
+        () => {
+            if (details.childElementCount > 1) return;
+            const value = parseJson(text);
+            const whole = typeof value === 'object' ? JSON.stringify(value, null, 2) : text;
+            details.append(make('pre', { tabIndex: 0 }, whole));
+        },
+        { once: true },
+    );
     return make(`li.${kind}`, {}, details);
 }

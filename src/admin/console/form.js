@@ -6,7 +6,7 @@ function kindOf(schema) {
     if (schema.enum || 'const' in schema) return 'choice';
     const types = [schema.type ?? []].flat().filter(type => type !== 'null');
     const kinds = { boolean: 'choice', string: 'string', integer: 'number', number: 'number' };
-    return types.length === 1 && kinds[types[0]] || 'json';
+    return (types.length === 1 && kinds[types[0]]) || 'json';
 }
 
 /** The values of a choice. */
@@ -19,17 +19,21 @@ function choices(schema) {
 function resolve(schema, root) {
     const path = schema?.$ref?.match(/^#\/(.+)/)?.[1].split('/');
     const found = path?.reduce((inner, key) => inner?.[key], root);
-    return found ? { ...found, ...schema, $ref: undefined } : schema ?? {};
+    return found ? { ...found, ...schema, $ref: undefined } : (schema ?? {});
 }
 
 /** What a field's text means: `{ value }`, `{ problem }`, or `{}` if there is nothing to send. */
 function readField(schema, isRequired, text) {
     const kind = kindOf(schema);
     if (text === '') return isRequired ? { problem: 'A value is needed.' } : {};
-    const value = kind === 'string' ? text
-        : kind === 'choice' ? choices(schema)[Number(text)]
-        : kind === 'number' ? Number(text)
-        : parseJson(text);
+    const value =
+        kind === 'string'
+            ? text
+            : kind === 'choice'
+              ? choices(schema)[Number(text)]
+              : kind === 'number'
+                ? Number(text)
+                : parseJson(text);
     if (value === undefined) return { problem: 'This is not JSON.' };
     const problem = fault(schema, kind, value);
     return problem ? { problem } : { value };
@@ -78,8 +82,11 @@ function isMatch(pattern, value) {
 function hint(schema) {
     const { minimum, maximum, maxLength } = schema;
     const type = [schema.type ?? []].flat().join(' or ');
-    const range = [minimum !== undefined && `from ${minimum}`, maximum !== undefined && `to ${maximum}`,
-        maxLength !== undefined && `at most ${maxLength} characters`];
+    const range = [
+        minimum !== undefined && `from ${minimum}`,
+        maximum !== undefined && `to ${maximum}`,
+        maxLength !== undefined && `at most ${maxLength} characters`,
+    ];
     const isJson = kindOf(schema) === 'json' ? 'as JSON' : '';
     return [type, isJson, ...range].filter(Boolean).join(' ');
 }
@@ -110,9 +117,11 @@ class Form {
         const note = make('p.muted', { hidden: !isEmpty }, 'This tool takes no arguments.');
         this.plainPart = make('div.fields', {}, note, ...this.#fields.map(({ part }) => part));
         this.element = make('div', {}, this.plainPart, this.rawPart);
-        this.toggle = make('button.quiet', {
-            type: 'button', 'aria-pressed': 'false', onclick: () => this.#switch(),
-        }, 'Edit as JSON');
+        this.toggle = make(
+            'button.quiet',
+            { type: 'button', 'aria-pressed': 'false', onclick: () => this.#switch() },
+            'Edit as JSON',
+        );
     }
 
     #field(name, schema, isRequired) {
@@ -123,9 +132,13 @@ class Form {
         input.id = id;
         input.setAttribute('aria-describedby', `${about.id} ${problem.id}`);
         if (isRequired) input.setAttribute('aria-required', 'true');
-        const label = make('label', { htmlFor: id }, make('code', {}, name),
+        const label = make(
+            'label',
+            { htmlFor: id },
+            make('code', {}, name),
             make('span.muted', {}, hint(schema)),
-            ...isRequired ? [make('span.required', {}, 'required')] : []);
+            ...(isRequired ? [make('span.required', {}, 'required')] : []),
+        );
         about.hidden = !schema.description;
         const field = { name, schema, isRequired, input, problem };
         input.addEventListener('input', () => field.problem.hidden || this.#check(field));
@@ -174,8 +187,10 @@ class Form {
 
     /** What is entered so far, right or not yet. */
     #given() {
-        const read = this.#fields.map(({ name, schema, input }) =>
-            [name, readField(schema, false, input.value).value]);
+        const read = this.#fields.map(({ name, schema, input }) => [
+            name,
+            readField(schema, false, input.value).value,
+        ]);
         return Object.fromEntries(read);
     }
 
@@ -225,7 +240,8 @@ function inputOf(schema, isRequired) {
 
 function choiceInput(schema, isRequired) {
     const options = choices(schema).map((value, place) =>
-        make('option', { value: String(place) }, textOf(value)));
+        make('option', { value: String(place) }, textOf(value)),
+    );
     const none = make('option', { value: '' }, isRequired ? 'choose' : 'not set');
     return make('select', {}, none, ...options);
 }

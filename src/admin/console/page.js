@@ -12,13 +12,7 @@ const BEAT_AGE_MAX = 60;
 
 const TABS = ['tools', 'events', 'server', 'setup'];
 
-const page = {
-    session: undefined,
-    token: '',
-    messages: 0,
-    since: 0,
-    beat: 0,
-};
+const page = { session: undefined, token: '', messages: 0, since: 0, beat: 0 };
 
 /** Takes the token out of the address, before anything else can see it there. */
 function takeToken() {
@@ -57,10 +51,7 @@ function startConnection() {
         event.preventDefault();
         connect();
     });
-    find('connect').addEventListener('click', () => {
-        if (isOpen()) page.session.close();
-        else connect();
-    });
+    find('disconnect').addEventListener('click', () => page.session.close());
     find('hurry').addEventListener('click', () => page.session?.hurry());
     find('show-settings').addEventListener('click', () => showSettings(find('settings').hidden));
     find('forget').addEventListener('click', () => {
@@ -68,7 +59,7 @@ function startConnection() {
         showToken();
     });
     find('session').addEventListener('click', async () => {
-        if (page.session?.id) notice(await copy(page.session.id) ? 'Copied.' : 'Not copied.');
+        if (page.session?.id) notice((await copy(page.session.id)) ? 'Copied.' : 'Not copied.');
     });
 }
 
@@ -99,21 +90,20 @@ function connect() {
     const server = new Server(base, page.token);
     const Door = DOORS[find('door').value];
     page.messages = 0;
-    page.session = new Door(server, listenerFor(() => page.session));
+    page.session = new Door(server);
+    page.session.listener = listenerFor(page.session);
     page.session.run();
 }
 
 /** What a session tells. A session that has been replaced talks to nobody. */
-function listenerFor(current) {
-    const session = current;
-    let own;
-    const isCurrent = () => (own ??= session()) === page.session;
+function listenerFor(session) {
+    const isCurrent = () => session === page.session;
     return {
         state: (state, detail) => isCurrent() && showState(state, detail),
         log: (kind, label, value) => isCurrent() && logMessage(kind, label, value),
         beat: comment => isCurrent() && hearBeat(comment),
         notice: text => isCurrent() && notice(masked(text)),
-        changed: () => isCurrent() && page.tools.load(own),
+        changed: () => isCurrent() && page.tools.load(session),
     };
 }
 
@@ -124,7 +114,7 @@ function masked(text) {
     return id.length > 8 ? known.replaceAll(id, shortened(id)) : known;
 }
 
-const shortened = id => id.length > 8 ? `${id.slice(0, 6)}…` : id;
+const shortened = id => (id.length > 8 ? `${id.slice(0, 6)}…` : id);
 
 function logMessage(kind, label, value) {
     page.messages++;
@@ -152,7 +142,7 @@ function showState(state, detail) {
     write(status, STATES[state]);
     const words = [STATES[state], detail?.message, detail?.why?.message].filter(Boolean).join(': ');
     page.events.add(detail?.message ? 'error' : 'note', masked(words), '');
-    write(find('connect'), isOpen() ? 'Disconnect' : 'Connect');
+    for (const id of ['disconnect', 'show-settings']) find(id).hidden = !isOpen();
     find('hurry').hidden = state !== 'waiting';
     page.until = detail?.until;
     page.since = state === 'connected' ? page.since || Date.now() : 0;
@@ -191,10 +181,12 @@ function showName(name = 'slimcp', version = '') {
 
 function goodbye(why) {
     page.server.begin(undefined);
-    if (!why) return;
     showSettings(true);
+    if (!why) return;
     if (why.status !== 401) return showProblem(explain(why));
-    showProblem(page.token ? 'The server does not know this token.' : 'This server asks for a token.');
+    showProblem(
+        page.token ? 'The server does not know this token.' : 'This server asks for a token.',
+    );
     find('token').focus();
 }
 

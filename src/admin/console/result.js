@@ -66,9 +66,16 @@ function showLink({ uri = '', name, title, description, mimeType }) {
 }
 
 function showResource({ uri, text, blob = '', mimeType = '' }) {
-    const body = text !== undefined ? showText(text)
-        : PICTURES.test(mimeType) ? showContent({ type: 'image', mimeType, data: blob })
-        : make('p.muted', {}, `${bytes(blob.length * 0.75)} of ${mimeType || 'unknown type'}`);
+    const body =
+        text !== undefined
+            ? showText(text)
+            : PICTURES.test(mimeType)
+              ? showContent({ type: 'image', mimeType, data: blob })
+              : make(
+                    'p.muted',
+                    {},
+                    `${bytes(blob.length * 0.75)} of ${mimeType || 'unknown type'}`,
+                );
     return make('figure', {}, body, make('figcaption.muted', {}, uri ?? ''));
 }
 

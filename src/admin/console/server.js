@@ -30,17 +30,20 @@ class ServerView {
         this.#last = undefined;
         for (const chart of Object.values(this.charts)) chart.clear();
         find('tab-server').hidden = true;
-        const isAllowed = server && await this.#mayLook(server);
+        const isAllowed = server && (await this.#mayLook(server));
         if (server !== this.server) return;
         find('tab-server').hidden = !isAllowed;
         if (!isAllowed && this.#isShown) selectTab('tools');
         this.#look();
     }
 
-    /** Roles without the right to see the server are refused here; older servers know no metrics. */
+    /** Roles without the right are refused here; older servers know no metrics. */
     #mayLook(server) {
         const ask = server.ask('metrics', { accept: 'text/plain' });
-        return ask.then(() => true, ({ status }) => ![401, 403].includes(status));
+        return ask.then(
+            () => true,
+            ({ status }) => ![401, 403].includes(status),
+        );
     }
 
     setShown(is) {
@@ -64,8 +67,10 @@ class ServerView {
         const none = () => undefined;
         const health = await server.askJson('health').catch(none);
         const stats = await server.askJson('mcp/sse/stats').catch(none);
-        const text = await server.ask('metrics', { accept: 'text/plain' })
-            .then(response => response.text()).catch(none);
+        const text = await server
+            .ask('metrics', { accept: 'text/plain' })
+            .then(response => response.text())
+            .catch(none);
         return health && { health, stats, metrics: parseMetrics(text ?? ''), time: Date.now() };
     }
 
@@ -78,8 +83,13 @@ class ServerView {
             tile('Connections', health.connections, '', limit('connections')),
             tile('Event streams', health.streams, roles(stats), limit('streams')),
             tile('Calls in flight', health.calls, failures(metrics), limit('calls')),
-            tile('Memory budget', memory.budget_used_bytes, `ceiling ${bytes(memory.ceiling_bytes)}`,
-                memory.budget_bytes, bytes),
+            tile(
+                'Memory budget',
+                memory.budget_used_bytes,
+                `ceiling ${bytes(memory.ceiling_bytes)}`,
+                memory.budget_bytes,
+                bytes,
+            ),
         );
         this.#draw({ health, metrics, time });
     }
@@ -90,9 +100,11 @@ class ServerView {
         this.charts.memory.add(now.health.memory?.budget_used_bytes);
         if (!last) return;
         const grown = name => sum(now.metrics, name) - sum(last.metrics, name);
-        this.charts.calls.add(grown('slimcp_calls_total') * 1000 / (now.time - last.time));
+        this.charts.calls.add((grown('slimcp_calls_total') * 1000) / (now.time - last.time));
         const count = grown('slimcp_request_duration_seconds_count');
-        this.charts.time.add(count && grown('slimcp_request_duration_seconds_sum') * 1000 / count);
+        this.charts.time.add(
+            count && (grown('slimcp_request_duration_seconds_sum') * 1000) / count,
+        );
     }
 
     async #broadcast(event) {
@@ -104,7 +116,7 @@ class ServerView {
         if (!text || !this.server) return write(said, 'Write something first.');
         const message = { type, ...payload(text), timestamp: new Date().toISOString() };
         const tokenTypes = boxes.map(({ value }) => value);
-        const body = { message, ...tokenTypes.length && { filter: { tokenTypes } } };
+        const body = { message, ...(tokenTypes.length && { filter: { tokenTypes } }) };
         try {
             const options = { method: 'POST', body };
             const { queued = 0 } = await this.server.askJson('mcp/sse/broadcast', options);
@@ -135,8 +147,9 @@ function roles(stats) {
 }
 
 function failures(metrics) {
-    const [calls, failed] = ['slimcp_calls_total', 'slimcp_calls_failed_total']
-        .map(name => sum(metrics, name));
+    const [calls, failed] = ['slimcp_calls_total', 'slimcp_calls_failed_total'].map(name =>
+        sum(metrics, name),
+    );
     return Number.isNaN(calls) ? '' : `${calls} in all, ${failed || 0} failed`;
 }
 
@@ -144,13 +157,17 @@ function failures(metrics) {
 function tile(title, value, note, limit, format = String) {
     const shown = value === undefined ? '–' : typeof value === 'number' ? format(value) : value;
     const of = limit > 0 ? ` of ${format(limit)}` : '';
-    const meter = () => make('meter', {
-        max: limit, high: limit * 0.8, optimum: 0, value, 'aria-label': title,
-    });
+    const meter = () =>
+        make('meter', { max: limit, high: limit * 0.8, optimum: 0, value, 'aria-label': title });
     const parts = limit > 0 ? [meter()] : [];
-    return make('div.tile', {}, make('h3', {}, title),
-        make('p.value', {}, shown, make('span.muted', {}, of)), ...parts,
-        make('p.muted', {}, note ?? ''));
+    return make(
+        'div.tile',
+        {},
+        make('h3', {}, title),
+        make('p.value', {}, shown, make('span.muted', {}, of)),
+        ...parts,
+        make('p.muted', {}, note ?? ''),
+    );
 }
 
 /** A line over time, the newest value at the right. */
@@ -164,8 +181,14 @@ class Chart {
         this.area = makeSvg('path', { class: 'area' });
         const size = { viewBox: '0 0 100 30', preserveAspectRatio: 'none', 'aria-hidden': 'true' };
         this.top = make('p.muted');
-        this.element = make('div.tile', {}, make('h3', {}, title), this.value,
-            makeSvg('svg', size, this.area, this.line), this.top);
+        this.element = make(
+            'div.tile',
+            {},
+            make('h3', {}, title),
+            this.value,
+            makeSvg('svg', size, this.area, this.line),
+            this.top,
+        );
     }
 
     clear() {
@@ -184,13 +207,19 @@ class Chart {
         const points = this.#points;
         const top = Math.max(...points, 0);
         const step = 100 / (POINTS_MAX - 1);
-        const place = (value, at) =>
-            [100 - (points.length - 1 - at) * step, 29 - (top && value / top) * 27];
-        const path = points.map((value, at) => place(value, at).map(n => n.toFixed(2)).join(' '));
+        const place = (value, at) => [
+            100 - (points.length - 1 - at) * step,
+            29 - (top && value / top) * 27,
+        ];
+        const path = points.map((value, at) =>
+            place(value, at)
+                .map(n => n.toFixed(2))
+                .join(' '),
+        );
         const line = path.length > 1 ? `M${path.join('L')}` : '';
         this.line.setAttribute('d', line);
         this.area.setAttribute('d', line && `${line}V30H${place(0, 0)[0].toFixed(2)}Z`);
         write(this.value, points.length ? this.format(points.at(-1)) : '–');
-        write(this.top, points.length > 1 ? `at most ${this.format(top)}` : 'wait for a moment …');
+        write(this.top, points.length > 1 ? `at most ${this.format(top)}` : 'wait a moment …');
     }
 }

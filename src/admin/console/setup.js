@@ -12,7 +12,8 @@ class SetupView {
         if (server !== this.server) return;
         this.clients = (Array.isArray(api.clients) ? api.clients : []).slice(0, 100);
         const options = this.clients.map(({ client, label }, place) =>
-            make('option', { value: String(place) }, label ?? client));
+            make('option', { value: String(place) }, label ?? client),
+        );
         find('client').replaceChildren(...options);
         find('snippets').hidden = !options.length;
         find('no-snippets').hidden = options.length > 0;
@@ -29,9 +30,15 @@ class SetupView {
     }
 
     #showDoors(doors) {
-        const rows = doors.map(({ method, path, kind }) => make('tr', {},
-            make('td', {}, [method].flat().join(' ')), make('td', {}, make('code', {}, path ?? '')),
-            make('td', {}, kind ?? '')));
+        const rows = doors.map(({ method, path, kind }) =>
+            make(
+                'tr',
+                {},
+                make('td', {}, [method].flat().join(' ')),
+                make('td', {}, make('code', {}, path ?? '')),
+                make('td', {}, kind ?? ''),
+            ),
+        );
         find('doors').replaceChildren(...rows);
         find('doors-part').hidden = !rows.length;
     }

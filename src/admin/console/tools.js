@@ -50,8 +50,12 @@ class Tools {
 
     #item(tool) {
         const about = make('span.about', {}, tool.description ?? '');
-        const button = make('button', { type: 'button', onclick: () => this.#open(tool) },
-            make('span.name', {}, tool.name), about);
+        const button = make(
+            'button',
+            { type: 'button', onclick: () => this.#open(tool) },
+            make('span.name', {}, tool.name),
+            about,
+        );
         return make('li', {}, button);
     }
 
@@ -123,10 +127,14 @@ function labels({ annotations = {} }) {
     const { readOnlyHint, destructiveHint, idempotentHint, openWorldHint } = annotations;
     return [
         readOnlyHint === true && ['reads only', 'Says that it changes nothing.'],
-        !readOnlyHint && destructiveHint === true && ['may destroy', 'May destroy something.', 'warn'],
-        !readOnlyHint && idempotentHint === true && ['repeatable', 'A second call changes no more.'],
+        !readOnlyHint &&
+            destructiveHint === true && ['may destroy', 'May destroy something.', 'warn'],
+        !readOnlyHint &&
+            idempotentHint === true && ['repeatable', 'A second call changes no more.'],
         openWorldHint === true && ['goes outside', 'Reaches beyond the server.'],
-    ].filter(Boolean).map(([text, title, kind = 'plain']) => make(`span.label.${kind}`, { title }, text));
+    ]
+        .filter(Boolean)
+        .map(([text, title, kind = 'plain']) => make(`span.label.${kind}`, { title }, text));
 }
 
 /** One tool: what it is, its form, its progress and its last result. */
@@ -146,8 +154,11 @@ class Panel {
         const { name, description = '' } = this.#tool;
         const title = this.#tool.title ?? this.#tool.annotations?.title;
         this.start = make('button.primary', { type: 'submit' }, 'Call');
-        this.stop = make('button', { type: 'button', hidden: true, onclick: () => this.#cancel() },
-            'Cancel');
+        this.stop = make(
+            'button',
+            { type: 'button', hidden: true, onclick: () => this.#cancel() },
+            'Cancel',
+        );
         this.bar = make('progress', { 'aria-label': `Progress of ${name}` });
         this.said = make('p.said');
         this.said.setAttribute('role', 'status');
@@ -155,13 +166,21 @@ class Panel {
         this.result = make('section.result', { hidden: true });
         this.result.setAttribute('aria-label', 'Result');
         this.result.setAttribute('aria-live', 'polite');
-        const head = make('header', {}, make('button.back.quiet', { type: 'button' }, '‹ All tools'),
+        const head = make(
+            'header',
+            {},
+            make('button.back.quiet', { type: 'button' }, '‹ All tools'),
             make('h2', { tabIndex: -1 }, title ?? name),
-            make('p.labels', {}, ...title ? [make('code', {}, name)] : [], ...labels(this.#tool)),
-            make('p.description', {}, description));
+            make('p.labels', {}, ...(title ? [make('code', {}, name)] : []), ...labels(this.#tool)),
+            make('p.description', {}, description),
+        );
         const actions = make('div.actions', {}, this.start, this.stop, this.form.toggle);
-        const form = make('form', { noValidate: true, onsubmit: event => this.#submit(event) },
-            this.form.element, actions);
+        const form = make(
+            'form',
+            { noValidate: true, onsubmit: event => this.#submit(event) },
+            this.form.element,
+            actions,
+        );
         form.addEventListener('keydown', event => this.#key(event, form));
         this.element = make('article', {}, head, form, this.progress, this.result);
     }
@@ -180,7 +199,7 @@ class Panel {
         if (this.#call) return;
         const parameters = this.form.read();
         if (!parameters) return;
-        const call = this.#call = { onprogress: progress => this.#advance(progress) };
+        const call = (this.#call = { onprogress: progress => this.#advance(progress) });
         this.#running(true);
         const begin = performance.now();
         const took = () => `${Math.round(performance.now() - begin)} ms`;
@@ -220,8 +239,13 @@ class Panel {
 
     #finish(title, took, parts, isError, text) {
         this.result.classList.toggle('failed', Boolean(isError));
-        const head = make('header', {}, make('h3', {}, title), make('span.muted', {}, took),
-            copyButton(text));
+        const head = make(
+            'header',
+            {},
+            make('h3', {}, title),
+            make('span.muted', {}, took),
+            copyButton(text),
+        );
         this.result.replaceChildren(head, ...parts);
         this.result.hidden = false;
         head.scrollIntoView({ block: 'nearest' });

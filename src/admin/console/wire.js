@@ -5,9 +5,9 @@ const LINE_CHARACTERS_MAX = 32 << 20;
 
 /** An answer that is not what was asked for: by HTTP status or by JSON-RPC code. */
 class Refusal extends Error {
-    constructor(message, { status, code, data } = {}) {
+    constructor(message, { status, code, data, body } = {}) {
         super(message);
-        Object.assign(this, { status, code, data });
+        Object.assign(this, { status, code, data, body });
     }
 
     /** Whether asking again is of no use: nothing changes until somebody does something. */
@@ -36,11 +36,18 @@ class Server {
     }
 
     /** Asks, and throws a `Refusal` unless it goes well. `body` becomes JSON. */
-    async ask(path, { method = 'GET', headers = {}, body, signal, accept } = {}) {
+    async ask(path, { method = 'GET', headers = {}, body, signal, accept, keepalive } = {}) {
         headers = { ...headers, Accept: accept ?? 'application/json' };
         if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
         if (body !== undefined) headers['Content-Type'] = 'application/json';
-        const options = { method, headers, signal, cache: 'no-store', credentials: 'omit' };
+        const options = {
+            method,
+            headers,
+            signal,
+            keepalive,
+            cache: 'no-store',
+            credentials: 'omit',
+        };
         const request = { ...options, body: body && JSON.stringify(body) };
         const response = await fetch(new URL(path, this.base), request).catch(error => {
             if (error.name === 'AbortError') throw error;
@@ -75,7 +82,11 @@ async function refusal(response) {
     const said = [error?.message, error].find(each => typeof each === 'string');
     const about = said ?? (text.startsWith('<') ? '' : text.slice(0, 300));
     const status = response.status;
-    return new Refusal(about || `The server answers ${status}.`, { status, code: error?.code });
+    return new Refusal(about || `The server answers ${status}.`, {
+        status,
+        code: error?.code,
+        body,
+    });
 }
 
 /** The value of a JSON text; `undefined` if it is none. */
@@ -134,7 +145,11 @@ class EventParser {
 
     #end() {
         const { length } = this.#data;
-        const event = { event: this.#event || 'message', data: this.#data.join('\n'), id: this.#id };
+        const event = {
+            event: this.#event || 'message',
+            data: this.#data.join('\n'),
+            id: this.#id,
+        };
         this.#event = '';
         this.#data = [];
         return length ? [event] : [];
@@ -145,12 +160,11 @@ class EventParser {
 function parseMetrics(text) {
     const metrics = new Map();
     for (const line of text.split('\n')) {
-        const [, name, inner, value] =
-            line.match(/^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? +(\S+)/) ?? [];
+        const [, name, inner, value] = line.match(/^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? +(\S+)/) ?? [];
         if (!name) continue;
         const labels = {};
         for (const [, key, label] of (inner ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) {
-            labels[key] = label.replace(/\\(.)/g, (_, c) => c === 'n' ? '\n' : c);
+            labels[key] = label.replace(/\\(.)/g, (_, c) => (c === 'n' ? '\n' : c));
         }
         if (!metrics.has(name)) metrics.set(name, []);
         metrics.get(name).push({ labels, value: Number(value.replace('Inf', 'Infinity')) });

@@ -7,7 +7,7 @@ use super::complaint::{Complaints, Fault, Place};
 use super::document::{Data, Entry, Value};
 use super::kind::{name, network, rate};
 use super::setting::CALLS;
-use super::table::{Key, Table};
+use super::table::{Key, Table, names};
 use super::template::{NAME, is_name};
 use super::tool::{key, label};
 use super::values;
@@ -110,8 +110,12 @@ pub(super) const ROLE_KEYS: [Key; 10] = [
 /// The key of the table for each single principal.
 const EACH: &str = "each";
 
+const TOKEN_NAMES: [&str; TOKEN_KEYS.len()] = names(&TOKEN_KEYS);
+const ADDRESS_NAMES: [&str; ADDRESS_KEYS.len()] = names(&ADDRESS_KEYS);
+const ROLE_NAMES: [&str; ROLE_KEYS.len()] = names(&ROLE_KEYS);
+
 /// The keys that `each` has in common with its role.
-const QUOTA_KEYS: &[Key] = ROLE_KEYS.split_at(5).1.split_at(4).0;
+const QUOTA_NAMES: [&str; 4] = ["connections", "sessions", "calls", "rate"];
 
 /// What the tables say, before their names are known to fit together.
 #[derive(Debug, Default)]
@@ -199,7 +203,7 @@ impl Written {
             role: table.read("role", named),
             sha256: table.demand("sha256", DIGEST, digest),
         };
-        table.finish(&TOKEN_KEYS, None);
+        table.finish(&TOKEN_NAMES, None);
         self.tokens.push(token);
     }
 
@@ -217,7 +221,7 @@ impl Written {
         let mut table = Table::new(at.label.clone(), at.place.clone(), entries, complaints);
         let network = table.demand("network", "an address or a network", network);
         let role = table.demand("role", "the name of a role", named);
-        table.finish(&ADDRESS_KEYS, None);
+        table.finish(&ADDRESS_NAMES, None);
         if let (Some(network), Some(role)) = (network, role) {
             self.addresses.push(WrittenAddress { at, network, role });
         }
@@ -240,7 +244,7 @@ impl Written {
         };
         let mut table = Table::new(at.label.clone(), at.place.clone(), entries, complaints);
         let role = WrittenRole::read(at, entry.key, &mut table);
-        table.finish(&ROLE_KEYS, None);
+        table.finish(&ROLE_NAMES, None);
         match self.roles.iter_mut().find(|known| known.name == role.name) {
             Some(known) => known.change(role),
             None => self.roles.push(role),
@@ -413,7 +417,7 @@ fn each(table: &mut Table<'_>) -> Quota {
     let place = table.place.at(value.line);
     let mut inner = Table::new(label, place, entries, table.complaints);
     let quota = quota(&mut inner);
-    inner.finish(QUOTA_KEYS, None);
+    inner.finish(&QUOTA_NAMES, None);
     quota
 }
 

@@ -2,7 +2,7 @@
 
 use super::complaint::Fault;
 use super::document::{Data, Value};
-use super::table::{Key, Table};
+use super::table::{Key, Table, names};
 use super::tool::{TEXT_BYTES_MAX, key};
 use super::values::{self, Letters};
 use crate::tool::command::{Argument, Kind, check_pattern};
@@ -50,6 +50,8 @@ pub(super) const ARGUMENT_KEYS: [Key; 10] = [
     ),
 ];
 
+const ARGUMENT_NAMES: [&str; ARGUMENT_KEYS.len()] = names(&ARGUMENT_KEYS);
+
 /// The types, named as JSON Schema names them.
 const TYPES: [(&str, Type); 4] = [
     ("string", Type::String),
@@ -78,7 +80,7 @@ pub(super) fn read(name: String, mut table: Table<'_>) -> Option<Argument> {
     });
     let required = table.read("required", values::flag);
     let Some((type_name, kind)) = found.map(|index| TYPES[index]) else {
-        table.finish(&ARGUMENT_KEYS, None);
+        table.finish(&ARGUMENT_NAMES, None);
         return None;
     };
     let misplaced = format!("has no meaning for type \"{type_name}\"");
@@ -88,7 +90,7 @@ pub(super) fn read(name: String, mut table: Table<'_>) -> Option<Argument> {
     if default.is_some() && required == Some(true) {
         table.complain("required", "an argument with a default is never required");
     }
-    table.finish(&ARGUMENT_KEYS, Some(&misplaced));
+    table.finish(&ARGUMENT_NAMES, Some(&misplaced));
     Some(Argument {
         name,
         kind,

@@ -7,7 +7,7 @@
 use super::access::{ADDRESS_KEYS, ROLE_KEYS, TOKEN_KEYS};
 use super::argument::ARGUMENT_KEYS;
 use super::kind::show_list;
-use super::setting::SETTINGS;
+use super::setting::{DOCS, Doc, SETTINGS};
 use super::table::Key;
 use super::tool::TOOL_KEYS;
 use super::units::{Bytes, Quoted, Span};
@@ -301,12 +301,12 @@ fn show_json(value: &serde_json::Value) -> String {
 /// The table of settings as Markdown, for the README.
 pub fn reference() -> String {
     let mut text = "| Key | Default | Takes | Meaning |\n|---|---|---|---|\n".to_string();
-    for row in &SETTINGS {
+    for (row, Doc { doc, bounds }) in SETTINGS.iter().zip(DOCS) {
         let default = match row.default {
             "" => "none".to_string(),
             default => format!("`{default}`"),
         };
-        let meaning = [row.doc, row.bounds].join(" ");
+        let meaning = [*doc, *bounds].join(" ");
         let takes = row.kind.expected();
         // Writing into a String cannot fail.
         let _ = writeln!(

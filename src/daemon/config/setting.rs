@@ -17,6 +17,10 @@ pub(super) struct Setting {
     pub kind: Kind,
     /// As TOML; empty when nothing holds without it.
     pub default: &'static str,
+}
+
+/// What people read about one setting.
+pub(super) struct Doc {
     /// One sentence for the operator.
     pub doc: &'static str,
     /// Why the bounds are where they are; empty when they explain themselves.
@@ -77,8 +81,32 @@ pub(super) const CALLS: RangeInclusive<u32> = 1..=10_000;
 /// Bytes of one output, for `limits.output` and a tool's own `output_limit`.
 pub(super) const OUTPUTS: RangeInclusive<usize> = KIB..=64 * MIB;
 
-/// Every setting, in the order in which it is printed: sections stay together.
-pub(super) const SETTINGS: [Setting; 37] = [
+/// Makes two tables of one, in the same order: the sentences are in no program that does not print
+/// them.
+macro_rules! settings {
+    ($(Setting {
+        key: $key:literal,
+        kind: $kind:expr,
+        default: $default:literal,
+        doc: $doc:literal,
+        bounds: $bounds:literal,
+    },)*) => {
+        /// Every setting, in the order in which it is printed: sections stay together.
+        pub(super) static SETTINGS: [Setting; DOCS.len()] = [$(Setting {
+            key: $key,
+            kind: $kind,
+            default: $default,
+        },)*];
+
+        /// What there is to say about each of them.
+        pub(super) const DOCS: &[Doc] = &[$(Doc {
+            doc: $doc,
+            bounds: $bounds,
+        },)*];
+    };
+}
+
+settings! {
     Setting {
         key: "listen",
         kind: Kind::Listeners,
@@ -362,4 +390,4 @@ pub(super) const SETTINGS: [Setting; 37] = [
         doc: "The least important level that is written to stderr.",
         bounds: "Release builds hold no trace messages: there trace writes what debug writes.",
     },
-];
+}

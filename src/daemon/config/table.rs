@@ -15,6 +15,18 @@ pub(super) struct Key {
     pub doc: &'static str,
 }
 
+/// The names of `keys`. Made at compile time, so that the sentences are in no program that does not
+/// print them.
+pub(super) const fn names<const N: usize>(keys: &[Key; N]) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut index = 0;
+    while index < N {
+        names[index] = keys[index].name;
+        index += 1;
+    }
+    names
+}
+
 /// A table of the configuration while it is read.
 pub(super) struct Table<'a> {
     /// The dotted key of the table itself.
@@ -89,13 +101,12 @@ impl<'a> Table<'a> {
 
     /// Complains about what nobody took: `misplaced` says why a known key has no meaning here, and
     /// is `None` where that cannot be told since something else is wrong already.
-    pub fn finish(&mut self, known: &[Key], misplaced: Option<&str>) {
+    pub fn finish(&mut self, known: &[&'static str], misplaced: Option<&str>) {
         for entry in std::mem::take(&mut self.entries) {
             let place = self.place.at(entry.line);
             let key = self.key(&entry.key);
-            if !known.iter().any(|known| known.name == entry.key) {
-                let names = known.iter().map(|key| key.name);
-                let problem = unknown_key(nearest(&entry.key, names));
+            if !known.contains(&entry.key.as_str()) {
+                let problem = unknown_key(nearest(&entry.key, known.iter().copied()));
                 self.complaints.add(place, key, problem);
             } else if let Some(misplaced) = misplaced {
                 self.complaints.add(place, key, misplaced);

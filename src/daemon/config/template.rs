@@ -23,13 +23,13 @@ pub(super) fn placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
 }
 
 /// What tools and arguments may be called: the narrowest rule among revisions and clients.
-pub(super) fn is_name(name: &str) -> bool {
+pub(in crate::daemon) fn is_name(name: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     (1..=64).contains(&name.len()) && name.bytes().all(letter)
 }
 
 /// [`is_name`] in words.
-pub(super) const NAME: &str = "a name of 1 to 64 letters, digits, \"_\", \".\" or \"-\"";
+pub(in crate::daemon) const NAME: &str = "a name of 1 to 64 letters, digits, \"_\", \".\" or \"-\"";
 
 /// What a brace that stands for nothing should have been.
 const BRACES: &str = "expected the name of an argument between \"{\" and \"}\"; the braces \

@@ -1,7 +1,7 @@
 use super::*;
 use crate::auth::role::{Doors, RoleIndex};
 use print::DIGEST_HIDDEN;
-use setting::{Kind, Setting};
+use setting::{DOCS, Kind, Setting};
 use std::time::Duration;
 
 fn parse_text(text: &str) -> Result<Settings, Vec<Complaint>> {
@@ -497,14 +497,14 @@ fn settings_read_and_print_in_one_order() {
         "each section is printed once"
     );
     let reference = reference();
-    for row in &SETTINGS {
-        assert!(row.doc.ends_with('.'), "{}", row.key);
+    for (row, about) in SETTINGS.iter().zip(DOCS) {
+        assert!(about.doc.ends_with('.'), "{}", row.key);
         assert!(
             reference.contains(&format!("| `{}` | ", row.key)),
             "{}",
             row.key
         );
-        assert!(reference.contains(row.doc), "{}", row.key);
+        assert!(reference.contains(about.doc), "{}", row.key);
     }
     for key in tool::TOOL_KEYS.iter().chain(&argument::ARGUMENT_KEYS) {
         assert!(

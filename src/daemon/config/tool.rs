@@ -5,7 +5,7 @@ use super::complaint::{Complaints, Fault, Place};
 use super::document::{Data, Entry, Value};
 use super::kind::name;
 use super::setting::{CALL_TIMEOUTS, CALLS, OUTPUTS};
-use super::table::{Key, Table};
+use super::table::{Key, Table, names};
 use super::template::{NAME, is_name, placeholders};
 use super::values::{self, Letters};
 use crate::tool::command::{Argument, CommandSpec, Output};
@@ -96,6 +96,8 @@ pub(super) const TOOL_KEYS: [Key; 18] = [
     ),
 ];
 
+const TOOL_NAMES: [&str; TOOL_KEYS.len()] = names(&TOOL_KEYS);
+
 /// The key of the table that names the arguments.
 const ARGUMENTS: &str = "arguments";
 
@@ -180,7 +182,7 @@ fn spec(table: &mut Table<'_>) -> Option<CommandSpec> {
             open_world: table.read("open_world", values::flag),
         },
     };
-    table.finish(&TOOL_KEYS, None);
+    table.finish(&TOOL_NAMES, None);
     (!spec.name.is_empty()).then_some(spec)
 }
 

@@ -65,30 +65,35 @@ impl Engine {
         let events = exchange.head.target.query_value("events");
         let events = events.as_deref().map(http_sse::parse_event_names);
         let events = events.transpose()?.unwrap_or_default();
-        let (session, stream) = match self.resume_http_sse(exchange, pair, dialect)? {
+        let (key, stream) = match self.resume_http_sse(exchange, pair, dialect)? {
             Some(resumed) => resumed,
             None => self.begin_http_sse(exchange, pair, dialect)?,
         };
-        if let Err(refusal) = self.want_events(session, events) {
-            self.end_session(exchange.now, session);
+        if let Err(refusal) = self.want_events(key, events) {
+            self.end_session(exchange.now, key);
             return Err(refusal);
         }
-        let session = self.sessions.get_mut(session).expect("it has a stream");
+        let session = self.sessions.get_mut(key).expect("it has a stream");
         session.base = base(exchange);
-        let (session, principal) = (session.id, exchange.principal);
+        self.report_opened(exchange, key, pair);
+        Ok(stream)
+    }
+
+    /// Says in the log who has opened a stream, in the words of its doors.
+    fn report_opened(&self, exchange: &Exchange<'_>, key: Key<Session>, pair: Pair) {
         let access = &self.config.access;
+        let session = self.sessions.get(key).expect("it has a stream");
         let opened = Opened {
-            session,
+            session: session.id,
             peer: exchange.address,
-            token: access.name_of(principal),
-            role: &access.role(principal.role).name,
+            token: access.name_of(exchange.principal),
+            role: &access.role(session.role).name,
             listening: self.listening,
         };
         match pair {
             Pair::Sse => report::stream_opened(&opened),
             Pair::McpSse => report::connection_added(&opened),
         }
-        Ok(stream)
     }
 
     /// The session that `Last-Event-ID` names and its stream, if it came in by the same door and
@@ -255,11 +260,7 @@ impl Engine {
                 let mut payload = Vec::new();
                 let asker = exchange.asker(Some(key), dialect);
                 let method = &*method;
-                let dispatched = match exchange.refused {
-                    None => self.dispatch(now, asker, &id, method, params, &mut payload),
-                    Some(refusal) => Dispatched::Refused(refusal),
-                };
-                let about = match dispatched {
+                let about = match self.dispatch(now, asker, &id, method, params, &mut payload) {
                     Dispatched::Answered => About::Request { method, params },
                     Dispatched::ToolUnknown => About::ToolUnknown,
                     Dispatched::Called(call) => return self.direct_call(now, call, stream),

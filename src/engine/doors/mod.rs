@@ -3,6 +3,7 @@
 //! Every request passes [`gate`] in its fixed order of checks, and nothing is allocated for one
 //! that is refused.
 
+mod broadcast;
 mod cors;
 mod dialect;
 mod gate;
@@ -127,6 +128,7 @@ impl Engine {
             Passed::To(Door::Messages(Dialect::Standard)) => self.http_sse_message(exchange),
             Passed::To(Door::Messages(dialect)) => self.dialect_message(exchange, dialect),
             Passed::To(Door::ToolCall) => self.rest_call(exchange),
+            Passed::To(Door::Broadcast) => self.broadcast(exchange),
             Passed::To(Door::Tools) => self.tools_view(exchange),
             Passed::To(Door::OpenApi) => self.openapi_view(exchange),
             Passed::To(Door::Api) => self.api_view(exchange),

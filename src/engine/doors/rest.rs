@@ -46,9 +46,6 @@ impl Engine {
         }
         let name = route::tool_name(exchange.path).expect("the router has seen it");
         let name = head::decode_segment(name);
-        if self.registry.find(&name).is_none() {
-            return Err(Refusal::ToolUnknown);
-        }
         let arguments = arguments(exchange.body)?;
         let params = CallParams {
             name: &name,
@@ -59,10 +56,11 @@ impl Engine {
         let mut payload = Vec::new();
         let (now, id) = (exchange.now, Id::number(0));
         match self.dispatch(now, asker, &id, "tools/call", Some(&params), &mut payload) {
-            Dispatched::Answered | Dispatched::ToolUnknown => {
+            Dispatched::Answered => {
                 let (status, body) = body(&payload);
                 Ok(exchange.json(status, &[], body))
             }
+            Dispatched::ToolUnknown => Err(Refusal::ToolUnknown),
             Dispatched::Refused(refusal) => Err(refusal),
             Dispatched::Called(call) => {
                 let answer = Answer {

@@ -49,8 +49,9 @@ impl Engine {
             }
             let (pair, dialect) = (Pair::Sse, Dialect::Standard);
             self.authorize(exchange.principal, Door::Sse(pair, dialect))?;
-            let opened = self.open_http_sse(exchange, pair, dialect);
-            return opened.map(Reply::Stream);
+            return self
+                .open_http_sse(exchange, pair, dialect)
+                .map(Reply::Stream);
         };
         let session = self.streamable_session(id, exchange.principal)?;
         streamable::check_version(fields.mcp_protocol_version)?;

@@ -213,6 +213,11 @@ fn complaints_about_tokens() {
             "0.toml:4: token.a.sha256: token.a at 0.toml:1 has the same",
         ],
     );
+    let other_name = format!("{TOKEN}{}", TOKEN.replace("'a'", "'b'"));
+    check(
+        &other_name,
+        &["0.toml:4: token.b.sha256: token.a at 0.toml:1 has the same"],
+    );
     for wrong in [
         "slimcp_secret",
         &"a".repeat(63),

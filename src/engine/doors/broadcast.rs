@@ -1,0 +1,321 @@
+//! `POST /mcp/sse/broadcast`: one event for everybody, or for some roles or sessions.
+//!
+//! | who listens | gets |
+//! |---|---|
+//! | through `/mcp/sse` | the message as an event of the name that its `type` says |
+//! | through `/events` | the message as it is; a text as `{"type":"raw"}` |
+//! | as a standard client | `notifications/message`, if its log level lets it through |
+//!
+//! The message is encoded once for each of the three, and each encoding is one payload in the rings
+//! of all its streams. A stream that has no room for it goes without: the answer tells how many
+//! have it. A client whose connection has just broken is not forgotten, it gets it when it is back.
+
+use super::{Exchange, Reply};
+use crate::auth::role::RoleIndex;
+use crate::bounded::{Event, Key};
+use crate::engine::Engine;
+use crate::engine::call::notification;
+use crate::engine::session::Session;
+use crate::engine::stream::Stream;
+use crate::limits::EVENT_OVERHEAD_BYTES;
+use crate::mcp::message::Level;
+use crate::mcp::refusal::Refusal;
+use crate::wire::dialect::{self, Dialect, Name};
+use crate::wire::head::Method;
+use crate::wire::jsonrpc;
+use crate::wire::status::Status;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::rc::Rc;
+
+/// What a right body looks like.
+const EXAMPLE: &str = concat!(
+    r#"{"message":{"type":"door-open","data":{"door":"garage"}},"#,
+    r#""filter":{"tokenTypes":["team"]}}; the filter may be left out"#
+);
+
+/// The body.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Broadcast<'a> {
+    #[serde(borrow)]
+    message: &'a RawValue,
+    #[serde(default)]
+    filter: Filter<'a>,
+}
+
+/// For whom it is; a part that is absent lets everybody through.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Filter<'a> {
+    /// Names of roles.
+    #[serde(borrow, alias = "roles")]
+    token_types: Option<Vec<Cow<'a, str>>>,
+    /// Ids of sessions.
+    #[serde(borrow, alias = "sessionIds")]
+    connection_ids: Option<Vec<Cow<'a, str>>>,
+}
+
+/// What is read of a message that is an object.
+#[derive(Deserialize, Default)]
+struct Object<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    level: Option<&'a RawValue>,
+    result: Option<&'a RawValue>,
+}
+
+/// `params` of the `notifications/message` that standard clients get.
+#[derive(Serialize)]
+struct LogParams<'a> {
+    level: Level,
+    logger: &'a str,
+    data: &'a RawValue,
+}
+
+/// A message that can be said to everybody.
+struct Message<'a> {
+    /// The name of its event.
+    name: Cow<'a, str>,
+    level: Level,
+    raw: &'a RawValue,
+}
+
+/// A payload that many rings share. While it stands here it is drawn from the budget.
+struct Shared {
+    event: Event<Name>,
+}
+
+/// The encodings made so far.
+#[derive(Default)]
+struct Encodings {
+    named: Option<Shared>,
+    plain: Option<Shared>,
+    standard: Option<Shared>,
+}
+
+impl Engine {
+    /// Sends an event to all sessions that it is for.
+    pub(super) fn broadcast(&mut self, exchange: &mut Exchange<'_>) -> Result<Reply, Refusal> {
+        if exchange.head.method != Method::Post {
+            return Err(Refusal::MethodWrong("POST"));
+        }
+        let read = serde_json::from_slice::<Broadcast<'_>>(exchange.body);
+        let read = read.map_err(|error| error.to_string());
+        let checked = read.and_then(|broadcast| {
+            let message = Message::read(broadcast.message)?;
+            let roles = self.roles_of(&broadcast.filter)?;
+            Ok((message, roles, broadcast.filter.connection_ids))
+        });
+        let (message, roles, ids) = match checked {
+            Ok(checked) => checked,
+            Err(problem) => return Ok(exchange.explain(&problem, EXAMPLE)),
+        };
+        self.stats.broadcasts += 1;
+        let is_for = |session: &Session| {
+            let is_role = roles
+                .as_ref()
+                .is_none_or(|roles| roles.contains(&session.role));
+            let id = session.id.as_str();
+            is_role
+                && ids
+                    .as_ref()
+                    .is_none_or(|ids| ids.iter().any(|wanted| wanted == id))
+        };
+        let keys: Vec<Key<Session>> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| is_for(session))
+            .map(|(key, _)| key)
+            .collect();
+        let queued = self.send_to_all(&message, &keys)?;
+        self.stats.broadcast_deliveries += queued;
+        let body = format!("{{\"ok\":true,\"queued\":{queued}}}");
+        Ok(exchange.json(Status::Ok, &[], body.as_bytes()))
+    }
+
+    /// The roles that the filter names; `None` for all.
+    fn roles_of(&self, filter: &Filter<'_>) -> Result<Option<Vec<RoleIndex>>, String> {
+        let Some(names) = &filter.token_types else {
+            return Ok(None);
+        };
+        let access = &self.config.access;
+        let role = |name: &Cow<'_, str>| {
+            access.role_named(name).ok_or_else(|| {
+                let known: Vec<&str> = access.roles.iter().map(|role| role.name.as_str()).collect();
+                let shown: String = name.chars().take(64).collect();
+                format!(
+                    "unknown role {shown:?} in tokenTypes: there are {}",
+                    known.join(", ")
+                )
+            })
+        };
+        names.iter().map(role).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Queues the message on the streams of these sessions; on how many.
+    fn send_to_all(
+        &mut self,
+        message: &Message<'_>,
+        keys: &[Key<Session>],
+    ) -> Result<u64, Refusal> {
+        let mut encodings = Encodings::default();
+        let mut queued = 0;
+        let mut is_full = false;
+        for key in keys {
+            let session = self.sessions.get(*key).expect("the keys were just read");
+            let Some((stream, dialect)) = recipient(session, message) else {
+                continue;
+            };
+            let place = encodings.of(dialect);
+            if place.is_none() {
+                *place = self.share(message.encode(dialect));
+            }
+            match place {
+                Some(shared) => queued += u64::from(self.queue(stream, shared)),
+                None => is_full = true,
+            }
+        }
+        for shared in encodings.all() {
+            self.unshare(shared);
+        }
+        if is_full && queued == 0 {
+            return Err(Refusal::MemoryFull);
+        }
+        Ok(queued)
+    }
+
+    /// Draws a payload from the budget, once for all rings that will hold it.
+    fn share(&mut self, event: Event<Name>) -> Option<Shared> {
+        self.take_bytes(event.payload.len())
+            .then_some(Shared { event })
+    }
+
+    /// Queues a shared event on one stream, whose share is the place in its ring. Whether it had
+    /// room: an event that its client can do without must not be the end of the stream.
+    fn queue(&mut self, stream: Key<Stream>, shared: &Shared) -> bool {
+        let has_room = !self.is_lagging(stream) && self.take_bytes(EVENT_OVERHEAD_BYTES);
+        if !has_room {
+            self.stats.events_shed += 1;
+            return false;
+        }
+        match self.append(stream, shared.event.clone()) {
+            Ok(freed_bytes) => {
+                self.give_bytes(freed_bytes);
+                true
+            }
+            Err(_) => {
+                self.give_bytes(EVENT_OVERHEAD_BYTES);
+                self.stats.events_shed += 1;
+                false
+            }
+        }
+    }
+
+    /// Lets go of a payload; the last ring that holds it gives its bytes back, or we do.
+    fn unshare(&mut self, shared: Shared) {
+        if Rc::strong_count(&shared.event.payload) == 1 {
+            self.give_bytes(shared.event.payload.len());
+        }
+    }
+}
+
+/// The stream of a session that a message is for, and how it is said there.
+fn recipient(session: &Session, message: &Message<'_>) -> Option<(Key<Stream>, Dialect)> {
+    let stream = session.stream?;
+    let is_told = match session.dialect {
+        // Whoever has set no level is told what is normal operation or more.
+        Dialect::Standard | Dialect::Rest => {
+            session.initialized && message.level >= session.log_level.unwrap_or(Level::Info)
+        }
+        Dialect::Underscored | Dialect::Hyphenated | Dialect::Plain => true,
+    };
+    (is_told && session.wants(&message.name)).then_some((stream, session.dialect))
+}
+
+impl Encodings {
+    /// The one that a dialect takes.
+    fn of(&mut self, dialect: Dialect) -> &mut Option<Shared> {
+        match dialect {
+            Dialect::Standard | Dialect::Rest => &mut self.standard,
+            Dialect::Underscored | Dialect::Hyphenated => &mut self.named,
+            Dialect::Plain => &mut self.plain,
+        }
+    }
+
+    fn all(self) -> impl Iterator<Item = Shared> {
+        [self.named, self.plain, self.standard]
+            .into_iter()
+            .flatten()
+    }
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message: an object whose `type` names the event, or a text.
+    fn read(raw: &'a RawValue) -> Result<Message<'a>, String> {
+        let object = match raw.get().as_bytes() {
+            [b'{', ..] => serde_json::from_str(raw.get()).map_err(|error| error.to_string())?,
+            [b'"', ..] => Object::default(),
+            _ => return Err("message must be an object or a text".to_string()),
+        };
+        let name = match object.kind {
+            Some(kind) => serde_json::from_str(kind.get()).map_err(|_| "type must be a text")?,
+            None => Cow::Borrowed("mcp-notification"),
+        };
+        if dialect::custom(&name, b"").is_none() {
+            return Err(
+                "type must have 1 to 64 bytes without line ends and not be endpoint".into(),
+            );
+        }
+        let inner = object.result.and_then(parse::<Object<'_>>);
+        let level = object.level.or(inner.and_then(|inner| inner.level));
+        Ok(Message {
+            name,
+            level: level.and_then(parse).unwrap_or(Level::Info),
+            raw,
+        })
+    }
+
+    /// As an event for all streams of a dialect.
+    fn encode(&self, dialect: Dialect) -> Event<Name> {
+        match dialect {
+            Dialect::Underscored | Dialect::Hyphenated => {
+                let data = self.raw.get().as_bytes();
+                dialect::custom(&self.name, data).expect("the name was checked when it was read")
+            }
+            Dialect::Plain => dialect::nameless(match parse::<Cow<'_, str>>(self.raw) {
+                Some(text) => dialect::raw(&text),
+                None => self.raw.get().as_bytes().to_vec(),
+            }),
+            Dialect::Standard | Dialect::Rest => {
+                let params = LogParams {
+                    level: self.level,
+                    logger: &self.name,
+                    data: self.raw,
+                };
+                let payload = notification("notifications/message", &params);
+                Event {
+                    kind: Name::Message,
+                    payload: Rc::from(payload),
+                }
+            }
+        }
+    }
+}
+
+/// A value that is of the type wanted, or none at all.
+fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+impl Exchange<'_> {
+    /// 400: what is wrong with the body, and what a right one looks like.
+    fn explain(&mut self, problem: &str, example: &str) -> Reply {
+        let mut body = Vec::new();
+        let text = format!("{problem}; a right body is {example}");
+        let error = jsonrpc::RpcError::new(jsonrpc::INVALID_PARAMS, text);
+        jsonrpc::error(&mut body, None, &error);
+        self.json(Status::BadRequest, &[], &body)
+    }
+}
