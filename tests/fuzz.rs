@@ -330,7 +330,12 @@ fn what_is_called_no_json_is_none() {
     let mut counts = [0; 3];
     for _ in 0..4 * ROUNDS {
         let input = mutate(&mut random, JSON, JSON_TOKENS);
-        match jsonrpc::decode(&input) {
+        let loose = jsonrpc::decode_loose(&input);
+        loose.iter().for_each(check_round_trip);
+        let strict = jsonrpc::decode(&input);
+        let is_message = matches!(strict, Ok(Incoming::One(_)));
+        assert!(loose.is_ok() || !is_message, "{}", input.escape_ascii());
+        match strict {
             Err(fault) if fault.code == jsonrpc::PARSE_ERROR => {
                 let value = serde_json::from_slice::<serde_json::Value>(&input);
                 assert!(value.is_err(), "{}", input.escape_ascii());

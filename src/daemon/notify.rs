@@ -1,7 +1,7 @@
 //! `slimcp notify`: sends an event to the open streams of a server, from cron, udev or a script.
 //!
 //! One HTTP/1.1 exchange over a blocking socket: the program does nothing else meanwhile. All of it
-//! has to be over within [`PATIENCE`], and the answer has a bound.
+//! has to be over within ten seconds, and the answer has a bound.
 
 use super::cli::{Exit, Notify, Usage};
 use super::run;

@@ -66,7 +66,7 @@ pub struct Session {
     pub principal: PrincipalId,
     /// The role of its principal.
     pub role: RoleIndex,
-    /// How it is told what it has not asked for; see [`Session::hear`].
+    /// How it is told what it has not asked for. Set at its opening and by each message that comes.
     pub dialect: Dialect,
     /// How it is told where to post. Set with every stream.
     pub base: Base,

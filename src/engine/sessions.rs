@@ -105,8 +105,8 @@ impl Engine {
         }
         let session = self.sessions.remove(key).expect("the caller has seen it");
         self.cancel(session.timer);
-        self.stats.session_over(now.since(session.opened()));
         self.pool.give(session.held_bytes());
+        self.stats.session_over(now.since(session.opened()));
     }
 
     /// Ends a session that its client would have gone on with. One that listens is told so, as far

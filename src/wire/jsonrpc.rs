@@ -170,7 +170,8 @@ fn first_byte(text: &str) -> Option<u8> {
 
 /// The members of a message that this module has written.
 pub(crate) fn members(message: &[u8]) -> Members<'_> {
-    serde_json::from_slice(message).expect("messages of ours are JSON")
+    let text = std::str::from_utf8(message).expect("messages of ours are text");
+    serde_json::from_str(text).expect("messages of ours are JSON")
 }
 
 /// The members of any message. `null` is present too: a request whose id is null is no

@@ -298,6 +298,7 @@ fn s2_05_a_message_may_lack_version_and_id_and_needs_no_handshake() {
     // A notification is not answered, and a method that needs a session has one.
     answer(&mut server, 8, hyphenated(INITIALIZED));
     assert_eq!(heard(&mut server, stream), "");
+    server.engine.check(0);
     let level = r#"{"id":"l","method":"logging/setLevel","params":{"level":"info"}}"#;
     answer(&mut server, 8, hyphenated(level));
     let t = stamp(8);
@@ -720,6 +721,17 @@ fn a_stream_is_resumed_through_its_own_door_only() {
     assert_eq!(said, connection(0, 2));
     assert!(server.peers[stream].closed);
     server.engine.check(0);
+    let (_, said) = open(&mut server, 3, "/mcp/sse");
+    let (_, other) = said.split_once("session_id=").expect("a door");
+    let other = other.lines().next().expect("a line");
+    let last = format!("Last-Event-ID: {other}-0\r\n");
+    let (_, said) = open_with(&mut server, 4, "/sse", &last);
+    assert!(
+        said.contains("/messages?") && !said.contains(other),
+        "{said}"
+    );
+    let (_, said) = open_with(&mut server, 4, "/mcp/sse/", &last);
+    assert!(said.contains(other), "{said}");
 }
 
 #[test]
@@ -742,10 +754,17 @@ fn a_stream_may_ask_for_sixteen_events_by_name() {
     server.engine.check(0);
     let held = server.engine.gauges().budget_bytes;
     assert!((1..100).contains(&held), "{held}");
-    open_with(&mut server, 3, "/events", &last);
+    let (all, _) = open_with(&mut server, 3, "/events", &last);
+    assert!(server.peers[stream_again].closed);
     assert_eq!(server.engine.gauges().budget_bytes, 0);
-    server.cut(at(4), stream_again);
+    let (some, _) = open(&mut server, 4, "/events?events=a");
+    for peer in [all, some] {
+        server.cut(at(5), peer);
+    }
+    server.wait_until(at(70_000));
     server.engine.check(0);
+    let gauges = server.engine.gauges();
+    assert_eq!((gauges.sessions, gauges.budget_bytes), (0, 0));
 }
 
 #[test]

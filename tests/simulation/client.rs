@@ -5,19 +5,21 @@
 //! reaches the wrong client, or comes twice, cannot be mistaken for another.
 
 mod asking;
+mod dialect;
 mod ending;
 mod seeing;
 
 use super::edge::{Edge, SocketId};
 use super::random::Random;
 use crate::support::reader::{Head, Reader};
+use slimcp::wire::dialect::Dialect;
 use std::collections::{BTreeMap, VecDeque};
 
 /// How a client reaches the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Era {
-    /// HTTP+SSE through the door at this path.
-    HttpSse(&'static str),
+    /// HTTP+SSE through the door at this path, with messages in this dialect.
+    HttpSse(&'static str, Dialect),
     /// Streamable HTTP with sessions, asking for this revision.
     Streamable(&'static str),
     /// Streamable HTTP without sessions.
@@ -193,7 +195,7 @@ impl Client {
     }
 
     fn ask_for_the_rest(&mut self, shared: &mut Shared<'_>) -> bool {
-        if let Era::HttpSse(path) = self.era
+        if let Era::HttpSse(path, _) = self.era
             && self.session.is_some()
             && !self.has_asked(&Asked::Sse)
         {

@@ -26,15 +26,19 @@ use slimcp::mcp::catalogue::{Catalogue, Contents, Resource};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Tool, builtin, command::CommandTool};
 use slimcp::wire::compat::Compat;
+use slimcp::wire::dialect::Dialect;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-const ERAS: [Era; 10] = [
-    Era::HttpSse("/sse"),
-    Era::HttpSse("/mcp/sse/"),
-    Era::HttpSse("/mcp"),
+const ERAS: [Era; 13] = [
+    Era::HttpSse("/sse", Dialect::Standard),
+    Era::HttpSse("/mcp/sse/", Dialect::Standard),
+    Era::HttpSse("/mcp", Dialect::Standard),
+    Era::HttpSse("/mcp/sse", Dialect::Standard),
+    Era::HttpSse("/mcp/sse", Dialect::Underscored),
+    Era::HttpSse("/mcp/sse", Dialect::Hyphenated),
     Era::Streamable("2024-11-05"),
     Era::Streamable("2025-03-26"),
     Era::Streamable("2025-03-26"),

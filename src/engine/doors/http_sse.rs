@@ -6,6 +6,7 @@ use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::dispatch::Dispatched;
 use crate::engine::report::{self, Opened};
+use crate::engine::route::Door;
 use crate::engine::session::{Interests, Session, Transport};
 use crate::engine::stream::{Kind, Stream};
 use crate::mcp::http_sse::{self, Base, Pair, SESSION_PARAMETERS};
@@ -43,6 +44,8 @@ impl Engine {
             Pair::Sse if self.wants_plain(exchange) => Dialect::Plain,
             Pair::Sse | Pair::McpSse => dialect,
         };
+        // What the query makes of the door may need another right.
+        self.authorize(exchange.principal, Door::Sse(pair, dialect))?;
         self.open_http_sse(exchange, pair, dialect)
             .map(Reply::Stream)
     }

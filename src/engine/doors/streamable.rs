@@ -49,9 +49,8 @@ impl Engine {
             }
             let (pair, dialect) = (Pair::Sse, Dialect::Standard);
             self.authorize(exchange.principal, Door::Sse(pair, dialect))?;
-            return self
-                .open_http_sse(exchange, pair, dialect)
-                .map(Reply::Stream);
+            let opened = self.open_http_sse(exchange, pair, dialect);
+            return opened.map(Reply::Stream);
         };
         let session = self.streamable_session(id, exchange.principal)?;
         streamable::check_version(fields.mcp_protocol_version)?;

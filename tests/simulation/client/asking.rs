@@ -10,7 +10,7 @@ impl Client {
             return self.ask_wrongly(shared);
         }
         match self.era {
-            Era::HttpSse(path) => self.act_http_sse(shared, path),
+            Era::HttpSse(path, _) => self.act_http_sse(shared, path),
             Era::Streamable(revision) => self.act_streamable(shared, revision),
             Era::Bare => self.ask(shared),
         }
@@ -179,14 +179,14 @@ impl Client {
             (Some(session), Era::Streamable(revision)) => {
                 format!("Mcp-Session-Id: {session}\r\nMCP-Protocol-Version: {revision}\r\n")
             }
-            (Some(_), Era::HttpSse(_) | Era::Bare) | (None, _) => String::new(),
+            (Some(_), Era::HttpSse(..) | Era::Bare) | (None, _) => String::new(),
         }
     }
 
     pub(super) fn post_request(&mut self, shared: &mut Shared<'_>, what: What, revision: &str) {
         let (number, body) = self.request(shared, what, revision);
         let asked = match self.era {
-            Era::HttpSse(_) => Asked::Message(Some(number)),
+            Era::HttpSse(..) => Asked::Message(Some(number)),
             Era::Streamable(_) | Era::Bare => Asked::Requests(vec![number]),
         };
         self.post(shared, asked, &body);
@@ -195,7 +195,7 @@ impl Client {
     pub(super) fn post_notice(&mut self, shared: &mut Shared<'_>, method: &str, params: &str) {
         let body = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
         let asked = match self.era {
-            Era::HttpSse(_) => Asked::Message(None),
+            Era::HttpSse(..) => Asked::Message(None),
             Era::Streamable(_) | Era::Bare => Asked::Notices,
         };
         self.post(shared, asked, &body);
@@ -289,9 +289,7 @@ impl Client {
     }
 
     pub(super) fn post(&mut self, shared: &mut Shared<'_>, asked: Asked, body: &str) {
-        let door = self.door.as_deref().unwrap_or("/mcp").to_string();
-        let fields = self.fields();
-        let text = post(&door, &fields, body);
+        let text = self.wrapped(body);
         let may_wait = matches!(asked, Asked::Requests(_)) && shared.random.percent(10);
         self.send(shared, asked, &text, may_wait);
     }
@@ -305,7 +303,7 @@ impl Client {
         let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
         let good = post("/mcp", "", ping);
         let session = format!("Mcp-Session-Id: {other}\r\n");
-        let wrong = match shared.random.below(14) {
+        let wrong = match shared.random.below(17) {
             0 => post("/mcp", "", "{\"jsonrpc\":"),
             1 => post("/mcp", "", "[]"),
             2 => post("/mcp", &session, ping),
@@ -323,6 +321,12 @@ impl Client {
                 let large = format!("{}Content-Length: 1900\r\n\r\n{{", &good[..end]);
                 return self.send(shared, Asked::Half, &large, false);
             }
+            12 => post("/mcp/sse/send", "", ping),
+            13 => {
+                let body = format!(r#"{{"connectionId":"{other}","method":"ping"}}"#);
+                post("/mcp/sse/message", "", &body)
+            }
+            14 => post("/mcp/sse/message", "", "{\"method\":"),
             _ => {
                 let end = 1 + shared.random.below(good.len() - 1);
                 return self.send(shared, Asked::Half, &good[..end], false);

@@ -169,6 +169,9 @@ impl Client {
         if event.name.as_deref() == Some("endpoint") {
             return self.see_endpoint(index, event);
         }
+        let Some(event) = self.standard(event) else {
+            return;
+        };
         let Some(id) = &event.id else {
             assert_eq!(self.era, Era::Bare, "events of sessions have ids");
             let message = serde_json::from_str(&event.data).expect("an event is JSON");
@@ -346,8 +349,9 @@ impl Client {
                     .expect("tokens are strings");
                 let id = token.strip_prefix("p-").expect("tokens are ours");
                 let number = self.number_of(id);
+                let is_unasked = self.hears_progress_unasked();
                 let request = self.requests.get_mut(&number).expect("nobody asked");
-                assert!(request.has_token);
+                assert!(request.has_token || is_unasked);
                 assert_eq!(params["message"], number.to_string());
                 let progress = params["progress"].as_u64().expect("a number");
                 let is_again = event.is_some() && progress <= request.progress;
