@@ -1,7 +1,7 @@
 //! The JSON Schema (2020-12) of a command's arguments.
 
 use super::{Argument, Kind, anchored};
-use crate::tool::json;
+use crate::wire::json;
 use serde_json::value::RawValue;
 use std::fmt::Display;
 
