@@ -4,6 +4,7 @@
 //! the address of the server in it, written as its language wants them; in place of the token it
 //! has a reference to the client's own store of secrets, or a placeholder. It never has a token.
 
+use crate::wire::json;
 use std::borrow::Cow;
 
 /// What one client is given.
@@ -282,7 +283,11 @@ impl Gaps<'_> {
 
 fn written(value: &str, language: Language) -> Cow<'_, str> {
     match language {
-        Language::Json => serde_json::Value::from(value).to_string().into(),
+        Language::Json => {
+            let mut quoted = Vec::new();
+            json::push_string(&mut quoted, value);
+            String::from_utf8_lossy(&quoted).into_owned().into()
+        }
         Language::Shell => shell_word(value),
         Language::Prose => value.into(),
     }

@@ -228,12 +228,12 @@ fn check_header(header: &[u8]) -> Option<()> {
 }
 
 /// A date in seconds since 1970, which may have a fraction (RFC 7519 section 2, NumericDate).
-fn seconds(json: &RawValue) -> Option<u64> {
+fn seconds(date: &RawValue) -> Option<u64> {
     // JSON that begins with a digit is a number, and none below zero.
-    if !json.get().starts_with(|first: char| first.is_ascii_digit()) {
+    if !date.get().starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
-    let seconds: f64 = json.get().parse().ok()?;
+    let seconds = json::float(date.get())?;
     (seconds <= SECONDS_MAX).then_some(seconds as u64)
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::auth::role::{Doors, RoleIndex};
+use crate::tool::command::Scalar;
 use print::DIGEST_HIDDEN;
 use setting::{DOCS, Kind, Setting};
 use std::time::Duration;
@@ -260,8 +261,11 @@ fn every_key_arrives() {
     );
     let required: Vec<bool> = relay.arguments.iter().map(|a| a.required).collect();
     assert_eq!(required, [true, false, false, false, false]);
-    assert_eq!(relay.arguments[1].choices, Some(vec![0.into(), 1.into()]));
-    assert_eq!(relay.arguments[3].default, Some(2.5.into()));
+    assert_eq!(
+        relay.arguments[1].choices,
+        Some(vec![Scalar::Whole(0), Scalar::Whole(1)])
+    );
+    assert_eq!(relay.arguments[3].default, Some(Scalar::Number(2.5)));
 }
 
 /// What was printed, with the digests that are not.
@@ -1032,7 +1036,7 @@ fn complaints_about_arguments() {
         ),
         (
             "type = 'number', default = nan",
-            "expected a finite number, found NaN",
+            "expected a finite number, found nan",
         ),
         (
             "type = 'string', max_length = 2, default = 'äöü'",

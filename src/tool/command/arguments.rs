@@ -31,8 +31,6 @@ pub(super) struct Arguments {
 
 struct Checked {
     argument: Argument,
-    choices: Option<Vec<Scalar>>,
-    default: Option<Scalar>,
     pattern: Option<Regex>,
 }
 
@@ -87,8 +85,8 @@ impl Arguments {
     pub(super) fn is_free_text(&self, place: usize, value: Option<&Scalar>) -> bool {
         let checked = &self.list[place];
         matches!(checked.argument.kind, Kind::String { pattern: None, .. })
-            && checked.choices.is_none()
-            && checked.default.as_ref() != value
+            && checked.argument.choices.is_none()
+            && checked.argument.default.as_ref() != value
     }
 
     /// The values of a call in the order of the arguments, `None` where one is absent; or all that
@@ -153,44 +151,27 @@ impl Checked {
             Kind::String { pattern: None, .. } => None,
             Kind::Integer { .. } | Kind::Number { .. } | Kind::Boolean => None,
         };
-        let mut checked = Checked {
-            argument,
-            choices: None,
-            default: None,
-            pattern,
-        };
-        checked.choices = match &checked.argument.choices {
-            Some(choices) => Some(
-                choices
-                    .iter()
-                    .map(|choice| checked.own(choice))
-                    .collect::<Result<_, String>>()?,
-            ),
-            None => None,
-        };
-        checked.default = checked
-            .argument
-            .default
-            .as_ref()
-            .map(|default| checked.own(default))
-            .transpose()?;
-        Ok(checked)
-    }
-
-    /// A default or choice, which has to pass the same check as a value that came in a call.
-    fn own(&self, value: &serde_json::Value) -> Result<Scalar, String> {
-        Scalar::from_value(value)
-            .filter(|scalar| self.allows(scalar))
-            .ok_or_else(|| {
-                let name = &self.argument.name;
-                format!("argument {name:?}: its own default or choice {value} is not {self}")
-            })
+        let checked = Checked { argument, pattern };
+        let Argument {
+            name,
+            choices,
+            default,
+            ..
+        } = &checked.argument;
+        // They have to pass the same check as a value that comes in a call.
+        let mut own = choices.iter().flatten().chain(default);
+        match own.find(|value| !checked.allows(value)) {
+            None => Ok(checked),
+            Some(value) => Err(format!(
+                "argument {name:?}: its own default or choice {value} is not {checked}"
+            )),
+        }
     }
 
     fn check(&self, json: Option<&RawValue>) -> Result<Option<Scalar>, String> {
         let name = &self.argument.name;
         let Some(json) = json else {
-            return match &self.default {
+            return match &self.argument.default {
                 Some(default) => Ok(Some(default.clone())),
                 None if self.argument.required => {
                     Err(format!("argument {name:?} is missing: expected {self}"))
@@ -212,6 +193,7 @@ impl Checked {
 
     fn allows(&self, value: &Scalar) -> bool {
         let chosen = self
+            .argument
             .choices
             .as_ref()
             .is_none_or(|choices| choices.contains(value));

@@ -78,7 +78,7 @@ fn stopped_text(stopped: Stopped) -> String {
     match stopped {
         Stopped::TimedOut(timeout) => format!(
             "stopped after {} s, the tool's timeout; the operator can raise its timeout",
-            timeout.as_secs_f32()
+            timeout.as_secs_f64()
         ),
         Stopped::Cancelled => "cancelled".to_owned(),
         Stopped::Removed => "the tool was removed".to_owned(),
