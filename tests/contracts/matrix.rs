@@ -345,7 +345,7 @@ fn a_role_comes_in_by_its_doors_only() {
     let doors = [
         ("mcp", post("/mcp", "", PING)),
         ("sse", get("/sse", "")),
-        ("dialects", get("/sse?format=plain", "")),
+        ("sse and dialects", get("/sse?format=plain", "")),
         ("sse", get("/mcp/sse/", "")),
         ("sse or dialects", get("/mcp/sse", "")),
         ("dialects", get("/events", "")),
