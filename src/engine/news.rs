@@ -5,7 +5,7 @@ use super::rates::Rates;
 use super::session::Session;
 use super::{Config, Engine};
 use crate::auth::Access;
-use crate::auth::role::Role;
+use crate::auth::role::{Role, RoleIndex};
 use crate::bounded::Key;
 use crate::mcp::message::{Empty, ResourceUpdatedParams};
 use crate::time::Instant;
@@ -42,6 +42,8 @@ impl Engine {
         };
         let access = &self.config.access;
         let Some(principal) = access.renew(session.principal(), old) else {
+            // While it is told so it needs a role that there is.
+            session.role = RoleIndex::READONLY;
             self.dismiss_session(now, key);
             return false;
         };

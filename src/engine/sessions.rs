@@ -110,13 +110,14 @@ impl Engine {
     }
 
     /// Ends a session that its client would have gone on with. One that listens is told so, as far
-    /// as its dialect has a word for it, with the last bytes of its stream; those of a client that
-    /// takes no bytes now are not waited for.
+    /// as its dialect has a word for it, with the last bytes of its stream. One that has not read
+    /// what there was before is not waited for: it could put off its end by reading slowly.
     pub(super) fn dismiss_session(&mut self, now: Instant, key: Key<Session>) {
         let session = self.sessions.get(key).expect("the caller has seen it");
         let is_http_sse = matches!(session.transport, Transport::HttpSse(_));
         let stream = session.stream.filter(|_| is_http_sse);
-        let listens = |stream: &&mut Stream| stream.attached && !stream.blocked;
+        let listens =
+            |stream: &&mut Stream| stream.attached && !stream.blocked && stream.all_sent();
         let found = stream.and_then(|key| self.streams.get_mut(key).filter(listens));
         let (Some(found), Some(stream)) = (found, stream) else {
             return self.end_session(now, key);

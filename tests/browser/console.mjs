@@ -544,6 +544,8 @@ const checks = {
         const tiles = allowed.find('#tiles .tile');
         await tiles.filter({ hasText: 'Sessions' }).filter({ hasText: /[1-9]/ }).waitFor();
         assert.equal(await tiles.count(), 6);
+        const sessions = allowed.find('#sessions tbody tr');
+        await sessions.filter({ hasText: 'streamable' }).filter({ hasText: 'open' }).first().waitFor();
         let answered;
         const refused = await Console.open(site, {
             expects: ['403'],

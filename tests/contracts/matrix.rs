@@ -345,7 +345,8 @@ fn a_role_comes_in_by_its_doors_only() {
     let doors = [
         ("mcp", post("/mcp", "", PING)),
         ("sse", get("/sse", "")),
-        ("sse and dialects", get("/sse?format=plain", "")),
+        // A door of one kind and a dialect of the other: one alone does not do.
+        ("both", get("/sse?format=plain", "")),
         ("sse", get("/mcp/sse/", "")),
         ("sse or dialects", get("/mcp/sse", "")),
         ("dialects", get("/events", "")),

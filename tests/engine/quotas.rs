@@ -303,6 +303,31 @@ fn a_reload_ends_what_a_token_that_is_gone_has_opened() {
 }
 
 #[test]
+fn whoever_has_no_right_to_read_cannot_put_off_the_end_by_not_reading() {
+    let mut access = tokens();
+    access
+        .roles
+        .push(access.roles[RoleIndex::TEAM.as_usize()].clone());
+    access.roles[3].name = "crew".to_string();
+    access.tokens[2].role = RoleIndex::new(3);
+    let mut server = guarded(access);
+    let (blocked, _) = open(&mut server, 0, &bearer(2));
+    let (reading, _) = open(&mut server, 0, &bearer(2));
+    let stream = server.peers[blocked].stream.expect("it carries one");
+    server.engine.handle_blocked(stream);
+    // The token is gone, and so is the place of its role.
+    server.reconfigure(at(1), |config| {
+        config.access = tokens();
+        config.access.tokens.remove(2);
+    });
+    assert!(server.peers[blocked].closed && server.peers[reading].closed);
+    assert_eq!(server.engine.gauges().sessions, 0);
+    let stats = get("/mcp/sse/stats", &bearer(0));
+    assert_eq!(ask(&mut server, at(2), stats).head.status, 200);
+    server.engine.check(0);
+}
+
+#[test]
 fn a_reload_gives_sessions_the_role_that_their_principal_has_now() {
     let mut server = guarded(tokens());
     let opening = post("/mcp", &bearer(2), &initialize("2025-11-25"));

@@ -92,6 +92,9 @@ class ServerView {
             ),
         );
         this.#draw({ health, metrics, time });
+        const list = find('sessions');
+        list.hidden = !stats?.sessions?.length;
+        if (!list.hidden) list.replaceChildren(...sessions(stats));
     }
 
     #draw(now) {
@@ -168,6 +171,33 @@ function tile(title, value, note, limit, format = String) {
         ...parts,
         make('p.muted', {}, note ?? ''),
     );
+}
+
+/** Who is there, the longest first. */
+function sessions({ sessions, sessionsTotal }) {
+    const cell = text => make('td', {}, String(text));
+    const row = it =>
+        make(
+            'tr',
+            {},
+            cell(it.id),
+            cell(it.principal),
+            cell(it.role),
+            cell(it.transport),
+            cell(it.connected ? 'open' : `idle ${duration(it.idleSeconds * 1000)}`),
+            cell(it.calls),
+            cell(duration(it.ageSeconds * 1000)),
+        );
+    const names = ['Session', 'Who', 'Role', 'Transport', 'Stream', 'Calls', 'Age'];
+    const head = names.map(name => make('th', { scope: 'col' }, name));
+    const oldest = [...sessions].sort((one, other) => other.ageSeconds - one.ageSeconds);
+    const body = make('tbody', {}, ...oldest.map(row));
+    const more = sessionsTotal - sessions.length;
+    return [
+        make('h2', {}, 'Sessions'),
+        make('div.wide', { tabIndex: 0 }, make('table', {}, make('thead', {}, make('tr', {}, ...head)), body)),
+        ...(more > 0 ? [make('p.muted', {}, `and ${more} more`)] : []),
+    ];
 }
 
 /** A line over time, the newest value at the right. */

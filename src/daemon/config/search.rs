@@ -50,7 +50,8 @@ pub fn candidates(environment: &Environment) -> Vec<PathBuf> {
 ///
 /// # Errors
 ///
-/// A named file that cannot be read, too many bytes, and everything [`super::parse`] complains about.
+/// A named file that cannot be read, too many bytes, and everything that [`super::parse`] complains
+/// about.
 pub fn load(
     config: Option<&Path>,
     environment: &Environment,
