@@ -283,7 +283,7 @@ impl Reader {
     /// The value of one row. A fault inside a list is told at the line of its item.
     fn read_setting(&mut self, place: Place, key: String, value: &Value) {
         let Some(row) = SETTINGS.iter().position(|row| row.key == key) else {
-            let problem = unknown_key(nearest_setting(&key));
+            let problem = unknown_key(&key, nearest_setting(&key));
             self.complaints.add(place, key, problem);
             return;
         };
