@@ -29,7 +29,7 @@ mod values;
 
 pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
 pub use print::{print, reference, report};
-pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
+pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load, warning};
 pub(super) use template::{NAME, is_name};
 
 use super::settings::{Builtin, Compat, Format, JwtSettings, Listen, Log, Settings, parse_port};

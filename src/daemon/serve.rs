@@ -1,7 +1,7 @@
 //! `slimcp serve`: start, run, reload, stop.
 
 use super::cli::{Exit, Options};
-use super::config::Loaded;
+use super::config::{self, Loaded};
 use super::settings::{Builtin, Listen, Settings};
 use super::{descriptors, log as logging, run};
 use crate::auth::origin::Origins;
@@ -61,6 +61,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
         }
     };
     announce(&settings, &sources, &registry, &doors);
+    warn(&settings);
     let executor = Rc::new(LocalExecutor::new());
     let start = Start {
         settings,
@@ -204,6 +205,13 @@ fn announce(settings: &Settings, sources: &[String], registry: &Registry, doors:
     if let Some(address) = first.filter(|_| sources.is_empty()) {
         // Nobody has to be there to read it.
         let _ = std::io::stderr().write_all(welcome(address).as_bytes());
+    }
+}
+
+/// What is no reason not to serve.
+fn warn(settings: &Settings) {
+    if let Some(warning) = config::warning(settings) {
+        log::warn!("{warning}");
     }
 }
 
@@ -359,6 +367,7 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
                 log::warn!("{key} has changed: it takes a restart");
             }
             log::set_max_level(settings.log.level.to_level_filter());
+            warn(&settings);
             let tokens = settings.access.tokens.len();
             log::info!("reloaded tools={} tokens={tokens}", registry.len());
             let config = engine_config(&settings);
