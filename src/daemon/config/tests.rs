@@ -556,7 +556,8 @@ fn complaints_about_settings() {
     check(
         "[limits]\nauth = 'none'",
         &[
-            "slimcp.toml:2: limits.auth: unknown key here, did you mean auth at the top of the file?",
+            "slimcp.toml:2: limits.auth: unknown key here, did you mean auth at the top of \
+         the file?",
         ],
     );
     check(
