@@ -22,6 +22,7 @@ use crate::mcp::refusal::{Refusal, What};
 use crate::mcp::streamable;
 use crate::time::UnixMillis;
 use crate::wire::head::Method;
+use crate::wire::jsonrpc::{Fault, Message};
 
 /// What comes in front of the token of a secret path.
 const SECRET: &str = "/t/";
@@ -74,6 +75,25 @@ impl Engine {
             self.limit(exchange, door, taken)?;
         }
         Ok(Passed::To(door))
+    }
+
+    /// Counts one message of a batch. The HTTP request has paid for the first of its requests; each
+    /// further one pays like a request of its own, or a batch would be so many for one.
+    pub(super) fn count_in_batch(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        message: &Result<Message<'_>, Fault>,
+        is_paid: &mut bool,
+    ) {
+        let is_request = matches!(message, Ok(Message::Request { .. }));
+        if !is_request || !std::mem::replace(is_paid, true) || exchange.refused.is_some() {
+            return;
+        }
+        let (now, principal) = (exchange.now, exchange.principal);
+        let taken = self.rates.take_address(now, exchange.address);
+        let taken = taken.and_then(|()| self.rates.take_principal(now, principal));
+        self.stats.rate_limited += u64::from(taken.is_err());
+        exchange.refused = taken.err();
     }
 
     /// The same for a head whose body is still to come: a body takes memory, so nobody may announce
