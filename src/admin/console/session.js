@@ -78,8 +78,9 @@ class Session {
     /** Ends the session, with a reason if it was not the user. */
     close(why) {
         if (this.signal.aborted) return;
-        this.leave?.();
+        // First our end of the streams: one that the server ends is a failure to the browser.
         this.#end.abort();
+        this.leave?.();
         this.abandon('The connection was closed.');
         this.setState('closed', why);
     }
