@@ -5,6 +5,7 @@ use super::config::{self, Loaded};
 use super::settings::{Builtin, Listen, Settings};
 use super::{descriptors, log as logging, run};
 use crate::auth::origin::Origins;
+use crate::edge::chance::random;
 use crate::edge::listener::{self, Listener};
 use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
@@ -250,7 +251,7 @@ fn engine_config(settings: &Settings) -> Config {
 
 /// A session id from the system's randomness.
 fn draw_id() -> SessionId {
-    let text = nanoid::nanoid!(SESSION_ID_BYTES);
+    let text = nanoid::format(random, &nanoid::alphabet::SAFE, SESSION_ID_BYTES);
     SessionId::new(
         text.as_bytes()
             .try_into()

@@ -4,6 +4,7 @@ use super::cli::{Exit, TokenNew, Usage};
 use super::config::{NAME, is_name};
 use super::run;
 use crate::auth::token::{NewToken, Token};
+use crate::edge::chance::random;
 
 /// Bytes of chance in a token; nobody guesses so many.
 const RANDOM_BYTES: usize = 32;
@@ -17,8 +18,7 @@ pub fn new(asked: &TokenNew) -> Exit {
         run::complain(&usage);
         return Exit::Usage;
     }
-    let random = nanoid::rngs::default(RANDOM_BYTES);
-    let random = random
+    let random = random(RANDOM_BYTES)
         .try_into()
         .expect("as many bytes come as are asked for");
     run::print(&text(asked, &Token::generate(random)))
