@@ -148,6 +148,7 @@ fn answer(
 ) -> Turn {
     let body_bytes_max = world.engine.borrow().config().limits.body_bytes_max;
     loop {
+        let was_in_body = receiver.is_in_body();
         let received = receiver.receive(input, body_bytes_max);
         let (request, used) = match received {
             Received::Request { request, used } => (request, used),
@@ -155,6 +156,9 @@ fn answer(
                 send_continue,
                 in_body,
             } => {
+                if in_body && !was_in_body && !is_worth_waiting(world, connection, receiver, out) {
+                    return Turn::Refuse;
+                }
                 if send_continue {
                     out.extend_from_slice(encode::CONTINUE);
                 }
@@ -196,6 +200,21 @@ fn answer(
             return Turn::Pause(input.len());
         }
     }
+}
+
+/// Whether the body of a request is to be waited for, whose head has just become whole.
+fn is_worth_waiting(
+    world: &World,
+    connection: Key<Connection>,
+    receiver: &Receiver,
+    out: &mut Vec<u8>,
+) -> bool {
+    let Some(head) = receiver.head() else {
+        return true;
+    };
+    let now = world.clock.now();
+    let mut engine = world.engine.borrow_mut();
+    engine.handle_head(now, connection, &head, out)
 }
 
 /// Waits for more, with the part of a request that is here, charged to the budget. The time for it

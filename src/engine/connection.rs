@@ -17,6 +17,9 @@ pub struct Connection {
     peer: Option<IpAddr>,
     /// What is waited for.
     waiting: Waiting,
+    /// The request that is coming has paid the rate of its address. Set by its head, taken back
+    /// when it is whole.
+    pub(super) is_counted: bool,
     /// When the peer has waited too long; meaningless while nothing is awaited of it.
     deadline: Instant,
     /// Runs until `deadline` or earlier.
@@ -62,6 +65,7 @@ impl Engine {
         let connection = Connection {
             peer,
             waiting: Waiting::Nothing,
+            is_counted: false,
             deadline,
             timer: None,
         };

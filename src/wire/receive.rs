@@ -134,6 +134,22 @@ impl Receiver {
         }
     }
 
+    /// The head of a request whose body is still to come.
+    pub fn head(&self) -> Option<Head<'_>> {
+        match self.state {
+            State::Body { head_bytes, .. } | State::Chunks { head_bytes, .. } => {
+                let head = head::decode(&self.held[..usize::from(head_bytes)]);
+                head.ok().flatten()
+            }
+            State::Head | State::Whole { .. } | State::Refused => None,
+        }
+    }
+
+    /// Whether there is such a head.
+    pub fn is_in_body(&self) -> bool {
+        matches!(self.state, State::Body { .. } | State::Chunks { .. })
+    }
+
     /// Bytes of memory that the unfinished or unserved request takes; zero between requests.
     pub fn held_bytes(&self) -> usize {
         self.held.capacity()

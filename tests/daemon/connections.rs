@@ -1,6 +1,7 @@
 //! One connection: pieces, pipelines, patience, and answers that are larger than a socket.
 
 use crate::harness::{Daemon, INITIALIZE, call, get, health, post, shell_tool, text};
+use slimcp::auth::token::Token;
 
 #[test]
 fn a_request_may_come_byte_by_byte() {
@@ -156,4 +157,31 @@ fn answers_to_pipelined_requests_are_made_as_they_are_taken() {
     }
     let grown = daemon.memory_kib("VmHWM") - before;
     assert!(grown < 2048, "it grew by {grown} KiB");
+}
+
+#[test]
+fn a_stranger_takes_no_memory_with_the_bodies_that_it_announces() {
+    let token = Token::generate([7; 32]);
+    let table = format!("[[token]]\nname = 'laptop'\nsha256 = '{}'\n", token.sha256);
+    let daemon = Daemon::start("announced", &table);
+    let strangers: Vec<_> = [1 << 20, 200_000, 20_000, 2000, 200, 20]
+        .into_iter()
+        .flat_map(|bytes| [bytes; 10])
+        .map(|bytes| {
+            let fields = format!("Content-Length: {bytes}\r\nExpect: 100-continue\r\n");
+            let mut peer = daemon.connect();
+            let head = get("/mcp", &fields).replacen("GET", "POST", 1);
+            assert_eq!(peer.ask(head).status, 401);
+            peer
+        })
+        .collect();
+    let fields = format!("Authorization: Bearer {}\r\n", token.text);
+    let call = call(
+        7,
+        "echo",
+        &format!(r#"{{"text":"{}"}}"#, "a".repeat(200_000)),
+    );
+    let response = daemon.connect().ask(post("/mcp", &fields, &call));
+    assert_eq!(text(&response.json()).len(), 200_000);
+    drop(strangers);
 }

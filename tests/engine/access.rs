@@ -484,6 +484,66 @@ fn nobody_sees_or_changes_the_session_of_another() {
     server.engine.check(0);
 }
 
+/// The head of a request alone; its body, of which nothing is sent, has so many bytes.
+fn head_alone(server: &mut Server, path: &str, fields: &str) -> u16 {
+    let fields = format!("{fields}Content-Length: 1000\r\n");
+    let text = get(path, &fields).replacen("GET", "POST", 1);
+    let peer = server.connect(at(0));
+    server.send(at(0), peer, text);
+    let answer = std::mem::take(&mut server.peers[peer].inbox);
+    let answer = String::from_utf8(answer).expect("text");
+    assert_eq!(server.peers[peer].closed, !answer.is_empty(), "{answer}");
+    answer
+        .get(9..12)
+        .map_or(0, |status| status.parse().expect("a status"))
+}
+
+#[test]
+fn a_body_is_waited_for_only_from_whom_the_door_takes_it() {
+    let mut server = guarded(tokens());
+    for (path, door) in paths() {
+        for fields in [
+            String::new(),
+            bearer(9),
+            bearer(0).replacen("Bearer", "Basic", 1),
+        ] {
+            assert_eq!(head_alone(&mut server, &path, &fields), 401, "{path}");
+        }
+        assert_eq!(head_alone(&mut server, &path, &bearer(0)), 0, "{path}");
+        let is_masters = matches!(door.needs(), Needs::Broadcast | Needs::Stats);
+        let expected = if is_masters { 403 } else { 0 };
+        assert_eq!(
+            head_alone(&mut server, &path, &bearer(2)),
+            expected,
+            "{path}"
+        );
+    }
+    let master = bearer(0);
+    assert_eq!(head_alone(&mut server, "/nowhere", &master), 404);
+    let foreign = format!("{master}Origin: http://evil.example\r\n");
+    assert_eq!(head_alone(&mut server, "/mcp", &foreign), 403);
+    let secret = format!("/t/{}/mcp", secret(4));
+    assert_eq!(head_alone(&mut server, &secret, ""), 0);
+}
+
+#[test]
+fn a_request_in_pieces_is_answered_as_a_whole_one() {
+    let mut server = guarded(tokens());
+    for number in [0, 9] {
+        let whole = post("/mcp", &bearer(number), &request(1, "ping"));
+        let expected = answer(&mut server, &whole);
+        let (head, body) = whole.split_at(whole.len() - 5);
+        let peer = server.connect(at(0));
+        server.send(at(0), peer, head);
+        server.send(at(0), peer, body);
+        let inbox = std::mem::take(&mut server.peers[peer].inbox);
+        let told = String::from_utf8(inbox).expect("text");
+        let status = |text: &str| text[..12].to_string();
+        assert_eq!(status(&told), status(&expected));
+        assert_eq!(told.lines().last(), expected.lines().last());
+    }
+}
+
 #[test]
 fn a_secret_path_leads_on_to_secret_paths() {
     let mut server = guarded(tokens());

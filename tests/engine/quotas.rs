@@ -250,6 +250,114 @@ fn an_address_pays_for_every_request_with_a_token_or_without() {
 }
 
 #[test]
+fn a_request_that_comes_in_pieces_is_paid_for_once() {
+    let mut access = tokens();
+    access.rate = rate("2/min");
+    let mut server = guarded(access);
+    let address = "192.168.1.7".parse().ok();
+    let ping = post("/mcp", &bearer(0), &request(1, "ping"));
+    let peer = server.connect_from(at(0), address);
+    for status in ["200", "200", "429"] {
+        let (head, body) = ping.split_at(ping.len() - 5);
+        server.send(at(0), peer, head);
+        server.send(at(0), peer, body);
+        assert_eq!(server.receive(peer)[9..12], *status);
+    }
+}
+
+#[test]
+fn whoever_asks_too_often_does_not_learn_that_a_guess_was_right() {
+    let mut access = tokens();
+    access.rate = rate("1/min");
+    let mut server = guarded(access);
+    let address = "192.168.1.7".parse().ok();
+    let mut told = |text: &str| {
+        let peer = server.connect_from(at(0), address);
+        server.send(at(0), peer, text);
+        let answer = server.receive(peer);
+        answer.get(..12).map(str::to_string)
+    };
+    told(&get("/health", ""));
+    for path in ["/messages", "/mcp/sse/send", "/mcp/sse/message", "/mcp"] {
+        let door = format!("{path}?session_id=session-00000000000001");
+        let right = post(&door, &bearer(2), &request(1, "ping"));
+        let wrong = post(&door, &bearer(9), &request(1, "ping"));
+        let too_often = Some("HTTP/1.1 429".to_string());
+        for text in [
+            &right,
+            &wrong,
+            right.trim_end_matches('}'),
+            wrong.trim_end_matches('}'),
+        ] {
+            assert_eq!(told(text), too_often, "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_message_too_many_whose_body_comes_later_is_told_on_the_stream_as_well() {
+    let mut access = tokens();
+    access.rate = rate("1/min");
+    let mut server = guarded(access);
+    let address = "192.168.1.7".parse().ok();
+    let stream = server.connect_from(at(0), address);
+    server.send(at(0), stream, get("/sse", &bearer(2)));
+    let door = events(&mut server, stream).remove(0).data;
+    let ping = post(&door, &bearer(2), &request(1, "ping"));
+    let (head, body) = ping.split_at(ping.len() - 5);
+    let peer = server.connect_from(at(0), address);
+    server.send(at(0), peer, head);
+    server.send(at(0), peer, body);
+    assert_eq!(server.receive(peer)[9..12], *"202");
+    let told = events(&mut server, stream);
+    assert!(
+        told[0].data.contains("too many requests"),
+        "{}",
+        told[0].data
+    );
+}
+
+#[test]
+fn every_request_of_a_batch_counts() {
+    let pings = |count| {
+        let pings: Vec<String> = (0..count).map(|id| request(id, "ping")).collect();
+        format!("[{}]", pings.join(","))
+    };
+    let limits: [fn(&mut Access); 2] = [
+        |access| access.rate = rate("4/min"),
+        |access| access.roles[RoleIndex::TEAM.as_usize()].each.rate = rate("4/min"),
+    ];
+    for limit in limits {
+        let mut access = tokens();
+        limit(&mut access);
+        let mut server = guarded(access);
+        let peer = server.connect_from(at(0), "192.168.1.7".parse().ok());
+        server.send(at(0), peer, post("/mcp", &bearer(2), &pings(6)));
+        let answer = server.receive(peer);
+        assert_eq!(answer.matches(r#""result":{}"#).count(), 4, "{answer}");
+        assert_eq!(answer.matches("too many requests").count(), 2, "{answer}");
+        server.send(at(0), peer, post("/mcp", &bearer(2), &pings(1)));
+        assert_eq!(server.receive(peer)[9..12], *"429");
+    }
+}
+
+#[test]
+fn every_request_of_a_batch_counts_on_a_stream_as_well() {
+    let mut server = guarded(team(|role| role.whole.rate = rate("4/min")));
+    let stream = server.connect(at(0));
+    server.send(at(0), stream, get("/sse", &bearer(2)));
+    let door = events(&mut server, stream).remove(0).data;
+    let initialize = post(&door, &bearer(2), &initialize("2025-03-26"));
+    assert_eq!(ask(&mut server, at(0), initialize).head.status, 202);
+    let pings: Vec<String> = (1..5).map(|id| request(id, "ping")).collect();
+    let batch = post(&door, &bearer(2), &format!("[{}]", pings.join(",")));
+    assert_eq!(ask(&mut server, at(0), batch).head.status, 202);
+    let told = events(&mut server, stream);
+    let too_many = told.iter().filter(|event| event.data.contains("too many"));
+    assert_eq!((told.len(), too_many.count()), (5, 2));
+}
+
+#[test]
 fn a_message_too_many_is_acknowledged_and_refused_on_the_stream() {
     let mut server = guarded(team(|role| role.whole.rate = rate("3/min")));
     let stream = server.connect(at(0));

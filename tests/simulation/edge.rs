@@ -158,8 +158,14 @@ impl Edge {
         let body_bytes_max = self.engine.config().limits.body_bytes_max;
         let mut at = 0;
         loop {
+            let was_in_body = receiver.is_in_body();
             match receiver.receive(&input[at..], body_bytes_max) {
                 Received::More { in_body, .. } => {
+                    if let Some(head) = receiver.head().filter(|_| !was_in_body)
+                        && !self.engine.handle_head(self.now, key, &head, out)
+                    {
+                        return (Turn::Close, input.len());
+                    }
                     if !self.hold(id, For::Received, receiver.held_bytes()) {
                         out.extend_from_slice(FULL);
                         return (Turn::Close, input.len());

@@ -171,8 +171,16 @@ impl Server {
                 break;
             }
             let mut out = Vec::new();
+            let was_in_body = record.receiver.is_in_body();
             match record.receiver.receive(input, body_bytes_max) {
                 Received::More { in_body, .. } => {
+                    if let Some(head) = record.receiver.head().filter(|_| !was_in_body)
+                        && !self.engine.handle_head(now, record.key, &head, &mut out)
+                    {
+                        record.inbox.extend(out);
+                        self.response_over(now, peer, false);
+                        break;
+                    }
                     let waiting = if in_body {
                         Waiting::Body
                     } else {

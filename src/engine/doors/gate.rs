@@ -22,6 +22,7 @@ use crate::mcp::refusal::{Refusal, What};
 use crate::mcp::streamable;
 use crate::time::UnixMillis;
 use crate::wire::head::Method;
+use crate::wire::jsonrpc::{Fault, Message};
 
 /// What comes in front of the token of a secret path.
 const SECRET: &str = "/t/";
@@ -38,19 +39,17 @@ pub(super) enum Passed {
 impl Engine {
     /// Lets a request through to its door, or says why not.
     pub(super) fn gate(&mut self, exchange: &mut Exchange<'_>) -> Result<Passed, Refusal> {
+        let connection = self.connections.get_mut(exchange.connection);
+        let is_counted = connection.is_some_and(|it| std::mem::take(&mut it.is_counted));
         self.check_origin(exchange)?;
         if exchange.is_preflight() {
             return Ok(Passed::Preflight);
         }
-        let token = exchange.leave_secret_path();
-        let door = self.find_door(exchange).ok_or(Refusal::PathUnknown)?;
-        let forwarded_for = exchange.fields().forwarded_for;
-        exchange.address = self
-            .config
-            .access
-            .client_address(exchange.peer, forwarded_for);
-        let taken = self.rates.take_address(exchange.now, exchange.address);
-        self.limit(exchange, door, taken)?;
+        let (door, token) = self.approach(exchange)?;
+        if !is_counted {
+            let taken = self.rates.take_address(exchange.now, exchange.address);
+            self.limit(exchange, door, taken)?;
+        }
         match self.identify(exchange, door, token) {
             Ok(principal) => {
                 exchange.principal = principal;
@@ -76,6 +75,65 @@ impl Engine {
             self.limit(exchange, door, taken)?;
         }
         Ok(Passed::To(door))
+    }
+
+    /// Counts one message of a batch. The HTTP request has paid for the first of its requests; each
+    /// further one pays like a request of its own, or a batch would be so many for one.
+    pub(super) fn count_in_batch(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        message: &Result<Message<'_>, Fault>,
+        is_paid: &mut bool,
+    ) {
+        let is_request = matches!(message, Ok(Message::Request { .. }));
+        if !is_request || !std::mem::replace(is_paid, true) || exchange.refused.is_some() {
+            return;
+        }
+        let (now, principal) = (exchange.now, exchange.principal);
+        let taken = self.rates.take_address(now, exchange.address);
+        let taken = taken.and_then(|()| self.rates.take_principal(now, principal));
+        self.stats.rate_limited += u64::from(taken.is_err());
+        exchange.refused = taken.err();
+    }
+
+    /// The same for a head whose body is still to come: a body takes memory, so nobody may announce
+    /// one who would be refused. What is counted here the gate does not count again.
+    pub(super) fn admit(&mut self, exchange: &mut Exchange<'_>) -> Result<(), Refusal> {
+        self.check_origin(exchange)?;
+        let (door, token) = self.approach(exchange)?;
+        if let Err(refusal) = self.rates.take_address(exchange.now, exchange.address) {
+            // Whoever knows of a session is to be told on its stream.
+            let is_told = door.takes_messages() && self.names_session(exchange);
+            self.stats.rate_limited += u64::from(!is_told);
+            return if is_told { Ok(()) } else { Err(refusal) };
+        }
+        if let Some(connection) = self.connections.get_mut(exchange.connection) {
+            connection.is_counted = true;
+        }
+        let principal = self.identify(exchange, door, token).inspect_err(|_| {
+            self.stats.unauthorized += 1;
+        })?;
+        self.authorize(principal, door)
+    }
+
+    /// Whether a message is for a session that there is, whosever that may be.
+    fn names_session(&self, exchange: &Exchange<'_>) -> bool {
+        let named = exchange.named_session();
+        exchange.head.method == Method::Post
+            && named.is_some_and(|id| self.sessions.find(&id).is_some())
+    }
+
+    /// Where the request leads, with the token in front of its path, and where it comes from.
+    fn approach<'r>(
+        &self,
+        exchange: &mut Exchange<'r>,
+    ) -> Result<(Door, Option<&'r str>), Refusal> {
+        let token = exchange.leave_secret_path();
+        let door = self.find_door(exchange).ok_or(Refusal::PathUnknown)?;
+        let forwarded_for = exchange.fields().forwarded_for;
+        let access = &self.config.access;
+        exchange.address = access.client_address(exchange.peer, forwarded_for);
+        Ok((door, token))
     }
 
     /// Whether the request is meant for this server, and from a page that may ask it.

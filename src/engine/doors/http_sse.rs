@@ -202,7 +202,9 @@ impl Engine {
                 {
                     return Err(Refusal::BatchWrong);
                 }
+                let mut is_paid = false;
                 for message in messages {
+                    self.count_in_batch(exchange, &message, &mut is_paid);
                     match message {
                         Ok(message) => self.sse_message(exchange, session, door, message),
                         Err(fault) => self.sse_fault(exchange, session, &fault),

@@ -49,6 +49,8 @@ pub enum Reply {
 struct Exchange<'r> {
     /// When it came.
     now: Instant,
+    /// Over this connection.
+    connection: Key<Connection>,
     /// Where its connection comes from; `None` for a Unix socket.
     peer: Option<IpAddr>,
     /// Where it comes from itself, as far as proxies of ours tell.
@@ -86,8 +88,62 @@ impl Engine {
         out: &mut Vec<u8>,
     ) -> Reply {
         debug_assert!(self.connections.contains(connection));
-        let mut exchange = Exchange {
+        let mut exchange = self.exchange(now, connection, request, out);
+        let begin = exchange.out.len();
+        let calls_before = self.stats.calls_begun;
+        let passed = self.gate(&mut exchange);
+        self.door = match passed {
+            Ok(Passed::To(door)) => door.kind(),
+            Ok(Passed::Preflight) | Err(_) => DoorKind::None,
+        };
+        self.stats.request(self.door);
+        let reply = passed.and_then(|passed| self.serve(&mut exchange, passed));
+        // Whoever asks too often must not learn from another refusal that a guess was right.
+        let reply = reply.map_err(|refusal| exchange.refused.unwrap_or(refusal));
+        if self.stats.calls_begun == calls_before {
+            self.stats.answered_at_once(self.door);
+        }
+        reply.unwrap_or_else(|refusal| {
+            debug_assert_eq!(exchange.out.len(), begin, "a refusal is the whole response");
+            self.refuse(&mut exchange, refusal, None)
+        })
+    }
+
+    /// Whether the body of a request is worth waiting for, of which the head alone is here. If not,
+    /// the response is appended to `out`, and the connection ends with it.
+    pub fn handle_head(
+        &mut self,
+        now: Instant,
+        connection: Key<Connection>,
+        head: &Head<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let request = Request {
+            head: *head,
+            body: &[],
+            keep_alive: false,
+        };
+        let mut exchange = self.exchange(now, connection, &request, out);
+        let Err(refusal) = self.admit(&mut exchange) else {
+            return true;
+        };
+        self.stats.request(DoorKind::None);
+        self.stats.answered_at_once(DoorKind::None);
+        self.refuse(&mut exchange, refusal, None);
+        false
+    }
+
+    /// A request of which nothing is known yet.
+    fn exchange<'r>(
+        &self,
+        now: Instant,
+        connection: Key<Connection>,
+        request: &'r Request<'r>,
+        out: &'r mut Vec<u8>,
+    ) -> Exchange<'r> {
+        Exchange {
             now,
+            connection,
             peer: self.peer(connection),
             address: None,
             principal: Principal::ANYBODY,
@@ -100,23 +156,7 @@ impl Engine {
             cors: None,
             refused: None,
             out,
-        };
-        let begin = exchange.out.len();
-        let calls_before = self.stats.calls_begun;
-        let passed = self.gate(&mut exchange);
-        self.door = match passed {
-            Ok(Passed::To(door)) => door.kind(),
-            Ok(Passed::Preflight) | Err(_) => DoorKind::None,
-        };
-        self.stats.request(self.door);
-        let reply = passed.and_then(|passed| self.serve(&mut exchange, passed));
-        if self.stats.calls_begun == calls_before {
-            self.stats.answered_at_once(self.door);
         }
-        reply.unwrap_or_else(|refusal| {
-            debug_assert_eq!(exchange.out.len(), begin, "a refusal is the whole response");
-            self.refuse(&mut exchange, refusal, None)
-        })
     }
 
     /// What the door makes of it.

@@ -269,7 +269,9 @@ impl Engine {
             ..Answer::default()
         };
         let mut calls = Vec::new();
+        let mut is_paid = false;
         for message in messages {
+            self.count_in_batch(exchange, &message, &mut is_paid);
             self.batch_message(exchange, session, message, &mut answer, &mut calls);
         }
         // A later message may have cancelled a call that was still in the queue of its tool.
