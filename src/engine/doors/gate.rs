@@ -130,6 +130,9 @@ impl Engine {
     ) -> Result<(Door, Option<&'r str>), Refusal> {
         let token = exchange.leave_secret_path();
         let door = self.find_door(exchange).ok_or(Refusal::PathUnknown)?;
+        if door.opens_stream() && exchange.is_foreign_look() {
+            return Err(Refusal::OriginForeign);
+        }
         let forwarded_for = exchange.fields().forwarded_for;
         let access = &self.config.access;
         exchange.address = access.client_address(exchange.peer, forwarded_for);
