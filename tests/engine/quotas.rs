@@ -333,6 +333,34 @@ fn whoever_hides_behind_a_proxy_pays_with_it() {
 }
 
 #[test]
+fn a_call_that_waits_is_dropped_with_the_right_to_it() {
+    let mut server = guarded(tokens());
+    // Two run, of which the second is of the team as well, and two wait.
+    let waiting = [0, 2, 2, 3].map(|number| {
+        let peer = server.connect(at(0));
+        let fields = bearer(number);
+        server.send(at(0), peer, post("/mcp", &fields, &call(1, "sleep")));
+        peer
+    });
+    assert_eq!(server.started.len(), 2);
+    server.reconfigure(at(1), |config| {
+        config.access.tokens[2].role = RoleIndex::READONLY;
+    });
+    let answers = waiting.map(|peer| server.receive(peer));
+    let is_dropped = |answer: &String| answer.contains("a reload of the configuration has");
+    assert_eq!(
+        answers.each_ref().map(is_dropped),
+        [false, false, true, false]
+    );
+    for _ in 0..3 {
+        server.finish(at(2), &Outcome::text("done"));
+    }
+    let answers = waiting.map(|peer| server.receive(peer).contains("done"));
+    assert_eq!(answers, [true, true, false, true]);
+    server.engine.check(0);
+}
+
+#[test]
 fn every_request_of_a_batch_counts() {
     let pings = |count| {
         let pings: Vec<String> = (0..count).map(|id| request(id, "ping")).collect();
