@@ -15,7 +15,7 @@ pub use loose::decode_loose;
 
 use crate::limits::{BATCH_MESSAGES_MAX, ID_BYTES_MAX};
 use crate::wire::encode::{decimal, has_line_break};
-use depth::is_too_deep;
+pub(crate) use depth::is_too_deep;
 use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
