@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -199,6 +200,20 @@ fn the_key_of_jwt_is_read_from_its_file() {
     fs::remove_file(&key).expect("it is there");
     fs::create_dir(&key).expect("a folder in place of the key");
     assert_eq!(problem(&file), "expected a regular file");
+}
+
+#[test]
+fn a_key_that_all_may_read_is_warned_of() {
+    let folder = folder("jwt_exposed");
+    let key = folder.join("jwt.key");
+    write(&key, "k".repeat(32));
+    let config = format!("jwt.secret_file = '{}'", key.display());
+    write(&folder.join("slimcp.toml"), config);
+    for (mode, is_told) in [(0o600, false), (0o640, false), (0o644, true)] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).expect("it is ours");
+        let (code, _, complaints) = slimcp(&folder, &["check"], None);
+        assert_eq!((code, complaints.contains("chmod o-r /")), (0, is_told));
+    }
 }
 
 #[test]

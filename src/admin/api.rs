@@ -3,7 +3,8 @@
 use super::snippets::Snippet;
 use super::stats::DoorKind;
 use crate::mcp::revision::Revision;
-use crate::tool::{ToolSpec, json, registry};
+use crate::tool::{ToolSpec, registry};
+use crate::wire::json;
 
 /// One thing that can be asked of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@
 //! references below `#/components` only. Some refuse to call an operation with an empty body where
 //! one is declared, so a tool that takes nothing declares none.
 
-use crate::tool::{ToolSpec, json};
+use crate::tool::ToolSpec;
+use crate::wire::json;
 
 /// Characters of a function's name that every model's API takes.
 const OPERATION_ID_CHARS_MAX: usize = 64;

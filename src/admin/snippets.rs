@@ -4,6 +4,7 @@
 //! the address of the server in it, written as its language wants them; in place of the token it
 //! has a reference to the client's own store of secrets, or a placeholder. It never has a token.
 
+use crate::wire::json;
 use std::borrow::Cow;
 
 /// What one client is given.
@@ -65,17 +66,19 @@ const ROWS: [Row; 12] = [
 "#,
     },
     Row {
-        // It takes remote servers from the cloud only, so the bridge stands in between.
+        // It takes remote servers from the cloud only, so a bridge of others stands in between. A
+        // blank within an argument gets lost on Windows, so the header's value is a variable.
         client: "claude-desktop",
         label: "Claude Desktop",
-        place: "claude_desktop_config.json (Settings, Developer, Edit Config)",
+        place: "claude_desktop_config.json (Settings, Developer, Edit Config); needs Node.js",
         language: Language::Json,
         text: r#"{
   "mcpServers": {
     {name}: {
-      "command": "slimcp",
-      "args": ["connect", {url}]«,
-      "env": { "SLIMCP_TOKEN": "TOKEN" }»
+      "command": "npx",
+      "args": ["-y", "mcp-remote", {url}, "--allow-http"«,
+        "--header", "Authorization:${BEARER}"»]«,
+      "env": { "BEARER": "Bearer TOKEN" }»
     }
   }
 }
@@ -282,7 +285,11 @@ impl Gaps<'_> {
 
 fn written(value: &str, language: Language) -> Cow<'_, str> {
     match language {
-        Language::Json => serde_json::Value::from(value).to_string().into(),
+        Language::Json => {
+            let mut quoted = Vec::new();
+            json::push_string(&mut quoted, value);
+            String::from_utf8_lossy(&quoted).into_owned().into()
+        }
         Language::Shell => shell_word(value),
         Language::Prose => value.into(),
     }
@@ -331,9 +338,12 @@ mod tests {
         );
         check(
             "claude-desktop",
-            json!({"mcpServers": {"pi": {"command": "slimcp", "args": ["connect", url]}}}),
-            json!({"mcpServers": {"pi": {"command": "slimcp", "args": ["connect", url],
-                "env": {"SLIMCP_TOKEN": "TOKEN"}}}}),
+            json!({"mcpServers": {"pi": {"command": "npx",
+                "args": ["-y", "mcp-remote", url, "--allow-http"]}}}),
+            json!({"mcpServers": {"pi": {"command": "npx",
+                "args": ["-y", "mcp-remote", url, "--allow-http",
+                    "--header", "Authorization:${BEARER}"],
+                "env": {"BEARER": "Bearer TOKEN"}}}}),
         );
         check(
             "cursor",

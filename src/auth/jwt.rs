@@ -13,11 +13,10 @@ use super::role::{Role, RoleIndex};
 use super::{Kind, PrincipalId, Unauthorized};
 use crate::limits::JWT_BYTES_MAX;
 use crate::time::UnixMillis;
+use crate::wire::json;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -124,15 +123,14 @@ impl Jwt {
     /// What the payload claims, if it is from the right issuer for us.
     fn claims<'p>(&self, payload: &'p str) -> Option<Claims<'p>> {
         let names = ["iss", "sub", "aud", "exp", "nbf", &self.role_claim];
-        let mut found = [None; 6];
-        pick(payload, &names, &mut found)?;
+        let found = json::pick(payload, names).ok()?;
         let [issuer, subject, audience, expires, begins, role] = found;
         let claims = Claims {
-            issuer: optional(issuer, string)?,
-            subject: string(subject?)?,
+            issuer: optional(issuer, json::text)?,
+            subject: json::text(subject?)?,
             expires: seconds(expires?)?,
             begins: optional(begins, seconds)?.unwrap_or(0),
-            role: optional(role, string)?,
+            role: optional(role, json::text)?,
         };
         let audience_is_ours = match &self.audience {
             Some(ours) => is_audience(audience?, ours)?,
@@ -223,43 +221,34 @@ fn decode<'b>(part: &str, buffer: &'b mut [u8; PART_BYTES_MAX]) -> Option<&'b [u
 /// Whether the header means what we do: HS256, and nothing that must be understood (RFC 7515
 /// section 4.1.11). What `typ` says is of no use: issuers write what they like.
 fn check_header(header: &[u8]) -> Option<()> {
-    let mut found = [None; 2];
-    pick(
-        std::str::from_utf8(header).ok()?,
-        &["alg", "crit"],
-        &mut found,
-    )?;
-    let [algorithm, critical] = found;
-    let is_ours = string(algorithm?)? == "HS256" && critical.is_none();
+    let header = std::str::from_utf8(header).ok()?;
+    let [algorithm, critical] = json::pick(header, ["alg", "crit"]).ok()?;
+    let is_ours = json::text(algorithm?)? == "HS256" && critical.is_none();
     is_ours.then_some(())
 }
 
-/// A string, borrowed if nothing in it is escaped.
-#[derive(Deserialize)]
-struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
-
-fn string(json: &RawValue) -> Option<Cow<'_, str>> {
-    let text: Text = serde_json::from_str(json.get()).ok()?;
-    Some(text.0)
-}
-
 /// A date in seconds since 1970, which may have a fraction (RFC 7519 section 2, NumericDate).
-fn seconds(json: &RawValue) -> Option<u64> {
+fn seconds(date: &RawValue) -> Option<u64> {
     // JSON that begins with a digit is a number, and none below zero.
-    if !json.get().starts_with(|first: char| first.is_ascii_digit()) {
+    if !date.get().starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
-    let seconds: f64 = json.get().parse().ok()?;
+    let seconds = json::float(date.get())?;
     (seconds <= SECONDS_MAX).then_some(seconds as u64)
 }
 
-/// Whether `json` is `ours`, or a list that holds it (RFC 7519 section 4.1.3).
-fn is_audience(json: &RawValue, ours: &str) -> Option<bool> {
-    if !json.get().starts_with('[') {
-        return Some(string(json)? == ours);
+/// Whether `audience` is `ours`, or a list that holds it (RFC 7519 section 4.1.3).
+fn is_audience(audience: &RawValue, ours: &str) -> Option<bool> {
+    if !audience.get().starts_with('[') {
+        return Some(json::text(audience)? == ours);
     }
-    let list: Vec<Text> = serde_json::from_str(json.get()).ok()?;
-    Some(list.iter().any(|text| text.0 == ours))
+    let mut is_ours = false;
+    let read = json::each_element(audience.get(), &mut |element| {
+        let text = json::text(element).ok_or("an audience is a text")?;
+        is_ours |= text == ours;
+        Ok(())
+    });
+    read.ok().map(|()| is_ours)
 }
 
 /// `None` if the claim is there, but is not what `read` expects.
@@ -270,44 +259,6 @@ fn optional<'p, T>(
     match claim {
         Some(json) => read(json).map(Some),
         None => Some(None),
-    }
-}
-
-/// Puts the members of the object `json` that are named in `names` into the places of `found`.
-/// `None` if it is no object or has one of them twice: who reads the first and who reads the last
-/// would see two different JWT.
-fn pick<'p>(json: &'p str, names: &[&str], found: &mut [Option<&'p RawValue>]) -> Option<()> {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    deserializer.deserialize_map(Pick { names, found }).ok()?;
-    deserializer.end().ok()
-}
-
-/// Reads an object for [`pick`].
-struct Pick<'n, 'p> {
-    names: &'n [&'n str],
-    found: &'n mut [Option<&'p RawValue>],
-}
-
-impl<'p> Visitor<'p> for Pick<'_, 'p> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'p>>(self, mut members: A) -> Result<(), A::Error> {
-        while let Some(Text(name)) = members.next_key()? {
-            match self.names.iter().position(|known| *known == name) {
-                Some(place) if self.found[place].is_none() => {
-                    self.found[place] = Some(members.next_value()?);
-                }
-                Some(_) => return Err(A::Error::custom("a claim stands twice")),
-                None => {
-                    members.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -29,7 +29,7 @@ mod values;
 
 pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
 pub use print::{print, reference, report};
-pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
+pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load, warning};
 pub(super) use template::{NAME, is_name};
 
 use super::settings::{Builtin, Compat, Format, JwtSettings, Listen, Log, Settings, parse_port};
@@ -283,7 +283,7 @@ impl Reader {
     /// The value of one row. A fault inside a list is told at the line of its item.
     fn read_setting(&mut self, place: Place, key: String, value: &Value) {
         let Some(row) = SETTINGS.iter().position(|row| row.key == key) else {
-            let problem = unknown_key(nearest_setting(&key));
+            let problem = unknown_key(&key, nearest_setting(&key));
             self.complaints.add(place, key, problem);
             return;
         };

@@ -8,8 +8,8 @@ use super::run;
 use super::settings::parse_port;
 use crate::limits::{HEAD_BYTES_MAX, JWT_BYTES_MAX};
 use crate::wire::body::ChunkDecoder;
+use crate::wire::json;
 use rustix::net::sockopt::{self, Timeout};
-use serde_json::Value;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -219,32 +219,44 @@ fn body(asked: &Notify) -> Result<String, Usage> {
     if event.is_empty() || event.contains(char::is_control) {
         return Err(Usage(format!("{event:?}: expected the name of an event")));
     }
-    let mut body = format!("{{\"message\":{{\"type\":{}", Value::from(event.as_str()));
-    if let Some(json) = &asked.json {
-        let value: Value = serde_json::from_str(json)
-            .map_err(|error| Usage(format!("the event is not JSON: {error}")))?;
-        match value.as_object() {
-            Some(members) if members.contains_key("type") => {
-                let problem = "the type is the name of the event: leave it out of the JSON";
-                return Err(Usage(problem.to_string()));
-            }
-            Some(members) if members.is_empty() => {}
-            Some(_) => {
-                let inner = json.trim().strip_prefix('{');
-                let members = inner.and_then(|inner| inner.strip_suffix('}'));
-                body.push(',');
-                body.push_str(members.expect("an object stands between braces"));
-            }
-            None => body.push_str(&format!(",\"data\":{}", json.trim())),
-        }
+    let mut body = b"{\"message\":{\"type\":".to_vec();
+    json::push_string(&mut body, event);
+    if let Some(more) = &asked.json {
+        push_event(&mut body, more.trim())?;
     }
-    body.push('}');
-    if !asked.roles.is_empty() {
-        let roles = Value::from(asked.roles.as_slice());
-        body.push_str(&format!(",\"filter\":{{\"tokenTypes\":{roles}}}"));
+    body.push(b'}');
+    let mut separator: &[u8] = b",\"filter\":{\"tokenTypes\":[";
+    for role in &asked.roles {
+        body.extend_from_slice(separator);
+        json::push_string(&mut body, role);
+        separator = b",";
     }
-    body.push('}');
-    Ok(body)
+    if separator == b"," {
+        body.extend_from_slice(b"]}");
+    }
+    body.push(b'}');
+    Ok(String::from_utf8(body).expect("texts make a text"))
+}
+
+/// Appends what the event says beside its name.
+fn push_event(body: &mut Vec<u8>, event: &str) -> Result<(), Usage> {
+    json::check(event).map_err(|error| Usage(format!("the event is not JSON: {error}")))?;
+    let inner = event.strip_prefix('{');
+    let Some(members) = inner.and_then(|inner| inner.strip_suffix('}')) else {
+        body.extend_from_slice(b",\"data\":");
+        body.extend_from_slice(event.as_bytes());
+        return Ok(());
+    };
+    // It may stand there several times, which is as wrong.
+    if !matches!(json::pick(event, ["type"]), Ok([None])) {
+        let problem = "the type is the name of the event: leave it out of the JSON";
+        return Err(Usage(problem.to_string()));
+    }
+    if !members.trim_ascii().is_empty() {
+        body.push(b',');
+        body.extend_from_slice(members.as_bytes());
+    }
+    Ok(())
 }
 
 fn token_of_file(path: &Path) -> Result<String, Usage> {
@@ -310,8 +322,13 @@ fn answer(bytes: &[u8]) -> Result<u64, String> {
     if !(200..300).contains(&status) {
         return Err(format!("answers {status}: {}", shown(&body)));
     }
-    let value: Value = serde_json::from_slice(&body).map_err(|_| strange())?;
-    value["queued"].as_u64().ok_or_else(strange)
+    let text = std::str::from_utf8(&body).map_err(|_| strange())?;
+    let queued = json::pick(text, ["queued"])
+        .ok()
+        .and_then(|[queued]| queued);
+    queued
+        .and_then(|queued| queued.get().parse().ok())
+        .ok_or_else(strange)
 }
 
 /// The start of a refusal as one line.

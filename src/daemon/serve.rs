@@ -1,7 +1,7 @@
 //! `slimcp serve`: start, run, reload, stop.
 
 use super::cli::{Exit, Options};
-use super::config::Loaded;
+use super::config::{self, Loaded};
 use super::settings::{Builtin, Listen, Settings};
 use super::{descriptors, log as logging, run};
 use crate::auth::origin::Origins;
@@ -61,6 +61,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
         }
     };
     announce(&settings, &sources, &registry, &doors);
+    warn(&settings);
     let executor = Rc::new(LocalExecutor::new());
     let start = Start {
         settings,
@@ -188,8 +189,9 @@ fn inherit(settings: &Settings) -> Result<Vec<Door>, String> {
 fn announce(settings: &Settings, sources: &[String], registry: &Registry, doors: &[Door]) {
     let version = env!("CARGO_PKG_VERSION");
     log::info!(
-        "slimcp {version} tools={} configuration={sources:?}",
-        registry.len()
+        "slimcp {version} tools={} tokens={} configuration={sources:?}",
+        registry.len(),
+        settings.access.tokens.len()
     );
     log::info!("memory ceiling: {}", settings.memory());
     for door in doors {
@@ -206,6 +208,13 @@ fn announce(settings: &Settings, sources: &[String], registry: &Registry, doors:
     }
 }
 
+/// What is no reason not to serve.
+fn warn(settings: &Settings) {
+    if let Some(warning) = config::warning(settings) {
+        log::warn!("{warning}");
+    }
+}
+
 /// What to give to which client.
 fn welcome(address: SocketAddr) -> String {
     format!(
@@ -214,6 +223,7 @@ fn welcome(address: SocketAddr) -> String {
          \n\
          \x20 Streamable HTTP  http://{address}/mcp   most clients\n\
          \x20 HTTP+SSE         http://{address}/sse   clients of 2024\n\
+         \x20 Console          http://{address}/      in a browser\n\
          \n\
          \x20 claude mcp add --transport http slimcp http://{address}/mcp\n\
          \x20 Cursor, LM Studio: {{\"mcpServers\":{{\"slimcp\":{{\"url\":\"http://{address}/mcp\"}}}}}}\n\
@@ -357,7 +367,9 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
                 log::warn!("{key} has changed: it takes a restart");
             }
             log::set_max_level(settings.log.level.to_level_filter());
-            log::info!("reloaded tools={}", registry.len());
+            warn(&settings);
+            let tokens = settings.access.tokens.len();
+            log::info!("reloaded tools={} tokens={tokens}", registry.len());
             let config = engine_config(&settings);
             world.input(|engine, now| engine.reload(now, config, registry));
             // What takes a restart goes on to differ from the file until there is one.
@@ -379,6 +391,7 @@ fn needs_restart(new: &Settings, old: &Settings) -> Vec<&'static str> {
         ("listen", new.listen != old.listen),
         ("limits", new.limits != old.limits),
         ("timeouts.dead", new.timeouts.dead != old.timeouts.dead),
+        ("log.format", new.log.format != old.log.format),
     ];
     changed
         .into_iter()

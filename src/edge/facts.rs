@@ -5,6 +5,7 @@
 //! one: a dead server would stop the whole daemon. Nor are sensors that take their time.
 
 use crate::tool::builtin::facts::{Disk, Facts, Temperature};
+use crate::wire::json;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -96,7 +97,7 @@ fn kernel() -> Option<String> {
 }
 
 fn load_averages(text: &str) -> Option<[f64; 3]> {
-    let mut numbers = text.split(' ').map(|number| number.parse().ok());
+    let mut numbers = text.split(' ').map(json::float);
     Some([numbers.next()??, numbers.next()??, numbers.next()??])
 }
 

@@ -11,8 +11,8 @@ use crate::limits;
 use crate::mcp::catalogue::{self, Missing};
 use crate::mcp::message::{
     CallParams, CancelledParams, Capabilities, CompletionParams, Empty, GetPromptParams,
-    InitializeParams, InitializeResult, ListChanged, ListParams, ListResult, ResourceParams,
-    ResourcesCapability, ServerInfo, SetLevelParams,
+    InitializeParams, InitializeResult, ListChanged, ListParams, ListResult, Params,
+    ResourceParams, ResourcesCapability, ServerInfo, SetLevelParams,
 };
 use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::{Refusal, What};
@@ -20,8 +20,9 @@ use crate::mcp::revision::Revision;
 use crate::time::Instant;
 use crate::tool::registry::ToolIndex;
 use crate::tool::{Outcome, Start, ToolSpec};
+use crate::wire::json;
 use crate::wire::jsonrpc::{self, Id, RpcError};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// What a request led to.
@@ -362,7 +363,7 @@ impl Engine {
             let wrong = RpcError::new(jsonrpc::INVALID_PARAMS, text);
             return self.answer_wrong(payload, id, &wrong);
         }
-        let arguments = params.arguments.unwrap_or_else(|| no_arguments());
+        let arguments = params.arguments.unwrap_or_else(|| json::literal("{}"));
         match self.registry.get(index).start(arguments) {
             Start::Done(outcome) => {
                 let outcome = self.within_output(index, outcome);
@@ -413,11 +414,6 @@ pub(super) fn may_use(role: &Role, tool: &ToolSpec) -> bool {
     role.may_use(&tool.name, tool.annotations.read_only == Some(true))
 }
 
-/// `{}`.
-fn no_arguments() -> &'static RawValue {
-    serde_json::from_str("{}").expect("an empty object is JSON")
-}
-
 /// Writes one page of a list.
 fn list<T: Serialize>(
     payload: &mut Vec<u8>,
@@ -451,9 +447,9 @@ fn cursor_unknown() -> Wrong {
 }
 
 /// Reads `params`; absent ones are an empty object.
-pub(super) fn parse<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, Wrong> {
-    serde_json::from_str(params.map_or("{}", RawValue::get))
-        .map_err(|error| RpcError::new(jsonrpc::INVALID_PARAMS, format!("params: {error}")))
+pub(super) fn parse<'a, T: Params<'a>>(params: Option<&'a RawValue>) -> Result<T, Wrong> {
+    T::read(params.map_or("{}", RawValue::get))
+        .map_err(|problem| RpcError::new(jsonrpc::INVALID_PARAMS, problem))
 }
 
 fn method_unknown(method: &str) -> Wrong {

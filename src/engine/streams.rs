@@ -234,7 +234,10 @@ impl Engine {
     }
 
     fn schedule_heartbeat(&mut self, now: Instant, key: Key<Stream>) {
-        let at = (now + self.config.timeouts.heartbeat).round_up(limits::COARSE);
+        // To the nearest step: a heartbeat is told a little after its deadline, and rounded up the
+        // next one would always be a step late.
+        let interval = self.config.timeouts.heartbeat - limits::COARSE / 2;
+        let at = (now + interval).round_up(limits::COARSE);
         let timer = self.schedule(at, Deadline::Stream(key));
         self.streams
             .get_mut(key)

@@ -249,7 +249,7 @@ impl Catalogue {
     pub fn fill(&self, params: &GetPromptParams<'_>) -> Result<GetPromptResult<'_>, Missing> {
         let prompt = self.prompt(&params.name)?;
         for argument in prompt.arguments.iter().filter(|argument| argument.required) {
-            if !params.arguments.contains_key(argument.name.as_str()) {
+            if params.argument(&argument.name).is_none() {
                 let text = format!(
                     "prompt {:?} needs argument {:?}",
                     prompt.name, argument.name
@@ -327,7 +327,7 @@ fn fill_text(text: &str, params: &GetPromptParams<'_>) -> String {
         let (before, after) = rest.split_at(open);
         filled.push_str(before);
         let name = after[1..].split_once('}').map(|(name, _)| name);
-        match name.and_then(|name| Some((name, params.arguments.get(name)?))) {
+        match name.and_then(|name| Some((name, params.argument(name)?))) {
             Some((name, value)) => {
                 filled.push_str(value);
                 rest = &after[name.len() + 2..];
@@ -344,6 +344,7 @@ fn fill_text(text: &str, params: &GetPromptParams<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mcp::message::Params;
 
     fn greeting() -> Catalogue {
         let argument = |name: &str, values: &[&str]| PromptArgument {
@@ -369,7 +370,7 @@ mod tests {
     }
 
     fn fill(catalogue: &Catalogue, params: &str) -> Result<String, Missing> {
-        let params: GetPromptParams = serde_json::from_str(params).unwrap();
+        let params = GetPromptParams::read(params).unwrap();
         catalogue
             .fill(&params)
             .map(|result| serde_json::to_string(&result).unwrap())
@@ -396,7 +397,7 @@ mod tests {
     fn completion_offers_what_begins_as_typed() {
         let params = r#"{"ref":{"type":"ref/prompt","name":"greet"},
             "argument":{"name":"who","value":"A"}}"#;
-        let params: CompletionParams = serde_json::from_str(params).unwrap();
+        let params = CompletionParams::read(params).unwrap();
         let catalogue = greeting();
         let text = serde_json::to_string(&catalogue.complete(&params).unwrap()).unwrap();
         assert_eq!(

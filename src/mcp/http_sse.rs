@@ -7,7 +7,7 @@
 
 use super::refusal::Refusal;
 use crate::limits::{EVENT_NAME_BYTES_MAX, EVENT_NAMES_MAX};
-use serde::Deserialize;
+use crate::wire::json;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -56,21 +56,39 @@ pub const SESSION_PARAMETERS: [&str; 5] = [
 ];
 
 /// The body of a door of the older front-ends, as far as it is not a JSON-RPC message.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Envelope<'a> {
     /// The session, under the names of [`SESSION_PARAMETERS`] but `id`: a string.
-    #[serde(
-        borrow,
-        default,
-        alias = "connectionId",
-        alias = "session_id",
-        alias = "sessionId"
-    )]
     pub connection_id: Option<Cow<'a, str>>,
     /// The message, where it is not the body itself.
-    #[serde(borrow, default)]
     pub message: Option<&'a RawValue>,
 }
+
+impl<'a> Envelope<'a> {
+    /// Reads a body; `None` if it is no object or names the session twice.
+    pub fn read(body: &'a str) -> Option<Envelope<'a>> {
+        let [message, names @ ..] = json::pick(body, ENVELOPE).ok()?;
+        let mut names = names.into_iter().filter_map(json::said);
+        let connection_id = match (names.next(), names.next()) {
+            (Some(name), None) => Some(json::text(name)?),
+            (None, None) => None,
+            (_, Some(_)) => return None,
+        };
+        Some(Envelope {
+            connection_id,
+            message: json::said(message),
+        })
+    }
+}
+
+/// The members of an [`Envelope`].
+const ENVELOPE: [&str; 5] = [
+    "message",
+    "connection_id",
+    "connectionId",
+    "session_id",
+    "sessionId",
+];
 
 /// Names of events that a stream asks for, as its query has them, without the blanks between them.
 ///

@@ -4,33 +4,82 @@
 //! some, and a client of the next one must not fail here.
 
 use super::catalogue::Page;
+use crate::wire::json;
+use serde::Serialize;
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::HashMap;
+
+/// Parameters that a client sends.
+pub trait Params<'a>: Sized {
+    /// Reads them from an object.
+    ///
+    /// # Errors
+    ///
+    /// A text for the client that says which member is missing or wrong.
+    fn read(params: &'a str) -> Result<Self, String>;
+}
+
+/// The members of `params`, or of an object in it, that have these names.
+fn members<'a, const N: usize>(
+    params: &'a str,
+    names: [&str; N],
+) -> Result<[Option<&'a RawValue>; N], String> {
+    json::pick(params, names).map_err(|error| format!("params: {error}"))
+}
+
+/// A text, which has to be there.
+fn text<'a>(member: Option<&'a RawValue>, name: &str) -> Result<Cow<'a, str>, String> {
+    let text = member.and_then(json::text);
+    text.ok_or_else(|| format!("params.{name}: expected a string"))
+}
+
+/// A text, which may be absent.
+fn optional_text<'a>(
+    member: Option<&'a RawValue>,
+    name: &str,
+) -> Result<Option<Cow<'a, str>>, String> {
+    json::said(member)
+        .map(|member| text(Some(member), name))
+        .transpose()
+}
 
 /// `params` of `initialize`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct InitializeParams<'a> {
     /// The revision the client would like.
-    #[serde(borrow)]
     pub protocol_version: Cow<'a, str>,
     /// Who the client is, for the log.
-    #[serde(borrow, default)]
     pub client_info: Option<ClientInfo<'a>>,
 }
 
+impl<'a> Params<'a> for InitializeParams<'a> {
+    fn read(params: &'a str) -> Result<InitializeParams<'a>, String> {
+        let [revision, client] = members(params, ["protocolVersion", "clientInfo"])?;
+        Ok(InitializeParams {
+            protocol_version: text(revision, "protocolVersion")?,
+            client_info: json::said(client).map(ClientInfo::read).transpose()?,
+        })
+    }
+}
+
 /// Who a client says it is.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct ClientInfo<'a> {
     /// Its name.
-    #[serde(borrow, default)]
     pub name: Cow<'a, str>,
     /// Its version.
-    #[serde(borrow, default)]
     pub version: Cow<'a, str>,
+}
+
+impl<'a> ClientInfo<'a> {
+    fn read(client: &'a RawValue) -> Result<ClientInfo<'a>, String> {
+        let [name, version] = members(client.get(), ["name", "version"])?;
+        Ok(ClientInfo {
+            name: optional_text(name, "clientInfo.name")?.unwrap_or_default(),
+            version: optional_text(version, "clientInfo.version")?.unwrap_or_default(),
+        })
+    }
 }
 
 /// Result of `initialize`.
@@ -101,53 +150,89 @@ pub struct ResourcesCapability {
 pub struct Empty {}
 
 /// `params` of `tools/call`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct CallParams<'a> {
     /// The tool.
-    #[serde(borrow)]
     pub name: Cow<'a, str>,
     /// Its arguments; absent means `{}`.
-    #[serde(borrow, default)]
     pub arguments: Option<&'a RawValue>,
     /// The request's own metadata.
-    #[serde(borrow, default, rename = "_meta")]
     pub meta: Option<Meta<'a>>,
 }
 
-/// `params` of which only the metadata is of interest.
-#[derive(Debug, Default, Deserialize)]
-pub struct MetaParams<'a> {
-    /// The request's own metadata.
-    #[serde(borrow, default, rename = "_meta")]
-    pub meta: Option<Meta<'a>>,
+impl<'a> Params<'a> for CallParams<'a> {
+    fn read(params: &'a str) -> Result<CallParams<'a>, String> {
+        let [name, arguments, meta] = members(params, ["name", "arguments", "_meta"])?;
+        Ok(CallParams {
+            name: text(name, "name")?,
+            arguments: json::said(arguments),
+            meta: json::said(meta).map(Meta::read).transpose()?,
+        })
+    }
 }
 
 /// `_meta` of a request.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub struct Meta<'a> {
     /// Given where the client wants to hear of progress; a string or a number.
-    #[serde(borrow, default, rename = "progressToken")]
     pub progress_token: Option<&'a RawValue>,
     /// The claim of a stateless request (2026-07-28).
-    #[serde(borrow, default, rename = "io.modelcontextprotocol/protocolVersion")]
     pub claim: Option<&'a RawValue>,
 }
 
+impl<'a> Meta<'a> {
+    /// That of any `params`; empty where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Params::read`].
+    pub fn of(params: &'a str) -> Result<Meta<'a>, String> {
+        let [meta] = members(params, ["_meta"])?;
+        let meta = json::said(meta).map(Meta::read).transpose()?;
+        Ok(meta.unwrap_or_default())
+    }
+
+    fn read(meta: &'a RawValue) -> Result<Meta<'a>, String> {
+        let claim = "io.modelcontextprotocol/protocolVersion";
+        let found = members(meta.get(), ["progressToken", claim])?;
+        let [progress_token, claim] = found.map(json::said);
+        Ok(Meta {
+            progress_token,
+            claim,
+        })
+    }
+}
+
 /// `params` of `notifications/cancelled`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct CancelledParams<'a> {
     /// The id of the request that is no longer wanted.
-    #[serde(borrow)]
     pub request_id: &'a RawValue,
 }
 
+impl<'a> Params<'a> for CancelledParams<'a> {
+    fn read(params: &'a str) -> Result<CancelledParams<'a>, String> {
+        let [request_id] = members(params, ["requestId"])?;
+        let missing = || "params.requestId: expected an id".to_string();
+        Ok(CancelledParams {
+            request_id: request_id.ok_or_else(missing)?,
+        })
+    }
+}
+
 /// `params` of every listing.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub struct ListParams<'a> {
     /// Where the page before ended.
-    #[serde(borrow, default)]
     pub cursor: Option<Cow<'a, str>>,
+}
+
+impl<'a> Params<'a> for ListParams<'a> {
+    fn read(params: &'a str) -> Result<ListParams<'a>, String> {
+        let [cursor] = members(params, ["cursor"])?;
+        let cursor = optional_text(cursor, "cursor")?;
+        Ok(ListParams { cursor })
+    }
 }
 
 /// Result of a listing whose entries go under the name that `entries` is given.
@@ -171,11 +256,18 @@ impl<T: Serialize> Serialize for ListResult<'_, T> {
 }
 
 /// `params` of `resources/read`, `resources/subscribe` and `resources/unsubscribe`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct ResourceParams<'a> {
     /// The resource.
-    #[serde(borrow)]
     pub uri: Cow<'a, str>,
+}
+
+impl<'a> Params<'a> for ResourceParams<'a> {
+    fn read(params: &'a str) -> Result<ResourceParams<'a>, String> {
+        let [uri] = members(params, ["uri"])?;
+        let uri = text(uri, "uri")?;
+        Ok(ResourceParams { uri })
+    }
 }
 
 /// `params` of `notifications/resources/updated`.
@@ -186,67 +278,119 @@ pub struct ResourceUpdatedParams<'a> {
 }
 
 /// `params` of `prompts/get`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct GetPromptParams<'a> {
     /// The prompt.
-    #[serde(borrow)]
     pub name: Cow<'a, str>,
     /// What is filled in.
-    #[serde(borrow, default)]
-    pub arguments: HashMap<Cow<'a, str>, Cow<'a, str>>,
+    pub arguments: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> Params<'a> for GetPromptParams<'a> {
+    fn read(params: &'a str) -> Result<GetPromptParams<'a>, String> {
+        let [name, given] = members(params, ["name", "arguments"])?;
+        let mut arguments = Vec::new();
+        let given = json::said(given).map_or("{}", RawValue::get);
+        let read = json::each_member(given, &mut |name, value| {
+            let value = json::text(value).ok_or("expected strings")?;
+            arguments.push((name, value));
+            Ok(())
+        });
+        read.map_err(|error| format!("params.arguments: {error}"))?;
+        let name = text(name, "name")?;
+        Ok(GetPromptParams { name, arguments })
+    }
+}
+
+impl GetPromptParams<'_> {
+    /// What is filled in for an argument; the last value if it is given more than once.
+    pub fn argument(&self, name: &str) -> Option<&str> {
+        let mut latest_first = self.arguments.iter().rev();
+        let found = latest_first.find(|(argument, _)| argument == name);
+        found.map(|(_, value)| value.as_ref())
+    }
 }
 
 /// `params` of `completion/complete`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct CompletionParams<'a> {
     /// What is being filled in.
-    #[serde(borrow, rename = "ref")]
     pub reference: Reference<'a>,
     /// Which part of it, and what is typed so far.
-    #[serde(borrow)]
     pub argument: TypedArgument<'a>,
 }
 
+impl<'a> Params<'a> for CompletionParams<'a> {
+    fn read(params: &'a str) -> Result<CompletionParams<'a>, String> {
+        let [reference, argument] = members(params, ["ref", "argument"])?;
+        let reference = reference.ok_or("params.ref: expected an object")?;
+        let argument = argument.ok_or("params.argument: expected an object")?;
+        let [name, value] = members(argument.get(), ["name", "value"])?;
+        Ok(CompletionParams {
+            reference: Reference::read(reference)?,
+            argument: TypedArgument {
+                name: text(name, "argument.name")?,
+                value: text(value, "argument.value")?,
+            },
+        })
+    }
+}
+
 /// What `completion/complete` is about.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type")]
+#[derive(Debug)]
 pub enum Reference<'a> {
     /// A prompt's argument.
-    #[serde(rename = "ref/prompt")]
     Prompt {
         /// The prompt.
-        #[serde(borrow)]
         name: Cow<'a, str>,
     },
     /// A variable of a resource template.
-    #[serde(rename = "ref/resource")]
     Resource {
         /// The template.
-        #[serde(borrow)]
         uri: Cow<'a, str>,
     },
 }
 
+impl<'a> Reference<'a> {
+    fn read(reference: &'a RawValue) -> Result<Reference<'a>, String> {
+        let [kind, name, uri] = members(reference.get(), ["type", "name", "uri"])?;
+        match kind.and_then(json::text).as_deref() {
+            Some("ref/prompt") => text(name, "ref.name").map(|name| Reference::Prompt { name }),
+            Some("ref/resource") => text(uri, "ref.uri").map(|uri| Reference::Resource { uri }),
+            Some(_) | None => Err("params.ref.type: ref/prompt or ref/resource".to_string()),
+        }
+    }
+}
+
 /// An argument as far as it is typed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct TypedArgument<'a> {
     /// Its name.
-    #[serde(borrow)]
     pub name: Cow<'a, str>,
     /// What is typed so far.
-    #[serde(borrow)]
     pub value: Cow<'a, str>,
 }
 
 /// `params` of `logging/setLevel`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct SetLevelParams {
     /// The least severity to send.
     pub level: Level,
 }
 
+impl Params<'_> for SetLevelParams {
+    fn read(params: &str) -> Result<SetLevelParams, String> {
+        let [level] = members(params, ["level"])?;
+        let level = level.and_then(Level::read);
+        let expected = || format!("params.level: one of {}", Level::NAMES.join(", "));
+        Ok(SetLevelParams {
+            level: level.ok_or_else(expected)?,
+        })
+    }
+}
+
 /// Severities of RFC 5424, least first.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Details for developers.
@@ -265,6 +409,39 @@ pub enum Level {
     Alert,
     /// The system is unusable.
     Emergency,
+}
+
+impl Level {
+    /// All of them, in their order.
+    const ALL: [Level; 8] = [
+        Level::Debug,
+        Level::Info,
+        Level::Notice,
+        Level::Warning,
+        Level::Error,
+        Level::Critical,
+        Level::Alert,
+        Level::Emergency,
+    ];
+
+    /// Their names on the wire, in the same order.
+    const NAMES: [&str; Level::ALL.len()] = [
+        "debug",
+        "info",
+        "notice",
+        "warning",
+        "error",
+        "critical",
+        "alert",
+        "emergency",
+    ];
+
+    /// Reads the name of a level.
+    pub fn read(level: &RawValue) -> Option<Level> {
+        let name = json::text(level)?;
+        let place = Level::NAMES.iter().position(|known| *known == name)?;
+        Some(Level::ALL[place])
+    }
 }
 
 /// `params` of `notifications/message`.
@@ -298,7 +475,7 @@ mod tests {
     fn a_call_is_read_with_its_token_and_its_claim() {
         let text = r#"{"name":"a\u0062","arguments":{"x":1},"_meta":{"progressToken":7,
             "io.modelcontextprotocol/protocolVersion":"2026-07-28"},"task":{}}"#;
-        let params: CallParams = serde_json::from_str(text).unwrap();
+        let params = CallParams::read(text).unwrap();
         assert_eq!(params.name, "ab");
         assert_eq!(params.arguments.unwrap().get(), r#"{"x":1}"#);
         let meta = params.meta.unwrap();
@@ -308,8 +485,12 @@ mod tests {
 
     #[test]
     fn levels_have_the_order_of_their_severity() {
-        let level: Level = serde_json::from_str("\"warning\"").unwrap();
-        assert!(level > Level::Info && level < Level::Error);
-        assert!(serde_json::from_str::<Level>("\"loud\"").is_err());
+        let level = |name| Level::read(json::literal(name));
+        let warning = level("\"warning\"").unwrap();
+        assert!(warning > Level::Info && warning < Level::Error);
+        assert_eq!(level("\"loud\""), None);
+        for (level, name) in Level::ALL.into_iter().zip(Level::NAMES) {
+            assert_eq!(serde_json::to_value(level).unwrap(), name);
+        }
     }
 }

@@ -27,7 +27,7 @@ pub use outcome::{Ended, Exit, Stopped, outcome};
 use serde_json::value::RawValue;
 use std::rc::Rc;
 use template::Template;
-use value::Scalar;
+pub use value::Scalar;
 
 /// A command tool as the configuration describes it (`[[tool]]`).
 #[derive(Clone, Debug, PartialEq)]
@@ -66,9 +66,9 @@ pub struct Argument {
     /// What values it takes.
     pub kind: Kind,
     /// The only values allowed, where there are some.
-    pub choices: Option<Vec<serde_json::Value>>,
+    pub choices: Option<Vec<Scalar>>,
     /// Taken when the call has none.
-    pub default: Option<serde_json::Value>,
+    pub default: Option<Scalar>,
     /// A call without it is refused. An argument with a default is never required.
     pub required: bool,
     /// What a model reads.

@@ -4,6 +4,7 @@
 //! or names the [`Work`] that the edge does for it. The engine owns the call meanwhile: its
 //! deadline, its progress, its cancellation.
 
+use crate::wire::json;
 use serde_json::value::RawValue;
 use std::rc::Rc;
 use std::time::Duration;
@@ -208,7 +209,6 @@ fn encode_media(out: &mut Vec<u8>, kind: &str, data: &str, mime_type: &str) {
 
 pub mod builtin;
 pub mod command;
-pub(crate) mod json;
 pub mod registry;
 
 #[cfg(test)]

@@ -4,8 +4,9 @@
 //! The invariant is that a registry never changes. A reload makes a new one, and its fingerprint
 //! tells whether clients have to be told (`notifications/tools/list_changed`).
 
-use super::{Annotations, Tool, ToolSpec, json};
+use super::{Annotations, Tool, ToolSpec};
 use crate::limits::{PAGE_ENTRIES_MAX, TOOLS_MAX};
+use crate::wire::json;
 use std::fmt;
 use std::rc::Rc;
 

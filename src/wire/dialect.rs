@@ -19,11 +19,11 @@
 //! token, log lines by a level or updates by a subscription listens for it. Plain events have no
 //! name. Bytes in, bytes out: nothing here knows of sessions or streams.
 
+use super::json;
 use super::jsonrpc::{self, METHOD_NOT_FOUND};
 use crate::bounded::Event;
 use crate::limits::EVENT_NAME_BYTES_MAX;
 use crate::time::UnixMillis;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -346,25 +346,14 @@ fn hyphenated_error(
 
 /// The same error with the code that it has in this dialect (seed 2, command errors).
 fn tool_unknown(error: &str) -> Vec<u8> {
-    let error: ErrorText = serde_json::from_str(error).expect("errors of ours have a message");
-    let object = Object::default().json("message", error.message.get().as_bytes());
+    let member = json::pick(error, ["message"])
+        .ok()
+        .and_then(|[message]| message);
+    let message = member.expect("errors of ours have a message");
+    let object = Object::default().json("message", message.get().as_bytes());
     object
         .json("code", METHOD_NOT_FOUND.to_string().as_bytes())
         .end()
-}
-
-/// The `error` member of a response, as far as it is said again.
-#[derive(Deserialize)]
-struct ErrorText<'a> {
-    #[serde(borrow)]
-    message: &'a RawValue,
-}
-
-/// `params` of `tools/call`, as far as they are said again.
-#[derive(Deserialize)]
-struct ToolParams<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
 }
 
 impl<'a> About<'a> {
@@ -384,8 +373,8 @@ impl<'a> About<'a> {
                 method: "tools/call",
                 params,
             } => {
-                let params = serde_json::from_str::<ToolParams<'_>>(params?.get());
-                params.ok().map(|params| params.name)
+                let [name] = json::pick(params?.get(), ["name"]).ok()?;
+                json::text(name?)
             }
             About::Call { tool } | About::Progress { tool, .. } => Some(Cow::Borrowed(tool)),
             About::Request { .. } | About::ToolUnknown | About::Refusal { .. } | About::Notice => {
@@ -409,7 +398,7 @@ impl Object {
 
     fn text(mut self, name: &str, text: &str) -> Object {
         self.key(name);
-        serde_json::to_writer(&mut self.json, text).expect("a Vec takes whatever is written");
+        json::push_string(&mut self.json, text);
         self
     }
 

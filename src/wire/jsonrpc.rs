@@ -15,12 +15,11 @@ pub use loose::decode_loose;
 
 use crate::limits::{BATCH_MESSAGES_MAX, ID_BYTES_MAX};
 use crate::wire::encode::{decimal, has_line_break};
+use crate::wire::json;
 pub(crate) use depth::is_too_deep;
-use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
 
 /// The text is not JSON.
 pub const PARSE_ERROR: i32 = -32700;
@@ -171,34 +170,23 @@ fn first_byte(text: &str) -> Option<u8> {
 /// The members of a message that this module has written.
 pub(crate) fn members(message: &[u8]) -> Members<'_> {
     let text = std::str::from_utf8(message).expect("messages of ours are text");
-    serde_json::from_str(text).expect("messages of ours are JSON")
+    Members::pick(text).expect("messages of ours are JSON")
 }
 
 /// The members of any message. `null` is present too: a request whose id is null is no
 /// notification.
-#[derive(Deserialize)]
 pub(crate) struct Members<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
     jsonrpc: Option<&'a RawValue>,
     /// `id`
-    #[serde(borrow, default, deserialize_with = "present")]
     pub id: Option<&'a RawValue>,
     /// `method`
-    #[serde(borrow, default, deserialize_with = "present")]
     pub method: Option<&'a RawValue>,
     /// `params`
-    #[serde(borrow, default, deserialize_with = "present")]
     pub params: Option<&'a RawValue>,
     /// `result`
-    #[serde(borrow, default, deserialize_with = "present")]
     pub result: Option<&'a RawValue>,
     /// `error`
-    #[serde(borrow, default, deserialize_with = "present")]
     pub error: Option<&'a RawValue>,
-}
-
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 fn decode_message(text: &str) -> Result<Message<'_>, Fault> {
@@ -207,16 +195,28 @@ fn decode_message(text: &str) -> Result<Message<'_>, Fault> {
 
 fn decode_members(text: &str) -> Result<Members<'_>, Fault> {
     if first_byte(text) != Some(b'{') {
-        let parsed = serde_json::from_str::<IgnoredAny>(text);
-        return Err(match parsed {
-            Ok(_) => Fault::invalid("a message is an object", None),
+        return Err(match json::check(text) {
+            Ok(()) => Fault::invalid("a message is an object", None),
             Err(error) => Fault::of(&error),
         });
     }
-    serde_json::from_str(text).map_err(|error| Fault::of(&error))
+    Members::pick(text).map_err(|error| Fault::of(&error))
 }
 
 impl<'a> Members<'a> {
+    fn pick(text: &'a str) -> Result<Members<'a>, serde_json::Error> {
+        let names = ["jsonrpc", "id", "method", "params", "result", "error"];
+        let [jsonrpc, id, method, params, result, error] = json::pick(text, names)?;
+        Ok(Members {
+            jsonrpc,
+            id,
+            method,
+            params,
+            result,
+            error,
+        })
+    }
+
     fn into_message(self) -> Result<Message<'a>, Fault> {
         match self.method {
             Some(method) => self.into_call(method),
@@ -239,7 +239,7 @@ impl<'a> Members<'a> {
             let message = "a message with \"method\" has no \"result\" and no \"error\"";
             return Err(Fault::invalid(message, id));
         }
-        let Some(method) = string(method) else {
+        let Some(method) = json::text(method) else {
             return Err(Fault::invalid("\"method\" must be a string", id));
         };
         let params = self.params;
@@ -281,50 +281,25 @@ impl<'a> Members<'a> {
 
     fn is_version_2(&self) -> bool {
         self.jsonrpc
-            .and_then(string)
+            .and_then(json::text)
             .is_some_and(|version| version == "2.0")
     }
 }
 
-/// The value of a JSON string; borrowed if nothing in it is escaped.
-fn string(json: &RawValue) -> Option<Cow<'_, str>> {
-    let inner = json.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        return serde_json::from_str(json.get()).ok().map(Cow::Owned);
-    }
-    Some(Cow::Borrowed(inner))
-}
-
 fn decode_batch(text: &str) -> Result<Vec<Result<Message<'_>, Fault>>, Fault> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let messages = deserializer.deserialize_seq(BatchVisitor);
-    let messages = messages.and_then(|messages| deserializer.end().map(|()| messages));
-    match messages {
-        Ok(messages) if messages.is_empty() => Err(Fault::invalid("the batch is empty", None)),
-        Ok(messages) => Ok(messages),
-        Err(error) => Err(Fault::of(&error)),
-    }
-}
-
-/// Stops at the first message too many, so that a body of a million zeros makes no large vector.
-struct BatchVisitor;
-
-impl<'de> Visitor<'de> for BatchVisitor {
-    type Value = Vec<Result<Message<'de>, Fault>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of messages")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-        let mut messages = Vec::new();
-        while let Some(element) = elements.next_element::<&RawValue>()? {
-            if messages.len() == BATCH_MESSAGES_MAX {
-                return Err(A::Error::custom("the batch has more than 32 messages"));
-            }
-            messages.push(decode_message(element.get()));
+    let mut messages = Vec::new();
+    let read = json::each_element(text, &mut |element| {
+        // At the first message too many, so that a body of a million zeros makes no large vector.
+        if messages.len() == BATCH_MESSAGES_MAX {
+            return Err("the batch has more than 32 messages".to_string());
         }
-        Ok(messages)
+        messages.push(decode_message(element.get()));
+        Ok(())
+    });
+    match read {
+        Ok(()) if messages.is_empty() => Err(Fault::invalid("the batch is empty", None)),
+        Ok(()) => Ok(messages),
+        Err(error) => Err(Fault::of(&error)),
     }
 }
 
@@ -414,7 +389,7 @@ fn write_call(
     let start = out.len();
     begin(out, id);
     out.extend_from_slice(b",\"method\":");
-    write_string(out, method);
+    json::push_string(out, method);
     let before = out.len();
     out.extend_from_slice(b",\"params\":");
     let value = out.len();
@@ -444,17 +419,13 @@ fn write_error(
     }
     decimal(out, u64::from(code.unsigned_abs()));
     out.extend_from_slice(b",\"message\":");
-    write_string(out, message);
+    json::push_string(out, message);
     if let Some(data) = data {
         out.extend_from_slice(b",\"data\":");
         out.extend_from_slice(data.get().as_bytes());
     }
     out.push(b'}');
     end(out, start);
-}
-
-fn write_string(out: &mut Vec<u8>, string: &str) {
-    serde_json::to_writer(out, string).expect("a string can be written into memory");
 }
 
 fn begin(out: &mut Vec<u8>, id: Option<&Id>) {

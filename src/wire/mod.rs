@@ -14,6 +14,7 @@ pub mod compat;
 pub mod dialect;
 pub mod encode;
 pub mod head;
+pub(crate) mod json;
 pub mod jsonrpc;
 pub mod lines;
 pub mod receive;

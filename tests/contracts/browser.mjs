@@ -73,28 +73,30 @@ const TOOLS =
 
 // ---- pages ----
 
-/** A page or a script for this server; `relative` ones name it where it is not their own. */
-function content(name, base, isOwn) {
-    const folder = name.endsWith('.html') ? 'pages' : 'seeds';
-    const text = read(`${folder}/${name}`).replaceAll('http://localhost:3000', base);
-    if (isOwn || name.endsWith('.html')) return text;
-    return text.replace(/(["'])(\/(?:mcp\/)?sse)/g, `$1${base}$2`);
+/** A snippet for this server, with whole addresses where it is not the page's own. */
+function snippet(name, base, isOwn) {
+    const text = read(`seeds/${name}`).replaceAll('http://localhost:3000', base);
+    return isOwn ? text : text.replace(/(["'])(\/(?:mcp\/)?sse)/g, `$1${base}$2`);
 }
 
-const kinds = { html: 'text/html; charset=utf-8', js: 'text/javascript' };
-const kind = (name) => kinds[name.split('.').pop()] ?? 'text/plain';
+/** A page with its snippets in it, as one script: no event falls between two of them. */
+function content(name, base, isOwn, use) {
+    const text = read(`pages/${name}`).replace('USE', use);
+    const inline = (_, name) => `<script>\n${snippet(name, base, isOwn)}</script>`;
+    const whole = text.replace(/<script src="([^"]+)"><\/script>/g, inline);
+    return whole.replaceAll(/<\/script>\s*<script>/g, '');
+}
+
+const HTML = 'text/html; charset=utf-8';
 
 /** Serves pages from another origin; where the server is, is known later. */
 async function site() {
     const site = { base: '' };
     const server = http.createServer((request, response) => {
         const name = request.url.slice(1);
-        try {
-            const text = content(name, site.base, false);
-            response.writeHead(200, { 'Content-Type': kind(name) }).end(text);
-        } catch {
-            response.writeHead(404).end();
-        }
+        const isPage = name.endsWith('.html');
+        response.writeHead(isPage ? 200 : 404, { 'Content-Type': HTML });
+        response.end(isPage ? content(name, site.base, false, '') : '');
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -124,11 +126,9 @@ async function open(browser, server, name, { origin = server.base, use = '' } = 
     page.on('pageerror', (error) => tell(`pageerror ${error}`));
     if (origin === server.base) {
         // The server does not serve other people's pages; the browser is told that it does.
-        await page.route(/\/(seed_\w+\.(html|m?js))$/, (route) => {
-            const name = new URL(route.request().url()).pathname.slice(1);
-            const body = content(name, server.base, true).replace('USE', use);
-            return route.fulfill({ body, contentType: kind(name) });
-        });
+        const body = content(name, server.base, true, use);
+        const answer = { body, contentType: HTML };
+        await page.route(`${origin}/${name}`, (route) => route.fulfill(answer));
     }
     await page.goto(`${origin}/${name}`);
     const hears = (part) => new Promise((resolve, reject) => {
@@ -150,7 +150,7 @@ async function open(browser, server, name, { origin = server.base, use = '' } = 
 
 /** Runs a snippet with `await` at its top in an open page, with words replaced. */
 async function run(view, server, name, replaced = {}, isOwn = true) {
-    let text = content(name, server.base, isOwn);
+    let text = snippet(name, server.base, isOwn);
     for (const [from, to] of Object.entries(replaced)) {
         assert(text.includes(from), `${name} has no ${from}`);
         text = text.replaceAll(from, to);

@@ -325,6 +325,24 @@ fn a_wrong_command_line_is_a_usage_error_even_if_nobody_reads_it() {
 }
 
 #[test]
+fn the_log_tells_why_somebody_was_refused_and_how_many_tokens_there_are() {
+    let digest = "0".repeat(64);
+    let tokens = format!("[[token]]\nname = 'a'\nsha256 = '{digest}'\n");
+    let config = format!("log.level = 'debug'\n{tokens}");
+    let daemon = Daemon::start("refused", &config);
+    daemon.line("tools=2 tokens=1 configuration=");
+    let mut peer = daemon.connect();
+    let path = "/t/slimcp_s3cret/mcp";
+    assert_eq!(peer.ask(post(path, "", LIST)).status, 401);
+    daemon.line("refused: this token is not known here");
+    let log = daemon.log();
+    assert!(!log.iter().any(|line| line.contains("s3cret")), "{log:?}");
+    rewrite(&daemon, "log.format = 'json'\n");
+    daemon.line("reloaded tools=2 tokens=0");
+    daemon.line("log.format has changed: it takes a restart");
+}
+
+#[test]
 fn nobody_has_to_read_the_log() {
     let folder = folder("unread");
     let path = folder.join("socket");

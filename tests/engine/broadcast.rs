@@ -103,7 +103,7 @@ fn what_is_no_broadcast_is_explained() {
         ),
         (
             r#"{"message":{},"filter":{"tokenType":["team"]}}"#,
-            "unknown field `tokenType`",
+            "\"tokenType\" is not known here",
         ),
         (
             r#"{"message":{},"filter":{"tokenTypes":["teem"]}}"#,

@@ -13,6 +13,7 @@ mod cors;
 mod counters;
 mod dialects;
 mod drain;
+mod mutations;
 mod quotas;
 mod refusals;
 mod reports;
@@ -122,6 +123,14 @@ fn http_sse(server: &mut Server, now: Instant) -> (usize, String) {
     }
     server.receive(stream);
     (stream, door)
+}
+
+/// An HTTP+SSE stream of whoever shows these fields; its peer.
+fn http_sse_as(server: &mut Server, now: Instant, fields: &str) -> usize {
+    let stream = server.connect(now);
+    server.send(now, stream, support::get("/sse", fields));
+    server.receive(stream);
+    stream
 }
 
 fn initialize(revision: &str) -> String {

@@ -2,7 +2,7 @@
 
 use crate::streamable;
 use crate::support::reader::Piece;
-use crate::support::{Server, at, get, post};
+use crate::support::{Server, at, get, post, registry};
 use crate::{FIRST, ask, call, echo, events, http_sse, pieces, pieces_within, refused, request};
 use slimcp::limits::Limits;
 use slimcp::tool::Outcome;
@@ -453,4 +453,21 @@ fn a_chatty_tool_does_not_cost_a_client_its_answer() {
     assert!(events.len() < 1024, "{}", events.len());
     assert!(server.engine.stats().events_shed > 4000);
     server.engine.check(0);
+}
+
+#[test]
+fn heartbeats_keep_their_interval_although_each_is_told_a_little_late() {
+    let mut server = Server::new();
+    let mut config = server.engine.config().clone();
+    config.timeouts.heartbeat = std::time::Duration::from_secs(1);
+    let tools = registry();
+    server.engine.reload(at(0), config, tools);
+    let (stream, _) = http_sse(&mut server, at(0));
+    for second in 1..=5 {
+        let late = at(second * 1000 + 3);
+        server.engine.handle_timeout(late);
+        server.settle(late);
+        let comments = server.receive(stream).matches(":\n\n").count();
+        assert_eq!(comments, 1, "second {second}");
+    }
 }

@@ -18,7 +18,7 @@ use slimcp::engine::stream::Stream;
 use slimcp::engine::{Config, Engine, Job, Reply, Transmit};
 use slimcp::limits::{Limits, Memory, Timeouts};
 use slimcp::time::Instant;
-use slimcp::tool::command::{Argument, CommandSpec, CommandTool, Kind, Output};
+use slimcp::tool::command::{Argument, CommandSpec, CommandTool, Kind, Output, Scalar};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
 use slimcp::wire::compat::Compat;
@@ -87,7 +87,7 @@ pub fn command(name: &str) -> CommandSpec {
                 maximum: None,
             },
             choices: None,
-            default: Some(1.into()),
+            default: Some(Scalar::Whole(1)),
             required: false,
             description: None,
         }],

@@ -13,7 +13,7 @@ use super::tool::{key, label};
 use super::values;
 use crate::auth::address::Network;
 use crate::auth::role::{Doors, Quota, ROLES_MAX, Role, RoleIndex};
-use crate::auth::token::parse_digest;
+use crate::auth::token::{PREFIX, parse_digest};
 use crate::limits::TOOLS_MAX;
 use std::ops::RangeInclusive;
 
@@ -361,10 +361,14 @@ fn named(value: &Value) -> Result<RoleName, Fault> {
 
 /// A digest. What stands there instead is not shown: it may be the secret itself.
 fn digest(value: &Value) -> Result<[u8; 32], Fault> {
-    let parsed = parse_digest(value.as_text().unwrap_or_default());
-    parsed.map_err(|problem| Fault {
-        line: value.line,
-        problem,
+    let text = value.as_text().unwrap_or_default();
+    parse_digest(text).map_err(|expected| {
+        let problem = match text.starts_with(PREFIX) {
+            true => format!("{expected} below the token, found the token itself"),
+            false => format!("{expected}, found {} characters", text.chars().count()),
+        };
+        let line = value.line;
+        Fault { line, problem }
     })
 }
 

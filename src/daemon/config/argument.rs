@@ -5,7 +5,7 @@ use super::document::{Data, Value};
 use super::table::{Key, Table, names};
 use super::tool::{TEXT_BYTES_MAX, key};
 use super::values::{self, Letters};
-use crate::tool::command::{Argument, Kind, check_pattern};
+use crate::tool::command::{Argument, Kind, Scalar, check_pattern};
 use std::fmt::Display;
 
 /// The keys of an argument.
@@ -164,14 +164,10 @@ fn integer(value: &Value) -> Result<i64, Fault> {
 fn number(value: &Value) -> Result<f64, Fault> {
     match value.data {
         Data::Integer(number) => Ok(number as f64),
-        // JSON has no word for infinity, so no call could name it.
-        Data::Float(number) if number.is_finite() => Ok(number),
-        Data::Float(_)
-        | Data::Text(_)
-        | Data::Boolean(_)
-        | Data::Strange(_)
-        | Data::List(_)
-        | Data::Table(_) => Err(value.refuse("a finite number")),
+        Data::Float(number) => Ok(number),
+        Data::Text(_) | Data::Boolean(_) | Data::Strange(_) | Data::List(_) | Data::Table(_) => {
+            Err(value.refuse("a finite number"))
+        }
     }
 }
 
@@ -183,7 +179,7 @@ fn pattern(value: &Value) -> Result<String, Fault> {
     }
 }
 
-fn choices(kind: &Kind, value: &Value) -> Result<Vec<serde_json::Value>, Fault> {
+fn choices(kind: &Kind, value: &Value) -> Result<Vec<Scalar>, Fault> {
     let Data::List(items) = &value.data else {
         return Err(value.refuse("a list of values"));
     };
@@ -191,25 +187,21 @@ fn choices(kind: &Kind, value: &Value) -> Result<Vec<serde_json::Value>, Fault> 
         return Err(value.refuse("at least one value"));
     }
     values::list(value, "a list of values", usize::MAX, |item| {
-        json(kind, item).map(|json| vec![json])
+        scalar(kind, item).map(|scalar| vec![scalar])
     })
 }
 
-fn default(
-    kind: &Kind,
-    choices: Option<&[serde_json::Value]>,
-    value: &Value,
-) -> Result<serde_json::Value, Fault> {
-    let json = json(kind, value)?;
+fn default(kind: &Kind, choices: Option<&[Scalar]>, value: &Value) -> Result<Scalar, Fault> {
+    let scalar = scalar(kind, value)?;
     match choices {
-        Some(choices) if !choices.contains(&json) => Err(value.refuse("a value of enum")),
-        Some(_) | None => Ok(json),
+        Some(choices) if !choices.contains(&scalar) => Err(value.refuse("a value of enum")),
+        Some(_) | None => Ok(scalar),
     }
 }
 
 /// A value of the argument's type within its bounds, as a call would carry it.
-fn json(kind: &Kind, value: &Value) -> Result<serde_json::Value, Fault> {
-    let json = match (kind, &value.data) {
+fn scalar(kind: &Kind, value: &Value) -> Result<Scalar, Fault> {
+    let scalar = match (kind, &value.data) {
         (
             Kind::String {
                 length_min,
@@ -224,19 +216,19 @@ fn json(kind: &Kind, value: &Value) -> Result<serde_json::Value, Fault> {
                 length_min.map(u64::from),
                 length_max.map(u64::from),
             );
-            fits.then(|| text.as_str().into())
+            fits.then(|| Scalar::Text(text.clone()))
         }
         (Kind::Integer { minimum, maximum }, Data::Integer(number)) => {
-            within(number, *minimum, *maximum).then(|| (*number).into())
+            within(number, *minimum, *maximum).then_some(Scalar::Whole(*number))
         }
         (Kind::Number { minimum, maximum }, Data::Integer(number)) => {
-            within(&(*number as f64), *minimum, *maximum).then(|| (*number).into())
+            within(&(*number as f64), *minimum, *maximum).then_some(Scalar::Whole(*number))
         }
         (Kind::Number { minimum, maximum }, Data::Float(number)) => {
-            let fits = number.is_finite() && within(number, *minimum, *maximum);
-            fits.then(|| (*number).into())
+            let fits = within(number, *minimum, *maximum);
+            fits.then(|| Scalar::of_float(*number))
         }
-        (Kind::Boolean, Data::Boolean(flag)) => Some((*flag).into()),
+        (Kind::Boolean, Data::Boolean(flag)) => Some(Scalar::Boolean(*flag)),
         (
             Kind::String { .. } | Kind::Integer { .. } | Kind::Number { .. } | Kind::Boolean,
             Data::Text(_)
@@ -248,15 +240,15 @@ fn json(kind: &Kind, value: &Value) -> Result<serde_json::Value, Fault> {
             | Data::Table(_),
         ) => None,
     };
-    json.ok_or_else(|| value.refuse(&json_expected(kind)))
+    scalar.ok_or_else(|| value.refuse(&scalar_expected(kind)))
 }
 
 fn within<T: PartialOrd>(value: &T, least: Option<T>, greatest: Option<T>) -> bool {
     least.is_none_or(|least| *value >= least) && greatest.is_none_or(|greatest| *value <= greatest)
 }
 
-/// In words: what [`json`] takes.
-fn json_expected(kind: &Kind) -> String {
+/// In words: what [`scalar`] takes.
+fn scalar_expected(kind: &Kind) -> String {
     match kind {
         Kind::String {
             length_min,

@@ -5,6 +5,7 @@
 
 use super::complaint::Fault;
 use super::units::Quoted;
+use crate::wire::json;
 use std::fmt;
 use toml::de::{DeTable, DeValue};
 
@@ -24,11 +25,11 @@ pub(super) enum Data {
     Text(String),
     /// A whole number of 64 bits.
     Integer(i64),
-    /// A number with a fraction or an exponent.
+    /// A finite number with a fraction or an exponent.
     Float(f64),
     /// `true` or `false`.
     Boolean(bool),
-    /// What no setting takes: a date, or a number beyond 64 bits. Kept to be shown.
+    /// What no setting takes: a date, infinity, or a number beyond 64 bits. Kept to be shown.
     Strange(String),
     /// An array.
     List(Vec<Value>),
@@ -159,9 +160,10 @@ impl Lines {
                     Err(_) => Data::Strange(number.to_string()),
                 }
             }
-            DeValue::Float(number) => match number.as_str().parse() {
-                Ok(float) => Data::Float(float),
-                Err(_) => Data::Strange(number.to_string()),
+            // JSON has no word for infinity either, so no call could name it.
+            DeValue::Float(number) => match json::float(number.as_str()) {
+                Some(float) => Data::Float(float),
+                None => Data::Strange(number.to_string()),
             },
             DeValue::Boolean(flag) => Data::Boolean(flag),
             DeValue::Datetime(date) => Data::Strange(date.to_string()),

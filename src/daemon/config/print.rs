@@ -14,7 +14,7 @@ use super::units::{Bytes, Quoted, Span};
 use crate::auth::role::{Doors, Quota, Role};
 use crate::daemon::settings::{Builtin, Listen, Settings};
 use crate::limits::Memory;
-use crate::tool::command::{Argument, CommandSpec, Kind, Output};
+use crate::tool::command::{Argument, CommandSpec, Kind, Output, Scalar};
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 
@@ -269,11 +269,11 @@ fn show_argument(argument: &Argument) -> String {
         Kind::Boolean => push("type", Some("\"boolean\"".to_string())),
     }
     let choices = argument.choices.as_ref().map(|choices| {
-        let shown: Vec<String> = choices.iter().map(show_json).collect();
+        let shown: Vec<String> = choices.iter().map(show_scalar).collect();
         format!("[{}]", shown.join(", "))
     });
     push("enum", choices);
-    push("default", argument.default.as_ref().map(show_json));
+    push("default", argument.default.as_ref().map(show_scalar));
     // Required is what an argument without a default is anyway.
     let optional = !argument.required && argument.default.is_none();
     push("required", optional.then(|| "false".to_string()));
@@ -289,12 +289,12 @@ fn show_table(pairs: Vec<String>) -> String {
     format!("{{ {} }}", pairs.join(", "))
 }
 
-/// A text, number or flag of JSON as TOML, which differs in how texts are escaped.
-fn show_json(value: &serde_json::Value) -> String {
-    match (value.as_str(), value.as_f64()) {
-        (Some(text), _) => Quoted(text).to_string(),
-        (None, Some(number)) if value.is_f64() => format!("{number:?}"),
-        (None, _) => value.to_string(),
+/// A text, number or flag as TOML, which differs from JSON in how texts are escaped.
+fn show_scalar(scalar: &Scalar) -> String {
+    match scalar {
+        Scalar::Text(text) => Quoted(text).to_string(),
+        Scalar::Number(number) => format!("{number:?}"),
+        Scalar::Whole(_) | Scalar::Boolean(_) => scalar.to_string(),
     }
 }
 

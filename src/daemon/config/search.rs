@@ -6,6 +6,7 @@ use crate::daemon::settings::Settings;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Bytes of all sources together. The tables of 256 tools with a KiB each fit, and so do they into
@@ -17,6 +18,9 @@ pub const DROP_INS_MAX: usize = 64;
 
 /// Bytes of a key. HMAC-SHA-256 gains nothing beyond its block of 64 bytes.
 const SECRET_BYTES_MAX: usize = 4096;
+
+/// What lets those read a file who neither own it nor are of its group.
+const OTHERS_READ: u32 = 0o004;
 
 const FILE: &str = "slimcp.toml";
 
@@ -182,6 +186,16 @@ fn read_secret(path: &Path) -> Result<Option<Secret>, String> {
         return Err(format!("expected at most {SECRET_BYTES_MAX} bytes"));
     }
     Secret::parse(&bytes).map(Some)
+}
+
+/// A warning where others on this machine can read the key of `jwt.secret_file`, and so make
+/// themselves any JWT. It is no complaint: containers are given their secrets like that.
+pub fn warning(settings: &Settings) -> Option<String> {
+    let path = settings.jwt.secret_file.as_ref()?;
+    let mode = fs::metadata(path).ok()?.permissions().mode();
+    let is_exposed = mode & OTHERS_READ != 0;
+    is_exposed
+        .then(|| format!("jwt.secret_file: {path}: every user here can read it: chmod o-r {path}"))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Complaint {

@@ -2,6 +2,7 @@
 
 use super::complaint::{Complaints, Fault, Place};
 use super::document::{Entry, Value};
+use super::setting::SETTINGS;
 use crate::tool::command::nearest;
 
 /// A key that a table may have.
@@ -106,7 +107,9 @@ impl<'a> Table<'a> {
             let place = self.place.at(entry.line);
             let key = self.key(&entry.key);
             if !known.contains(&entry.key.as_str()) {
-                let problem = unknown_key(nearest(&entry.key, known.iter().copied()));
+                let near = top_setting(&entry.key);
+                let near = near.or_else(|| nearest(&entry.key, known.iter().copied()));
+                let problem = unknown_key(&key, near);
                 self.complaints.add(place, key, problem);
             } else if let Some(misplaced) = misplaced {
                 self.complaints.add(place, key, misplaced);
@@ -122,9 +125,19 @@ impl<'a> Table<'a> {
     }
 }
 
+/// The setting at the top of a file that is called `key`. Written below the header of a table, it
+/// belongs to that table, whether meant so or not.
+pub(super) fn top_setting(key: &str) -> Option<&'static str> {
+    let mut settings = SETTINGS.iter().map(|row| row.key);
+    settings.find(|setting| *setting == key)
+}
+
 /// The problem with a key that nobody knows.
-pub(super) fn unknown_key(near: Option<&str>) -> String {
+pub(super) fn unknown_key(key: &str, near: Option<&str>) -> String {
     match near {
+        Some(near) if key.rsplit_once('.').is_some_and(|(_, last)| last == near) => {
+            format!("unknown key here, did you mean {near} at the top of the file?")
+        }
         Some(near) => format!("unknown key, did you mean {near}?"),
         None => "unknown key".to_string(),
     }

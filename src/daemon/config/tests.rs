@@ -1,5 +1,6 @@
 use super::*;
 use crate::auth::role::{Doors, RoleIndex};
+use crate::tool::command::Scalar;
 use print::DIGEST_HIDDEN;
 use setting::{DOCS, Kind, Setting};
 use std::time::Duration;
@@ -260,8 +261,11 @@ fn every_key_arrives() {
     );
     let required: Vec<bool> = relay.arguments.iter().map(|a| a.required).collect();
     assert_eq!(required, [true, false, false, false, false]);
-    assert_eq!(relay.arguments[1].choices, Some(vec![0.into(), 1.into()]));
-    assert_eq!(relay.arguments[3].default, Some(2.5.into()));
+    assert_eq!(
+        relay.arguments[1].choices,
+        Some(vec![Scalar::Whole(0), Scalar::Whole(1)])
+    );
+    assert_eq!(relay.arguments[3].default, Some(Scalar::Number(2.5)));
 }
 
 /// What was printed, with the digests that are not.
@@ -555,7 +559,10 @@ fn complaints_about_settings() {
     );
     check(
         "[limits]\nauth = 'none'",
-        &["slimcp.toml:2: limits.auth: unknown key, did you mean auth?"],
+        &[
+            "slimcp.toml:2: limits.auth: unknown key here, did you mean auth at the top of \
+         the file?",
+        ],
     );
     check(
         "sessions = 1",
@@ -626,6 +633,36 @@ fn settings_of_later_releases_are_unknown_keys() {
             complaints[0].problem.starts_with("unknown key"),
             "{complaints:?}"
         );
+    }
+}
+
+#[test]
+fn settings_below_the_header_of_a_table_are_told_where_they_belong() {
+    let digest = "0".repeat(64);
+    let token = format!("[[token]]\nname = 'a'\nsha256 = '{digest}'\nlisten = '[::]:8000'");
+    let tool = "[[tool]]\nname = 'a'\ndescription = 'a'\ncommand = ['a']\n";
+    let table = [
+        (token, 4, "token.a.listen"),
+        (
+            "[role.team]\nhosts = ['a']".to_string(),
+            2,
+            "role.team.hosts",
+        ),
+        ("[limits]\nauth = 'none'".to_string(), 2, "limits.auth"),
+        (format!("{tool}listen = '8000'"), 5, "tool.a.listen"),
+        (
+            format!("{tool}[tool.arguments]\nlisten = ['8000']"),
+            6,
+            "tool.a.arguments.listen",
+        ),
+    ];
+    for (text, line, key) in table {
+        let setting = key.rsplit('.').next().expect("a dotted key");
+        let expected = format!(
+            "slimcp.toml:{line}: {key}: unknown key here, did you mean {setting} at the top of \
+             the file?"
+        );
+        check(&text, &[&expected]);
     }
 }
 
@@ -1032,7 +1069,7 @@ fn complaints_about_arguments() {
         ),
         (
             "type = 'number', default = nan",
-            "expected a finite number, found NaN",
+            "expected a finite number, found nan",
         ),
         (
             "type = 'string', max_length = 2, default = 'äöü'",

@@ -5,7 +5,7 @@ use super::complaint::{Complaints, Fault, Place};
 use super::document::{Data, Entry, Value};
 use super::kind::name;
 use super::setting::{CALL_TIMEOUTS, CALLS, OUTPUTS};
-use super::table::{Key, Table, names};
+use super::table::{Key, Table, names, top_setting, unknown_key};
 use super::template::{NAME, is_name, placeholders};
 use super::values::{self, Letters};
 use crate::tool::command::{Argument, CommandSpec, Output};
@@ -290,8 +290,14 @@ fn arguments(table: &mut Table<'_>) -> Vec<Argument> {
             continue;
         }
         let Data::Table(entries) = entry.value.data else {
-            let fault = entry.value.refuse("a table such as { type = \"string\" }");
-            table.complaints.add(place, label, fault.problem);
+            let problem = match top_setting(&entry.key) {
+                Some(setting) => unknown_key(&label, Some(setting)),
+                None => {
+                    let expected = "a table such as { type = \"string\" }";
+                    entry.value.refuse(expected).problem
+                }
+            };
+            table.complaints.add(place, label, problem);
             continue;
         };
         let fields = Table::new(label, place, entries, table.complaints);

@@ -22,9 +22,9 @@ use crate::mcp::message::Level;
 use crate::mcp::refusal::Refusal;
 use crate::wire::dialect::{self, Dialect, Name};
 use crate::wire::head::Method;
-use crate::wire::jsonrpc;
 use crate::wire::status::Status;
-use serde::{Deserialize, Serialize};
+use crate::wire::{json, jsonrpc};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -35,35 +35,44 @@ const EXAMPLE: &str = concat!(
     r#""filter":{"tokenTypes":["team"]}}; the filter may be left out"#
 );
 
-/// The body.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Broadcast<'a> {
-    #[serde(borrow)]
-    message: &'a RawValue,
-    #[serde(default)]
-    filter: Filter<'a>,
-}
-
 /// For whom it is; a part that is absent lets everybody through.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Default)]
 struct Filter<'a> {
     /// Names of roles.
-    #[serde(borrow, alias = "roles")]
     token_types: Option<Vec<Cow<'a, str>>>,
     /// Ids of sessions.
-    #[serde(borrow, alias = "sessionIds")]
     connection_ids: Option<Vec<Cow<'a, str>>>,
 }
 
-/// What is read of a message that is an object.
-#[derive(Deserialize, Default)]
-struct Object<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<&'a RawValue>,
-    level: Option<&'a RawValue>,
-    result: Option<&'a RawValue>,
+impl<'a> Filter<'a> {
+    fn read(json: &'a RawValue) -> Result<Filter<'a>, String> {
+        let names = ["tokenTypes", "roles", "connectionIds", "sessionIds"];
+        let found = json::pick_only(json.get(), names).map_err(|error| error.to_string())?;
+        let [token_types, roles, connection_ids, session_ids] = found.map(json::said);
+        Ok(Filter {
+            token_types: texts([token_types, roles], "filter.tokenTypes")?,
+            connection_ids: texts([connection_ids, session_ids], "filter.connectionIds")?,
+        })
+    }
+}
+
+/// A list of texts that has two names, of which one is used.
+fn texts<'a>(
+    members: [Option<&'a RawValue>; 2],
+    name: &str,
+) -> Result<Option<Vec<Cow<'a, str>>>, String> {
+    let list = match members {
+        [None, None] => return Ok(None),
+        [Some(list), None] | [None, Some(list)] => list,
+        [Some(_), Some(_)] => return Err(format!("{name} stands twice")),
+    };
+    let mut texts = Vec::new();
+    let read = json::each_element(list.get(), &mut |element| {
+        texts.push(json::text(element).ok_or("a list of texts is needed")?);
+        Ok(())
+    });
+    read.map_err(|error| format!("{name}: {error}"))?;
+    Ok(Some(texts))
 }
 
 /// `params` of the `notifications/message` that standard clients get.
@@ -101,12 +110,9 @@ impl Engine {
         if exchange.head.method != Method::Post {
             return Err(Refusal::MethodWrong("POST"));
         }
-        let read = serde_json::from_slice::<Broadcast<'_>>(exchange.body);
-        let read = read.map_err(|error| error.to_string());
-        let checked = read.and_then(|broadcast| {
-            let message = Message::read(broadcast.message)?;
-            let roles = self.roles_of(&broadcast.filter)?;
-            Ok((message, roles, broadcast.filter.connection_ids))
+        let checked = read(exchange.body).and_then(|(message, filter)| {
+            let roles = self.roles_of(&filter)?;
+            Ok((message, roles, filter.connection_ids))
         });
         let (message, roles, ids) = match checked {
             Ok(checked) => checked,
@@ -258,13 +264,13 @@ impl<'a> Message<'a> {
         if jsonrpc::is_too_deep(raw.get().as_bytes()) {
             return Err("message is nested too deeply".to_string());
         }
-        let object = match raw.get().as_bytes() {
-            [b'{', ..] => serde_json::from_str(raw.get()).map_err(|error| error.to_string())?,
-            [b'"', ..] => Object::default(),
+        let [kind, level, result] = match raw.get().as_bytes() {
+            [b'{', ..] => object(raw).map_err(|error| error.to_string())?,
+            [b'"', ..] => [None; 3],
             _ => return Err("message must be an object or a text".to_string()),
         };
-        let name = match object.kind {
-            Some(kind) => serde_json::from_str(kind.get()).map_err(|_| "type must be a text")?,
+        let name = match json::said(kind) {
+            Some(kind) => json::text(kind).ok_or("type must be a text")?,
             None => Cow::Borrowed("mcp-notification"),
         };
         if dialect::custom(&name, b"").is_none() {
@@ -272,11 +278,11 @@ impl<'a> Message<'a> {
                 "type must have 1 to 64 bytes without line ends and not be endpoint".into(),
             );
         }
-        let inner = object.result.and_then(parse::<Object<'_>>);
-        let level = object.level.or(inner.and_then(|inner| inner.level));
+        let inner = || object(json::said(result)?).ok()?[1];
+        let level = json::said(level).or_else(inner);
         Ok(Message {
             name,
-            level: level.and_then(parse).unwrap_or(Level::Info),
+            level: level.and_then(Level::read).unwrap_or(Level::Info),
             raw,
         })
     }
@@ -288,7 +294,7 @@ impl<'a> Message<'a> {
                 let data = self.raw.get().as_bytes();
                 dialect::custom(&self.name, data).expect("the name was checked when it was read")
             }
-            Dialect::Plain => dialect::nameless(match parse::<Cow<'_, str>>(self.raw) {
+            Dialect::Plain => dialect::nameless(match json::text(self.raw) {
                 Some(text) => dialect::raw(&text),
                 None => self.raw.get().as_bytes().to_vec(),
             }),
@@ -308,9 +314,19 @@ impl<'a> Message<'a> {
     }
 }
 
-/// A value that is of the type wanted, or none at all.
-fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
-    serde_json::from_str(raw.get()).ok()
+/// The message and for whom it is.
+fn read(body: &[u8]) -> Result<(Message<'_>, Filter<'_>), String> {
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+    let found = json::pick_only(text, ["message", "filter"]).map_err(|error| error.to_string())?;
+    let [message, filter] = found;
+    let message = Message::read(message.ok_or("message is missing")?)?;
+    let filter = filter.map(Filter::read).transpose()?;
+    Ok((message, filter.unwrap_or_default()))
+}
+
+/// `type`, `level` and `result` of a message that is an object.
+fn object(raw: &RawValue) -> Result<[Option<&RawValue>; 3], serde_json::Error> {
+    json::pick(raw.get(), ["type", "level", "result"])
 }
 
 impl Exchange<'_> {

@@ -43,7 +43,7 @@ impl Engine {
 /// The session's name and the message in it; `None` if one of them is missing or wrong.
 fn open<'r>(exchange: &Exchange<'r>, door: Dialect) -> Option<(Cow<'r, str>, Message<'r>)> {
     let text = std::str::from_utf8(exchange.body).ok()?;
-    let envelope: Envelope<'r> = serde_json::from_str(text).ok()?;
+    let envelope = Envelope::read(text)?;
     let name = exchange.named_session().or(envelope.connection_id)?;
     let message = match door {
         Dialect::Hyphenated => envelope.message?.get().as_bytes(),

@@ -201,7 +201,9 @@ impl Engine {
         let refusal = self.refused(refusal);
         let role = refusal.role().map(|role| self.config.access.role(role));
         let name = role.map_or("", |role| role.name.as_str());
-        RpcError::new(refusal.code(), refusal.text_with(name))
+        let text = refusal.text_with(name);
+        log::debug!("refused: {text}");
+        RpcError::new(refusal.code(), text)
     }
 }
 

@@ -11,32 +11,10 @@ use crate::engine::stream::Answer;
 use crate::mcp::refusal::Refusal;
 use crate::wire::dialect::Dialect;
 use crate::wire::head::{self, Method};
-use crate::wire::jsonrpc::Id;
+use crate::wire::json;
+use crate::wire::jsonrpc::{self, Id};
 use crate::wire::status::Status;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-
-/// `params` of the `tools/call` that a request stands for.
-#[derive(Serialize)]
-struct CallParams<'a> {
-    name: &'a str,
-    arguments: &'a RawValue,
-}
-
-/// Either member of a JSON-RPC response.
-#[derive(Deserialize)]
-struct Response<'a> {
-    #[serde(borrow)]
-    result: Option<&'a RawValue>,
-}
-
-/// What tells how a call has ended.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Outcome {
-    #[serde(default)]
-    is_error: bool,
-}
 
 impl Engine {
     /// `POST /mcp/tools/NAME`: calls a tool with the body as its arguments.
@@ -47,11 +25,7 @@ impl Engine {
         let name = route::tool_name(exchange.path).expect("the router has seen it");
         let name = head::decode_segment(name);
         let arguments = arguments(exchange.body)?;
-        let params = CallParams {
-            name: &name,
-            arguments,
-        };
-        let params = serde_json::value::to_raw_value(&params).expect("a name and JSON are JSON");
+        let params = params(&name, arguments);
         let asker = exchange.asker(None, Dialect::Rest);
         let mut payload = Vec::new();
         let (now, id) = (exchange.now, Id::number(0));
@@ -76,29 +50,37 @@ impl Engine {
 
 /// The arguments in a body; none at all are an empty object.
 fn arguments(body: &[u8]) -> Result<&RawValue, Refusal> {
-    let body = if body.trim_ascii().is_empty() {
-        b"{}"
-    } else {
-        body
-    };
-    match serde_json::from_slice::<&RawValue>(body) {
+    let text = std::str::from_utf8(body).map_err(|_| Refusal::ArgumentsWrong)?;
+    if text.trim_ascii().is_empty() {
+        return Ok(json::literal("{}"));
+    }
+    match serde_json::from_str::<&RawValue>(text) {
         Ok(arguments) if arguments.get().starts_with('{') => Ok(arguments),
         Ok(_) | Err(_) => Err(Refusal::ArgumentsWrong),
     }
 }
 
+/// `params` of the `tools/call` that a request stands for.
+fn params(name: &str, arguments: &RawValue) -> Box<RawValue> {
+    let mut params = b"{\"name\":".to_vec();
+    json::push_string(&mut params, name);
+    params.extend_from_slice(b",\"arguments\":");
+    params.extend_from_slice(arguments.get().as_bytes());
+    params.push(b'}');
+    let params = String::from_utf8(params).expect("texts make a text");
+    RawValue::from_string(params).expect("a name and JSON are JSON")
+}
+
 /// What a JSON-RPC response is to a client that does not know of JSON-RPC: its result, and a status
 /// that a script can go by. An error goes as it is, since its member has the text.
 pub(in crate::engine) fn body(payload: &[u8]) -> (Status, &[u8]) {
-    let result = serde_json::from_slice(payload).ok();
-    let Some(result) = result.and_then(|response: Response<'_>| response.result) else {
+    let Some(result) = jsonrpc::members(payload).result else {
         return (Status::BadRequest, payload);
     };
-    let failed = serde_json::from_str::<Outcome>(result.get()).is_ok_and(|it| it.is_error);
-    let status = if failed {
-        Status::InternalServerError
-    } else {
-        Status::Ok
+    let is_error = json::pick(result.get(), ["isError"]).ok();
+    let status = match is_error.and_then(|[is_error]| is_error).map(RawValue::get) {
+        Some("true") => Status::InternalServerError,
+        Some(_) | None => Status::Ok,
     };
     (status, result.get().as_bytes())
 }

@@ -10,7 +10,7 @@ use crate::engine::route::Door;
 use crate::engine::session::{Session, Transport};
 use crate::engine::stream::{Answer, Kind};
 use crate::mcp::http_sse::Pair;
-use crate::mcp::message::{InitializeParams, MetaParams};
+use crate::mcp::message::{InitializeParams, Meta};
 use crate::mcp::method::Method as McpMethod;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::{MODERN, Revision};
@@ -341,10 +341,8 @@ fn check_era(version: Option<&str>, params: Option<&RawValue>) -> Result<(), Ref
     if version != Some(MODERN) {
         return streamable::check_version(version);
     }
-    let params = params.and_then(|params| serde_json::from_str::<MetaParams>(params.get()).ok());
-    let has_claim = params
-        .and_then(|params| params.meta)
-        .is_some_and(|meta| meta.claim.is_some());
+    let meta = params.and_then(|params| Meta::of(params.get()).ok());
+    let has_claim = meta.is_some_and(|meta| meta.claim.is_some());
     Err(if has_claim {
         Refusal::ModernUnserved
     } else {

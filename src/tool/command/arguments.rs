@@ -6,8 +6,8 @@
 use super::nearest::nearest;
 use super::value::Scalar;
 use super::{Argument, Kind, anchored};
+use crate::wire::json;
 use regex_lite::{Regex, RegexBuilder};
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -31,8 +31,6 @@ pub(super) struct Arguments {
 
 struct Checked {
     argument: Argument,
-    choices: Option<Vec<Scalar>>,
-    default: Option<Scalar>,
     pattern: Option<Regex>,
 }
 
@@ -87,22 +85,19 @@ impl Arguments {
     pub(super) fn is_free_text(&self, place: usize, value: Option<&Scalar>) -> bool {
         let checked = &self.list[place];
         matches!(checked.argument.kind, Kind::String { pattern: None, .. })
-            && checked.choices.is_none()
-            && checked.default.as_ref() != value
+            && checked.argument.choices.is_none()
+            && checked.argument.default.as_ref() != value
     }
 
     /// The values of a call in the order of the arguments, `None` where one is absent; or all that
     /// is wrong, a sentence each. `null` is taken for absent, since some models send it for every
     /// argument they leave out.
     pub(super) fn check(&self, call: &RawValue) -> Result<Vec<Option<Scalar>>, Vec<String>> {
-        let given = match (Gather { arguments: self }).deserialize(call) {
-            Ok(given) => given,
-            Err(_) => {
-                let came = shown(call.get());
-                return Err(vec![format!(
-                    "expected an object with the arguments, got {came}"
-                )]);
-            }
+        let Some(given) = self.gather(call) else {
+            let came = shown(call.get());
+            return Err(vec![format!(
+                "expected an object with the arguments, got {came}"
+            )]);
         };
         let mut problems = given.problems;
         let mut values = Vec::with_capacity(self.list.len());
@@ -119,6 +114,31 @@ impl Arguments {
             Err(problems)
         }
     }
+
+    /// Sorts the members of a call by argument; `None` if it is no object.
+    fn gather<'c>(&self, call: &'c RawValue) -> Option<Given<'c>> {
+        let mut given = Given {
+            values: vec![None; self.list.len()],
+            problems: Vec::new(),
+            unknown: Unknown::default(),
+        };
+        let mut times = vec![0usize; given.values.len()];
+        let read = json::each_member(call.get(), &mut |name, value| {
+            let Some(place) = self.find(&name) else {
+                given.unknown.push(&name);
+                return Ok(());
+            };
+            times[place] += 1;
+            // One sentence an argument, however often it comes.
+            if times[place] == 2 {
+                let problem = format!("argument {name:?}: given more than once");
+                given.problems.push(problem);
+            }
+            given.values[place] = json::said(Some(value));
+            Ok(())
+        });
+        read.ok().map(|()| given)
+    }
 }
 
 impl Checked {
@@ -131,44 +151,27 @@ impl Checked {
             Kind::String { pattern: None, .. } => None,
             Kind::Integer { .. } | Kind::Number { .. } | Kind::Boolean => None,
         };
-        let mut checked = Checked {
-            argument,
-            choices: None,
-            default: None,
-            pattern,
-        };
-        checked.choices = match &checked.argument.choices {
-            Some(choices) => Some(
-                choices
-                    .iter()
-                    .map(|choice| checked.own(choice))
-                    .collect::<Result<_, String>>()?,
-            ),
-            None => None,
-        };
-        checked.default = checked
-            .argument
-            .default
-            .as_ref()
-            .map(|default| checked.own(default))
-            .transpose()?;
-        Ok(checked)
-    }
-
-    /// A default or choice, which has to pass the same check as a value that came in a call.
-    fn own(&self, value: &serde_json::Value) -> Result<Scalar, String> {
-        Scalar::from_value(value)
-            .filter(|scalar| self.allows(scalar))
-            .ok_or_else(|| {
-                let name = &self.argument.name;
-                format!("argument {name:?}: its own default or choice {value} is not {self}")
-            })
+        let checked = Checked { argument, pattern };
+        let Argument {
+            name,
+            choices,
+            default,
+            ..
+        } = &checked.argument;
+        // They have to pass the same check as a value that comes in a call.
+        let mut own = choices.iter().flatten().chain(default);
+        match own.find(|value| !checked.allows(value)) {
+            None => Ok(checked),
+            Some(value) => Err(format!(
+                "argument {name:?}: its own default or choice {value} is not {checked}"
+            )),
+        }
     }
 
     fn check(&self, json: Option<&RawValue>) -> Result<Option<Scalar>, String> {
         let name = &self.argument.name;
         let Some(json) = json else {
-            return match &self.default {
+            return match &self.argument.default {
                 Some(default) => Ok(Some(default.clone())),
                 None if self.argument.required => {
                     Err(format!("argument {name:?} is missing: expected {self}"))
@@ -190,6 +193,7 @@ impl Checked {
 
     fn allows(&self, value: &Scalar) -> bool {
         let chosen = self
+            .argument
             .choices
             .as_ref()
             .is_none_or(|choices| choices.contains(value));
@@ -293,15 +297,10 @@ pub(super) fn shown(json: &str) -> String {
     shown
 }
 
-/// Sorts the members of a call by argument, without building those that nobody knows.
-struct Gather<'a> {
-    arguments: &'a Arguments,
-}
-
 /// The members of a call.
-struct Given<'de> {
+struct Given<'c> {
     /// In the order of the arguments.
-    values: Vec<Option<&'de RawValue>>,
+    values: Vec<Option<&'c RawValue>>,
     /// What is wrong already.
     problems: Vec<String>,
     /// What no argument is named like.
@@ -351,48 +350,6 @@ impl Unknown {
             names => format!("; the tool takes {}", names.join(", ")),
         });
         Some(sentence)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Gather<'_> {
-    type Value = Given<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Given<'de>, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Gather<'_> {
-    type Value = Given<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Given<'de>, A::Error> {
-        let mut given = Given {
-            values: vec![None; self.arguments.list.len()],
-            problems: Vec::new(),
-            unknown: Unknown::default(),
-        };
-        let mut times = vec![0usize; given.values.len()];
-        while let Some(name) = map.next_key::<String>()? {
-            let Some(place) = self.arguments.find(&name) else {
-                map.next_value::<IgnoredAny>()?;
-                given.unknown.push(&name);
-                continue;
-            };
-            let value = map.next_value::<&RawValue>()?;
-            times[place] += 1;
-            // One sentence an argument, however often it comes.
-            if times[place] == 2 {
-                given
-                    .problems
-                    .push(format!("argument {name:?}: given more than once"));
-            }
-            given.values[place] = Some(value).filter(|value| value.get() != "null");
-        }
-        Ok(given)
     }
 }
 

@@ -6,10 +6,10 @@
 use super::{CommandLine, Output};
 use crate::bounded::Capture;
 use crate::limits::JSON_DEPTH_MAX;
-use crate::tool::{Content, Outcome, json};
+use crate::tool::{Content, Outcome};
+use crate::wire::json;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::IgnoredAny;
 use std::time::Duration;
 
 /// Characters of an output that are shown where the whole of it is of no use.
@@ -78,7 +78,7 @@ fn stopped_text(stopped: Stopped) -> String {
     match stopped {
         Stopped::TimedOut(timeout) => format!(
             "stopped after {} s, the tool's timeout; the operator can raise its timeout",
-            timeout.as_secs_f32()
+            timeout.as_secs_f64()
         ),
         Stopped::Cancelled => "cancelled".to_owned(),
         Stopped::Removed => "the tool was removed".to_owned(),
@@ -152,10 +152,10 @@ fn structured(stdout: Capture) -> Outcome {
              raise the tool's output_limit; it begins with: {begin}"
         ));
     }
-    match serde_json::from_str::<IgnoredAny>(&text) {
+    match json::check(&text) {
         Err(error) => not_json(&error.to_string(), &text),
-        Ok(IgnoredAny) if !text.trim_start().starts_with('{') => Outcome::text(text),
-        Ok(IgnoredAny) => object(text),
+        Ok(()) if !text.trim_start().starts_with('{') => Outcome::text(text),
+        Ok(()) => object(text),
     }
 }
 

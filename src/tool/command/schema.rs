@@ -1,7 +1,7 @@
 //! The JSON Schema (2020-12) of a command's arguments.
 
 use super::{Argument, Kind, anchored};
-use crate::tool::json;
+use crate::wire::json;
 use serde_json::value::RawValue;
 use std::fmt::Display;
 
@@ -95,7 +95,7 @@ fn push_required(out: &mut Vec<u8>, arguments: &[Argument]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::tool::command::Scalar;
 
     fn argument(name: &str, kind: Kind) -> Argument {
         Argument {
@@ -130,8 +130,8 @@ mod tests {
                 ..argument("z", text)
             },
             Argument {
-                choices: Some(vec![json!(1), json!(2)]),
-                default: Some(json!(2)),
+                choices: Some(vec![Scalar::Whole(1), Scalar::Whole(2)]),
+                default: Some(Scalar::Whole(2)),
                 required: true,
                 ..argument("y", whole)
             },

@@ -1,6 +1,5 @@
 use super::*;
 use crate::tool::Content;
-use serde_json::json;
 
 fn argument(name: &str, kind: Kind) -> Argument {
     Argument {
@@ -133,11 +132,14 @@ fn a_dash_is_fine_where_the_operator_has_thought_of_it() {
             ..argument("file", TEXT)
         },
         Argument {
-            choices: Some(vec![json!("-x"), json!("y")]),
+            choices: Some(vec![
+                Scalar::Text("-x".to_owned()),
+                Scalar::Text("y".to_owned()),
+            ]),
             ..argument("file", TEXT)
         },
         Argument {
-            default: Some(json!("-x")),
+            default: Some(Scalar::Text("-x".to_owned())),
             ..argument("file", TEXT)
         },
     ];

@@ -1,7 +1,7 @@
 //! The values that arguments take, and how they read on a command line.
 
-use serde_json::Value;
-use std::fmt::Write;
+use crate::wire::json;
+use std::fmt::{self, Write};
 
 /// Whole numbers up to this are the same as a float and as an integer.
 const EXACT_IN_FLOAT: f64 = (1u64 << 53) as f64;
@@ -9,7 +9,7 @@ const EXACT_IN_FLOAT: f64 = (1u64 << 53) as f64;
 /// One checked value. Numbers without a fraction are `Whole` whatever they were written like, so
 /// that 3 and 3.0 are the same value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Scalar {
+pub enum Scalar {
     /// Text without NUL.
     Text(String),
     /// A number without a fraction that 64 bits hold exactly.
@@ -27,15 +27,20 @@ impl Scalar {
         // Arrays and objects are not even built: only what a scalar begins with is read.
         match json.as_bytes().first()? {
             b'"' => serde_json::from_str(json).ok().map(Scalar::Text),
-            b't' | b'f' => serde_json::from_str(json).ok().map(Scalar::Boolean),
+            b't' => Some(Scalar::Boolean(true)),
+            b'f' => Some(Scalar::Boolean(false)),
             b'-' | b'0'..=b'9' => number(json),
             _ => None,
         }
     }
 
-    /// The value of a default or choice of the configuration.
-    pub(super) fn from_value(value: &Value) -> Option<Scalar> {
-        Scalar::parse(&value.to_string())
+    /// The value that a finite float is.
+    pub fn of_float(float: f64) -> Scalar {
+        if float.fract() == 0.0 && float.abs() < EXACT_IN_FLOAT {
+            Scalar::Whole(float as i64)
+        } else {
+            Scalar::Number(float)
+        }
     }
 
     /// As a number, rounded to what a float holds.
@@ -56,25 +61,45 @@ impl Scalar {
     pub(super) fn append_to(&self, out: &mut String) {
         match self {
             Scalar::Text(text) => out.push_str(text),
-            Scalar::Whole(whole) => write!(out, "{whole}").expect("a String takes all text"),
-            Scalar::Number(number) => write!(out, "{number}").expect("a String takes all text"),
-            Scalar::Boolean(true) => out.push_str("true"),
-            Scalar::Boolean(false) => out.push_str("false"),
+            Scalar::Whole(_) | Scalar::Number(_) | Scalar::Boolean(_) => {
+                write!(out, "{self}").expect("a String takes all text");
+            }
         }
     }
 }
 
-/// Reads a JSON number. The standard library rounds decimals correctly; serde_json may be one off
-/// in the last place. Beyond 2^53 a float may stand for several integers, so it stays a float.
+impl fmt::Display for Scalar {
+    /// As JSON. Rust prints floats without exponents and without a needless fraction.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scalar::Text(text) => {
+                let mut quoted = Vec::with_capacity(text.len() + 2);
+                json::push_string(&mut quoted, text);
+                f.write_str(&String::from_utf8_lossy(&quoted))
+            }
+            Scalar::Whole(whole) => write!(f, "{whole}"),
+            Scalar::Number(number) => write!(f, "{number}"),
+            Scalar::Boolean(is) => write!(f, "{is}"),
+        }
+    }
+}
+
+/// Reads a JSON number. Beyond 2^53 a float may stand for several integers, so what is written like
+/// one stays a float.
 fn number(json: &str) -> Option<Scalar> {
     if let Ok(whole) = json.parse() {
         return Some(Scalar::Whole(whole));
     }
-    let float: f64 = json.parse().ok()?;
-    if float.fract() == 0.0 && float.abs() < EXACT_IN_FLOAT {
-        return Some(Scalar::Whole(float as i64));
+    // A fraction of zeros is left to the integers, which are exact where a float is just not.
+    let whole = json
+        .split_once('.')
+        .filter(|(_, fraction)| fraction.bytes().all(|digit| digit == b'0'));
+    if let Some(whole) = whole.and_then(|(whole, _)| whole.parse::<i64>().ok())
+        && (whole.unsigned_abs() as f64) < EXACT_IN_FLOAT
+    {
+        return Some(Scalar::Whole(whole));
     }
-    float.is_finite().then_some(Scalar::Number(float))
+    json::float(json).map(Scalar::of_float)
 }
 
 #[cfg(test)]

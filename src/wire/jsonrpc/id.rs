@@ -1,6 +1,7 @@
 //! The id of a JSON-RPC request: a string or a number, given back exactly as it came.
 
 use crate::limits::ID_BYTES_MAX;
+use crate::wire::json;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -37,10 +38,7 @@ impl Id {
             return None;
         }
         match text.as_bytes() {
-            [b'"', ..] if text.contains('\\') => {
-                let string: String = serde_json::from_str(text).ok()?;
-                Some(Id::string(&string))
-            }
+            [b'"', ..] if text.contains('\\') => json::text(json).map(|string| Id::string(&string)),
             [b'"' | b'-' | b'0'..=b'9', ..] => Some(Id::keep(text)),
             _ => None,
         }
@@ -55,7 +53,9 @@ impl Id {
 
     /// A string as id.
     pub fn string(string: &str) -> Id {
-        Id::keep(&serde_json::Value::from(string).to_string())
+        let mut json = Vec::with_capacity(string.len() + 2);
+        json::push_string(&mut json, string);
+        Id::keep(std::str::from_utf8(&json).expect("a string in quotes is text"))
     }
 
     /// The id of a request whose client has given it none and takes the answer all the same, as

@@ -1,7 +1,7 @@
 //! Messages as the older front-ends write them.
 
 use super::{Fault, Message, checked, decode_members};
-use serde_json::value::RawValue;
+use crate::wire::json;
 
 /// Decodes one message that may leave out `jsonrpc`, and whose `id` and `params` may be null where
 /// they are meant to be absent.
@@ -11,15 +11,10 @@ use serde_json::value::RawValue;
 /// As [`decode`](super::decode); a batch is no message here.
 pub fn decode_loose(body: &[u8]) -> Result<Message<'_>, Fault> {
     let mut members = decode_members(checked(body)?)?;
-    let is_said = |json: &&RawValue| json.get() != "null";
-    members.id = members.id.filter(is_said);
-    members.params = members.params.filter(is_said);
-    members.jsonrpc = members.jsonrpc.or_else(|| Some(version_2()));
+    members.id = json::said(members.id);
+    members.params = json::said(members.params);
+    members.jsonrpc = members.jsonrpc.or_else(|| Some(json::literal("\"2.0\"")));
     members.into_message()
-}
-
-fn version_2() -> &'static RawValue {
-    serde_json::from_str("\"2.0\"").expect("a string is JSON")
 }
 
 #[cfg(test)]

@@ -218,16 +218,18 @@ fn complaints_about_tokens() {
         &other_name,
         &["0.toml:4: token.b.sha256: token.a at 0.toml:1 has the same"],
     );
-    for wrong in [
-        "slimcp_secret",
-        &"a".repeat(63),
-        &"a".repeat(65),
-        &"g".repeat(64),
-        "",
+    for (wrong, found) in [
+        ("slimcp_secret", " below the token, found the token itself"),
+        (&"a".repeat(63), ", found 63 characters"),
+        (&"a".repeat(65), ", found 65 characters"),
+        (&"g".repeat(64), ", found 64 characters"),
+        ("", ", found 0 characters"),
     ] {
         check(
             &format!("[[token]]\nname = 'a'\nsha256 = '{wrong}'"),
-            &[&format!("0.toml:3: token.a.sha256: expected {digest}")],
+            &[&format!(
+                "0.toml:3: token.a.sha256: expected {digest}{found}"
+            )],
         );
     }
 }

@@ -1,5 +1,4 @@
 use super::*;
-use serde_json::{Value, json};
 
 fn argument(name: &str, kind: Kind) -> Argument {
     Argument {
@@ -10,6 +9,10 @@ fn argument(name: &str, kind: Kind) -> Argument {
         required: false,
         description: None,
     }
+}
+
+fn text(text: &str) -> Scalar {
+    Scalar::Text(text.to_owned())
 }
 
 fn string(length_min: Option<u32>, length_max: Option<u32>, pattern: Option<&str>) -> Kind {
@@ -106,7 +109,7 @@ fn values_are_taken_up_to_their_bounds_and_not_one_past() {
 #[test]
 fn a_refusal_names_the_argument_what_was_expected_and_what_came() {
     let choices = Argument {
-        choices: Some(vec![json!("on"), json!("off")]),
+        choices: Some(vec![text("on"), text("off")]),
         ..argument("x", string(None, None, None))
     };
     for (argument, json, expected) in [
@@ -167,7 +170,7 @@ fn a_long_wrong_value_is_shown_in_part() {
 #[test]
 fn choices_compare_numbers_by_value() {
     let choices = Argument {
-        choices: Some(vec![json!(0), json!(1.0)]),
+        choices: Some(vec![Scalar::Whole(0), Scalar::of_float(1.0)]),
         ..argument("x", integer(None, None))
     };
     assert_eq!(check_one(choices.clone(), "1"), Ok("1".into()));
@@ -205,7 +208,7 @@ fn relay() -> Arguments {
             ..argument("on", Kind::Boolean)
         },
         Argument {
-            default: Some(json!(5)),
+            default: Some(Scalar::Whole(5)),
             ..argument("seconds", integer(None, None))
         },
         argument("note", string(None, None, None)),
@@ -272,7 +275,7 @@ fn thousands_of_unknown_names_make_one_short_sentence() {
 
 #[test]
 fn defaults_and_choices_have_to_fit_their_own_argument() {
-    let wrong = |default: Option<Value>, choices: Option<Vec<Value>>| {
+    let wrong = |default: Option<Scalar>, choices: Option<Vec<Scalar>>| {
         let argument = Argument {
             default,
             choices,
@@ -280,13 +283,19 @@ fn defaults_and_choices_have_to_fit_their_own_argument() {
         };
         Arguments::new(vec![argument]).err()
     };
-    assert_eq!(wrong(Some(json!(9)), None), None);
-    assert_eq!(wrong(Some(json!(2)), Some(vec![json!(1), json!(2)])), None);
+    assert_eq!(wrong(Some(Scalar::Whole(9)), None), None);
+    assert_eq!(
+        wrong(
+            Some(Scalar::Whole(2)),
+            Some(vec![Scalar::Whole(1), Scalar::Whole(2)])
+        ),
+        None
+    );
     for (default, choices) in [
-        (Some(json!(10)), None),
-        (Some(json!("1")), None),
-        (Some(json!(3)), Some(vec![json!(1)])),
-        (None, Some(vec![json!(0)])),
+        (Some(Scalar::Whole(10)), None),
+        (Some(text("1")), None),
+        (Some(Scalar::Whole(3)), Some(vec![Scalar::Whole(1)])),
+        (None, Some(vec![Scalar::Whole(0)])),
     ] {
         assert!(
             wrong(default.clone(), choices.clone()).is_some(),
