@@ -24,8 +24,8 @@ impl Exchange<'_> {
             && self.asked("access-control-request-method").is_some()
     }
 
-    /// Whether a page of another site makes its browser `GET` this without saying so in `Origin`, as
-    /// for a picture (fetch.spec.whatwg.org section 3.2, w3.org/TR/fetch-metadata section 2.3). It
+    /// Whether a page of another site makes its browser `GET` this without an `Origin`, as for a
+    /// picture (fetch.spec.whatwg.org section 3.2, w3.org/TR/fetch-metadata section 2.3). It
     /// could read nothing, but every stream it opens is a session that takes the place of another.
     pub(super) fn is_foreign_look(&self) -> bool {
         self.head.method == Method::Get
