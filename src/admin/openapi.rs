@@ -24,22 +24,48 @@ pub struct About<'a> {
     pub needs_token: bool,
 }
 
-/// Statuses of an operation beside 200: code, name below `#/components/responses`, what happened.
-const ERRORS: [(&str, &str, &str); 6] = [
-    ("400", "BadRequest", "The body is not a JSON object."),
-    ("401", "Unauthorized", "A token is missing or wrong."),
-    (
+/// A status of an operation beside 200.
+struct Failure {
+    code: &'static str,
+    /// Below `#/components/responses`.
+    name: &'static str,
+    /// What has happened.
+    description: &'static str,
+    /// What the body is, below `#/components/schemas`.
+    schema: &'static str,
+}
+
+const fn failure(code: &'static str, name: &'static str, description: &'static str) -> Failure {
+    Failure {
+        code,
+        name,
+        description,
+        schema: "Error",
+    }
+}
+
+/// All of them.
+const FAILURES: [Failure; 7] = [
+    failure("400", "BadRequest", "The body is not a JSON object."),
+    failure("401", "Unauthorized", "A token is missing or wrong."),
+    failure(
         "403",
         "Forbidden",
         "The token's role may not use this tool.",
     ),
-    ("404", "NotFound", "There is no such tool."),
-    (
+    failure("404", "NotFound", "There is no such tool."),
+    failure(
         "429",
         "TooManyRequests",
         "Too many requests: see Retry-After.",
     ),
-    (
+    Failure {
+        code: "500",
+        name: "ToolFailed",
+        description: "The tool ran and failed: its content tells why.",
+        schema: "CallToolResult",
+    },
+    failure(
         "503",
         "Unavailable",
         "The server is full or stopping: see Retry-After.",
@@ -110,12 +136,16 @@ fn push_about(out: &mut Vec<u8>, about: &About<'_>) {
 
 /// The answers that say why not.
 fn push_responses(out: &mut Vec<u8>) {
-    for (index, (_, name, description)) in ERRORS.into_iter().enumerate() {
+    for (index, failure) in FAILURES.iter().enumerate() {
         push(out, if index > 0 { "," } else { "" });
-        json::push_string(out, name);
+        json::push_string(out, failure.name);
         push(out, r#":{"description":"#);
-        json::push_string(out, description);
-        push_content(out, r##"{"$ref":"#/components/schemas/Error"}"##);
+        json::push_string(out, failure.description);
+        let schema = failure.schema;
+        push_content(
+            out,
+            &format!(r##"{{"$ref":"#/components/schemas/{schema}"}}"##),
+        );
         push(out, "}");
     }
 }
@@ -213,7 +243,7 @@ impl Operation<'_> {
         );
         push_content(out, &self.result());
         push(out, "}");
-        for (code, name, _) in ERRORS {
+        for Failure { code, name, .. } in &FAILURES {
             push(out, ",\"");
             push(out, code);
             push(out, "\":{\"$ref\":\"#/components/responses/");

@@ -90,13 +90,14 @@ impl Jwt {
     ) -> Result<(PrincipalId, RoleIndex), Unauthorized> {
         let mut buffer = [0; PART_BYTES_MAX];
         let payload = self.signed_payload(text, &mut buffer);
-        let claims = payload.and_then(|payload| self.claims(payload));
-        let claims = claims.ok_or(Unauthorized::Wrong)?;
+        let payload = payload.ok_or_else(|| wrong("its signature or header"))?;
+        let claims = self.claims(payload);
+        let claims = claims.ok_or_else(|| wrong("iss, aud, sub, exp or nbf"))?;
         let role = match &claims.role {
             Some(name) => RoleIndex::named(roles, name),
             None => self.role,
         };
-        let role = role.ok_or(Unauthorized::Wrong)?;
+        let role = role.ok_or_else(|| wrong("its role"))?;
         if !claims.are_timely(now, self.skew) {
             return Err(Unauthorized::Expired);
         }
@@ -141,6 +142,12 @@ impl Jwt {
         let is_ours = audience_is_ours && issuer_is_ours && !claims.subject.is_empty();
         is_ours.then_some(claims)
     }
+}
+
+/// Tells the operator what is wrong. Its holder learns no more than that it is.
+fn wrong(what: &str) -> Unauthorized {
+    log::debug!("JWT refused for {what}");
+    Unauthorized::Wrong
 }
 
 impl Secret {

@@ -26,11 +26,13 @@ mod template;
 mod tool;
 mod units;
 mod values;
+mod warning;
 
 pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
 pub use print::{print, reference, report};
-pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load, warning};
+pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
 pub(super) use template::{NAME, is_name};
+pub use warning::warnings;
 
 use super::settings::{Builtin, Compat, Format, JwtSettings, Listen, Log, Settings, parse_port};
 use crate::auth::Access;

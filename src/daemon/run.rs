@@ -33,7 +33,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
 /// `slimcp check`: the configuration is sound, and this is what it comes to.
 fn check(loaded: &Loaded) -> Exit {
     let settings = &loaded.settings;
-    if let Some(warning) = config::warning(settings) {
+    for warning in config::warnings(settings) {
         complain(&warning);
     }
     match serve::registry(settings) {

@@ -211,7 +211,7 @@ fn announce(settings: &Settings, sources: &[String], registry: &Registry, doors:
 
 /// What is no reason not to serve.
 fn warn(settings: &Settings) {
-    if let Some(warning) = config::warning(settings) {
+    for warning in config::warnings(settings) {
         log::warn!("{warning}");
     }
 }

@@ -1,6 +1,7 @@
 //! News that no client has asked for by a request: the tools changed, a resource changed.
 
 use super::call::{Call, notification};
+use super::dispatch::may_use;
 use super::rates::Rates;
 use super::session::Session;
 use super::{Config, Engine};
@@ -9,6 +10,7 @@ use crate::auth::role::{Role, RoleIndex};
 use crate::bounded::Key;
 use crate::mcp::message::{Empty, ResourceUpdatedParams};
 use crate::time::Instant;
+use crate::tool::command::Stopped;
 use crate::tool::registry::Registry;
 use crate::wire::dialect::About;
 
@@ -63,13 +65,29 @@ impl Engine {
                 continue;
             };
             match self.config.access.renew(call.principal, old) {
-                Some(principal) => call.principal = principal,
+                Some(principal) => {
+                    call.principal = principal;
+                    self.recheck_call(now, key);
+                }
                 None => {
                     if let (None, Some(stream)) = (call.session, call.stream) {
                         self.abandon(now, stream);
                     }
                 }
             }
+        }
+    }
+
+    /// Drops a call that waits for its turn if its principal may not use the tool any more. One
+    /// that runs was begun with every right.
+    fn recheck_call(&mut self, now: Instant, key: Key<Call>) {
+        let call = self.calls.get(key).expect("the caller has found it");
+        let Some(tool) = call.tool.filter(|_| !call.is_with_edge()) else {
+            return;
+        };
+        let role = self.config.access.role(call.principal.role);
+        if !may_use(role, self.registry.get(tool).spec()) {
+            self.stop_call(now, key, Stopped::Removed);
         }
     }
 

@@ -224,11 +224,13 @@ impl Sessions {
         self.slab.iter()
     }
 
-    /// The session that `principal` names: what others have opened does not exist for it.
+    /// The session that `principal` names: what others have opened does not exist for it. Whoever
+    /// comes back with another role, as the subject of another JWT may, is somebody else here, or
+    /// it would go on hearing what only the old role may.
     pub fn find_own(&self, id: &str, principal: Principal) -> Option<Key<Session>> {
         let key = self.find(id)?;
         let session = self.slab.get(key).expect("it was just found");
-        (session.principal == principal.id).then_some(key)
+        (session.principal() == principal).then_some(key)
     }
 
     /// The session of this id.

@@ -151,10 +151,11 @@ impl Name {
 
 /// An event of a name that is not ours; `None` if the name cannot be one: empty, over
 /// [`EVENT_NAME_BYTES_MAX`], or with control characters, of which CR and LF would break the stream.
-/// `endpoint` is not free either: it would tell clients to post elsewhere.
+/// `endpoint` is not free either, nor with blanks around it, which some clients take off: it would
+/// tell them to post elsewhere.
 pub fn custom(name: &str, data: &[u8]) -> Option<Event<Name>> {
     let has_room = (1..=EVENT_NAME_BYTES_MAX).contains(&name.len());
-    if !has_room || name.chars().any(char::is_control) || name == "endpoint" {
+    if !has_room || name.chars().any(char::is_control) || name.trim() == "endpoint" {
         return None;
     }
     const { assert!(EVENT_NAME_BYTES_MAX <= u8::MAX as usize) };

@@ -16,7 +16,7 @@ pub use loose::decode_loose;
 use crate::limits::{BATCH_MESSAGES_MAX, ID_BYTES_MAX};
 use crate::wire::encode::{decimal, has_line_break};
 use crate::wire::json;
-use depth::is_too_deep;
+pub(crate) use depth::is_too_deep;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;

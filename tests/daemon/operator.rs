@@ -343,6 +343,29 @@ fn the_log_tells_why_somebody_was_refused_and_how_many_tokens_there_are() {
 }
 
 #[test]
+fn the_log_tells_what_is_wrong_with_a_jwt() {
+    // `{"sub":"a","exp":9999999999}` with `"aud":"b"` and with `"aud":"pi"`.
+    let other = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIiwiZXhwIjo5OTk5OTk5OTk5LCJhdWQiOiJiIn0.\
+                 XJGcq80SWtSNVpoPJnn20tW8Se1_8iGOkR8x3IRL_6s";
+    let no_role = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIiwiZXhwIjo5OTk5OTk5OTk5LCJhdWQiOiJwaSJ9.\
+                   ApKlkfjU8PY_XnVnYUHOQ9Ln4Hbkvx6IfKIQsT8tOEA";
+    let key = folder("jwt_key").join("key");
+    fs::write(&key, "k".repeat(32)).expect("a file");
+    let jwt = format!("[jwt]\nsecret_file = '{}'\naudience = 'pi'", key.display());
+    let daemon = Daemon::start("jwt", &format!("log.level = 'debug'\n{jwt}"));
+    let mut peer = daemon.connect();
+    for (jwt, told) in [
+        ("a.b.c", "JWT refused for its signature or header"),
+        (other, "JWT refused for iss, aud, sub, exp or nbf"),
+        (no_role, "JWT refused for its role"),
+    ] {
+        let path = format!("/t/{jwt}/mcp");
+        assert_eq!(peer.ask(post(&path, "", LIST)).status, 401, "{told}");
+        daemon.line(told);
+    }
+}
+
+#[test]
 fn nobody_has_to_read_the_log() {
     let folder = folder("unread");
     let path = folder.join("socket");

@@ -242,6 +242,39 @@ fn a_token_out_of_date_is_called_so() {
 }
 
 #[test]
+fn a_subject_with_another_role_does_not_find_what_it_opened_with_the_old_one() {
+    // {"sub":"ada","role":ROLE,"exp":9000}
+    const TEAM: &str = concat!(
+        "eyJzdWIiOiJhZGEiLCJyb2xlIjoidGVhbSIsImV4cCI6OTAwMH0.",
+        "dxrPQnrIr5PACLH5qLc9HaNui8PhTCetOHj6AN2BqDg"
+    );
+    const READONLY: &str = concat!(
+        "eyJzdWIiOiJhZGEiLCJyb2xlIjoicmVhZG9ubHkiLCJleHAiOjkwMDB9.",
+        "3Dg0TdDCmgGbXnKLX-lEIyhrSyUaNR47EEaLvJNyRM8"
+    );
+    let fields = |rest: &str| format!("X-API-Key: eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.{rest}\r\n");
+    let secret = Secret::parse(b"0123456789abcdef0123456789abcdef").expect("it is long enough");
+    let mut access = tokens();
+    access.jwt = Some(Jwt::new(secret));
+    let mut server = guarded(access);
+    let opening = post("/mcp", &fields(TEAM), &initialize("2025-11-25"));
+    let opened = ask(&mut server, at(0), opening);
+    let id = opened.head.field("mcp-session-id").expect("a session");
+    let stream = server.connect(at(0));
+    server.send(at(0), stream, get("/sse", &fields(TEAM)));
+    let door = events(&mut server, stream).remove(0).data;
+    for (role, mcp, messages) in [(READONLY, 404, 404), (TEAM, 200, 202)] {
+        let named = format!("{}Mcp-Session-Id: {id}\r\n", fields(role));
+        let ping = request(1, "ping");
+        assert_eq!(status(&mut server, &post("/mcp", &named, &ping)), mcp);
+        assert_eq!(
+            status(&mut server, &post(&door, &fields(role), &ping)),
+            messages
+        );
+    }
+}
+
+#[test]
 fn an_address_may_do_for_a_token() {
     let mut access = tokens();
     access.addresses = vec![address::AddressRule {

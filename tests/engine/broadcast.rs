@@ -169,6 +169,17 @@ fn a_stream_without_room_goes_without_and_lives_on() {
 }
 
 #[test]
+fn what_clients_could_not_parse_is_not_broadcast() {
+    let mut server = Server::new();
+    for (depth, status) in [(127, 200), (128, 400), (100_000, 400)] {
+        let deep = "[".repeat(depth - 1) + &"]".repeat(depth - 1);
+        let body = format!(r#"{{"message":{{"data":{deep}}}}}"#);
+        let response = ask(&mut server, at(0), post("/mcp/sse/broadcast", "", &body));
+        assert_eq!(response.head.status, status, "{depth}");
+    }
+}
+
+#[test]
 fn only_a_post_broadcasts() {
     let mut server = Server::new();
     let response = ask(&mut server, at(0), get("/mcp/sse/broadcast", ""));

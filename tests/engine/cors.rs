@@ -33,6 +33,39 @@ fn readable_by(head: &str) -> Option<&str> {
     Some(origin)
 }
 
+#[test]
+fn a_page_of_another_site_opens_no_stream_as_a_picture() {
+    for mut server in [Server::new(), server()] {
+        for path in [
+            "/sse",
+            "/mcp/sse",
+            "/mcp/sse/",
+            "/events",
+            "/mcp",
+            "/sse?format=plain",
+        ] {
+            for (site, expected) in [
+                ("cross-site", "403"),
+                ("same-origin", "200"),
+                ("none", "200"),
+            ] {
+                let fields = format!("{}Sec-Fetch-Site: {site}\r\n", bearer(0));
+                let head = head(&mut server, &get(path, &fields));
+                assert_eq!(head[9..12], *expected, "{path} {site}");
+            }
+        }
+        let link = get("/", "Sec-Fetch-Site: cross-site\r\n");
+        assert_eq!(
+            head(&mut server, &link)[9..12],
+            *"200",
+            "a link may lead to the console"
+        );
+    }
+    // What says its origin is judged by that alone.
+    let fields = format!("{}Sec-Fetch-Site: cross-site\r\n", from(PANEL, 0));
+    assert_eq!(head(&mut server(), &get("/sse", &fields))[9..12], *"200");
+}
+
 /// A response of each kind: JSON, none, a stream, refusals by the gate and by doors.
 fn requests(fields: &str) -> Vec<String> {
     let ping = request(1, "ping");

@@ -4,6 +4,7 @@ use crate::access::{bearer, guarded, status, tokens};
 use crate::support::{Server, at, get, post};
 use crate::{INITIALIZED, ask, call, echo, events, initialize, pieces, refused, request};
 use slimcp::auth::Access;
+use slimcp::auth::address::Network;
 use slimcp::auth::role::{Quota, Rate, Role, RoleIndex};
 use slimcp::tool::Outcome;
 use std::net::IpAddr;
@@ -315,6 +316,48 @@ fn a_message_too_many_whose_body_comes_later_is_told_on_the_stream_as_well() {
         "{}",
         told[0].data
     );
+}
+
+#[test]
+fn whoever_hides_behind_a_proxy_pays_with_it() {
+    let mut access = tokens();
+    access.rate = rate("2/min");
+    access.proxies = vec![Network::parse("10.0.0.1").expect("an address")];
+    let mut server = guarded(access);
+    for (hidden, expected) in [("unknown", "401"), ("_x, a", "401"), ("", "429")] {
+        let peer = server.connect_from(at(0), "10.0.0.1".parse().ok());
+        let fields = format!("X-API-Key: guess\r\nX-Forwarded-For: {hidden}\r\n");
+        server.send(at(0), peer, post("/mcp", &fields, &request(1, "ping")));
+        assert_eq!(server.receive(peer)[9..12], *expected, "{hidden}");
+    }
+}
+
+#[test]
+fn a_call_that_waits_is_dropped_with_the_right_to_it() {
+    let mut server = guarded(tokens());
+    // Two run, of which the second is of the team as well, and two wait.
+    let waiting = [0, 2, 2, 3].map(|number| {
+        let peer = server.connect(at(0));
+        let fields = bearer(number);
+        server.send(at(0), peer, post("/mcp", &fields, &call(1, "sleep")));
+        peer
+    });
+    assert_eq!(server.started.len(), 2);
+    server.reconfigure(at(1), |config| {
+        config.access.tokens[2].role = RoleIndex::READONLY;
+    });
+    let answers = waiting.map(|peer| server.receive(peer));
+    let is_dropped = |answer: &String| answer.contains("a reload of the configuration has");
+    assert_eq!(
+        answers.each_ref().map(is_dropped),
+        [false, false, true, false]
+    );
+    for _ in 0..3 {
+        server.finish(at(2), &Outcome::text("done"));
+    }
+    let answers = waiting.map(|peer| server.receive(peer).contains("done"));
+    assert_eq!(answers, [true, true, false, true]);
+    server.engine.check(0);
 }
 
 #[test]

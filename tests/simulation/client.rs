@@ -12,6 +12,7 @@ mod seeing;
 use super::edge::{Edge, SocketId};
 use super::random::Random;
 use crate::support::reader::{Head, Reader};
+use slimcp::auth::token::{NewToken, Token};
 use slimcp::wire::dialect::Dialect;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -88,6 +89,8 @@ enum Asked {
     Delete,
     /// What must be refused.
     Wrong,
+    /// A request for the session of somebody else.
+    Intrusion,
     /// Half a request: there may be a response, and the connection ends.
     Half,
 }
@@ -113,7 +116,17 @@ struct Connection {
     seen: usize,
 }
 
+/// Who holds a token and has no session.
+pub const STRANGER: u8 = 2;
+
+/// The token of a holder.
+pub fn token(holder: u8) -> NewToken {
+    Token::generate([holder; 32])
+}
+
 pub struct Client {
+    /// The field that shows its token.
+    credentials: String,
     pub name: usize,
     pub era: Era,
     connections: Vec<Connection>,
@@ -141,6 +154,10 @@ pub struct Client {
     ended: Vec<String>,
 }
 
+fn credentials(holder: u8) -> String {
+    format!("X-API-Key: {}\r\n", token(holder).text)
+}
+
 /// What clients share.
 pub struct Shared<'w> {
     pub edge: &'w mut Edge,
@@ -152,6 +169,7 @@ pub struct Shared<'w> {
 impl Client {
     pub fn new(name: usize, era: Era) -> Client {
         Client {
+            credentials: credentials((name % 2) as u8),
             name,
             era,
             connections: Vec::new(),
@@ -227,7 +245,7 @@ impl Client {
                 let may_stay = match asked {
                     Asked::Sse | Asked::Listen(_) | Asked::Half => true,
                     Asked::Requests(_) | Asked::Message(_) | Asked::Notices => false,
-                    Asked::Delete | Asked::Wrong => false,
+                    Asked::Delete | Asked::Wrong | Asked::Intrusion => false,
                 };
                 assert!(may_stay, "client {} still waits for {asked:?}", self.name);
             }

@@ -20,6 +20,8 @@ use random::Random;
 use slimcp::admin::stats::Stats;
 use slimcp::auth::Access;
 use slimcp::auth::origin::Origins;
+use slimcp::auth::role::RoleIndex;
+use slimcp::auth::token::{Token, parse_digest};
 use slimcp::engine::{Config, Engine};
 use slimcp::limits::{Limits, Memory, Timeouts};
 use slimcp::mcp::catalogue::{Catalogue, Contents, Resource};
@@ -70,7 +72,7 @@ impl World {
             title: None,
             instructions: None,
             origins: Origins::default(),
-            access: Access::open(),
+            access: access(),
             console: true,
             compat: Compat::default(),
             limits,
@@ -291,6 +293,20 @@ impl World {
         for _ in 0..200 {
             self.step();
         }
+    }
+}
+
+/// Every client has one of two tokens; a third one belongs to nobody's session.
+fn access() -> Access {
+    let token = |holder: u8| Token {
+        name: format!("token-{holder}"),
+        role: RoleIndex::MASTER,
+        sha256: parse_digest(&client::token(holder).sha256).expect("it was just written"),
+    };
+    Access {
+        tokens: (0..=client::STRANGER).map(token).collect(),
+        anonymous: None,
+        ..Access::open()
     }
 }
 

@@ -70,7 +70,10 @@ fn a_tool_becomes_a_post_with_its_schema() {
     let schema = resolve(&document, &body["content"]["application/json"]["schema"]);
     assert_eq!(*schema, serde_json::from_str::<Value>(ONE).unwrap());
     let codes: Vec<&String> = operation["responses"].as_object().unwrap().keys().collect();
-    assert_eq!(codes, ["200", "400", "401", "403", "404", "429", "503"]);
+    assert_eq!(
+        codes,
+        ["200", "400", "401", "403", "404", "429", "500", "503"]
+    );
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn read_secret(path: &Path) -> Result<Option<Secret>, String> {
 
 /// A warning where others on this machine can read the key of `jwt.secret_file`, and so make
 /// themselves any JWT. It is no complaint: containers are given their secrets like that.
-pub fn warning(settings: &Settings) -> Option<String> {
+pub(super) fn exposed_key(settings: &Settings) -> Option<String> {
     let path = settings.jwt.secret_file.as_ref()?;
     let mode = fs::metadata(path).ok()?.permissions().mode();
     let is_exposed = mode & OTHERS_READ != 0;

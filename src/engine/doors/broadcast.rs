@@ -260,6 +260,10 @@ impl Encodings {
 impl<'a> Message<'a> {
     /// Reads a message: an object whose `type` names the event, or a text.
     fn read(raw: &'a RawValue) -> Result<Message<'a>, String> {
+        // It goes out as it is, and clients give up a stream over what they cannot parse.
+        if jsonrpc::is_too_deep(raw.get().as_bytes()) {
+            return Err("message is nested too deeply".to_string());
+        }
         let [kind, level, result] = match raw.get().as_bytes() {
             [b'{', ..] => object(raw).map_err(|error| error.to_string())?,
             [b'"', ..] => [None; 3],

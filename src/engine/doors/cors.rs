@@ -24,6 +24,15 @@ impl Exchange<'_> {
             && self.asked("access-control-request-method").is_some()
     }
 
+    /// Whether a page of another site makes its browser `GET` this without an `Origin`, as for a
+    /// picture (fetch.spec.whatwg.org section 3.2, w3.org/TR/fetch-metadata section 2.3). It
+    /// could read nothing, but every stream it opens is a session that takes the place of another.
+    pub(super) fn is_foreign_look(&self) -> bool {
+        self.head.method == Method::Get
+            && self.fields().origin.is_none()
+            && self.asked("sec-fetch-site") == Some("cross-site")
+    }
+
     /// 204, with everything the page may send.
     pub(super) fn preflight(&mut self) -> Reply {
         let mut allowed = FIELDS.to_string();

@@ -47,7 +47,7 @@ impl Engine {
         }
         let (door, token) = self.approach(exchange)?;
         if !is_counted {
-            let taken = self.rates.take_address(exchange.now, exchange.address);
+            let taken = self.take_address(exchange);
             self.limit(exchange, door, taken)?;
         }
         match self.identify(exchange, door, token) {
@@ -90,7 +90,7 @@ impl Engine {
             return;
         }
         let (now, principal) = (exchange.now, exchange.principal);
-        let taken = self.rates.take_address(now, exchange.address);
+        let taken = self.take_address(exchange);
         let taken = taken.and_then(|()| self.rates.take_principal(now, principal));
         self.stats.rate_limited += u64::from(taken.is_err());
         exchange.refused = taken.err();
@@ -101,7 +101,7 @@ impl Engine {
     pub(super) fn admit(&mut self, exchange: &mut Exchange<'_>) -> Result<(), Refusal> {
         self.check_origin(exchange)?;
         let (door, token) = self.approach(exchange)?;
-        if let Err(refusal) = self.rates.take_address(exchange.now, exchange.address) {
+        if let Err(refusal) = self.take_address(exchange) {
             // Whoever knows of a session is to be told on its stream.
             let is_told = door.takes_messages() && self.names_session(exchange);
             self.stats.rate_limited += u64::from(!is_told);
@@ -114,6 +114,13 @@ impl Engine {
             self.stats.unauthorized += 1;
         })?;
         self.authorize(principal, door)
+    }
+
+    /// Takes a request from where it comes from. What a proxy does not tell, the proxy pays for:
+    /// nobody has no rate by hiding.
+    fn take_address(&mut self, exchange: &Exchange<'_>) -> Result<(), Refusal> {
+        let address = exchange.address.or(exchange.peer);
+        self.rates.take_address(exchange.now, address)
     }
 
     /// Whether a message is for a session that there is, whosever that may be.
@@ -130,6 +137,9 @@ impl Engine {
     ) -> Result<(Door, Option<&'r str>), Refusal> {
         let token = exchange.leave_secret_path();
         let door = self.find_door(exchange).ok_or(Refusal::PathUnknown)?;
+        if door.opens_stream() && exchange.is_foreign_look() {
+            return Err(Refusal::OriginForeign);
+        }
         let forwarded_for = exchange.fields().forwarded_for;
         let access = &self.config.access;
         exchange.address = access.client_address(exchange.peer, forwarded_for);

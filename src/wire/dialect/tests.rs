@@ -243,6 +243,7 @@ fn a_custom_name_is_part_of_the_one_payload() {
         "a\0",
         "\u{85}",
         "endpoint",
+        " endpoint ",
         &format!("{longest}n"),
     ] {
         assert!(custom(bad, b"{}").is_none(), "{bad:?}");

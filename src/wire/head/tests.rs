@@ -309,3 +309,15 @@ fn an_unfinished_head_is_no_head() {
         assert!(decode(&input.as_bytes()[..end]).unwrap().is_none(), "{end}");
     }
 }
+
+#[test]
+fn a_head_that_is_shown_shows_no_token() {
+    let text = "GET /t/s3cret/sse?token=s3cret HTTP/1.1\r\nHost: a\r\nX-Api-Key: s3cret\r\n\r\n";
+    let head = decode(text.as_bytes())
+        .expect("it is right")
+        .expect("it is whole");
+    assert_eq!(
+        format!("{head:?}"),
+        "Head { method: Get, version: Http11, .. }"
+    );
+}

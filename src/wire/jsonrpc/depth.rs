@@ -5,7 +5,7 @@ use crate::limits::JSON_DEPTH_MAX;
 /// serde_json limits the nesting of what it decodes, but not of what it skips or leaves as text,
 /// and those who decode that text later should not be the first to notice. Few texts have so many
 /// brackets that it takes more than counting them.
-pub(super) fn is_too_deep(text: &[u8]) -> bool {
+pub(crate) fn is_too_deep(text: &[u8]) -> bool {
     // `[` and `{` differ in one bit from each other only.
     let brackets = text.iter().filter(|byte| **byte | 0x20 == b'{').count();
     brackets >= JSON_DEPTH_MAX && depth(text) >= JSON_DEPTH_MAX

@@ -9,6 +9,9 @@ impl Client {
         if shared.random.percent(6) {
             return self.ask_wrongly(shared);
         }
+        if shared.random.percent(2) {
+            return self.intrude(shared);
+        }
         match self.era {
             Era::HttpSse(path, _) => self.act_http_sse(shared, path),
             Era::Streamable(revision) => self.act_streamable(shared, revision),
@@ -335,6 +338,30 @@ impl Client {
         self.send(shared, Asked::Wrong, &wrong, false);
     }
 
+    /// Reaches for a session of somebody, with a token that has none.
+    pub(super) fn intrude(&mut self, shared: &mut Shared<'_>) {
+        let id = format!("session-{:014}", 1 + shared.random.below(40));
+        let stranger = super::credentials(super::STRANGER);
+        let named = format!("{stranger}Mcp-Session-Id: {id}\r\n");
+        let number = shared.random.below(20);
+        let cancel = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":"{number}"}}}}"#
+        );
+        let ping = r#""jsonrpc":"2.0","id":1,"method":"ping""#;
+        let body = format!(r#"{{{ping},"connection_id":"{id}","message":{{{ping}}}}}"#);
+        let get = crate::support::get("/mcp", &format!("{named}Last-Event-ID: 0-{number}\r\n"));
+        let text = match shared.random.below(7) {
+            0 => post("/mcp", &named, &cancel),
+            1 => post("/mcp", &named, &format!("{{{ping}}}")),
+            2 => post(&format!("/messages?session_id={id}"), &stranger, &cancel),
+            3 => post("/mcp/sse/send", &stranger, &body),
+            4 => post("/mcp/sse/message", &stranger, &body),
+            5 => get.replacen("GET", "DELETE", 1),
+            _ => get,
+        };
+        self.send(shared, Asked::Intrusion, &text, false);
+    }
+
     /// Sends a request on a connection that is free, or behind another one, or on a new one.
     pub(super) fn send(
         &mut self,
@@ -369,6 +396,12 @@ impl Client {
         connection.asked.push_back(Exchange { asked, session });
         let socket = shared.edge.sockets.get_mut(&connection.id);
         let socket = socket.expect("it is ours until we have read its end");
+        let text = match text.split_once("\r\n") {
+            Some((line, rest)) if !text.contains("X-API-Key") && line.contains(" HTTP/1.") => {
+                format!("{line}\r\n{}{rest}", self.credentials)
+            }
+            Some(_) | None => text.to_string(),
+        };
         socket.upstream.extend_from_slice(text.as_bytes());
     }
 

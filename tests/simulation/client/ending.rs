@@ -36,6 +36,7 @@ impl Client {
             | Asked::Listen(None)
             | Asked::Delete
             | Asked::Wrong
+            | Asked::Intrusion
             | Asked::Half => return,
         };
         self.lose_requests(numbers);

@@ -78,6 +78,8 @@ impl Client {
             Asked::Delete => &[204, 404, 503],
             // The session of an HTTP+SSE client that went its way may live on for a while.
             Asked::Wrong => &[202, 400, 403, 404, 405, 408, 415, 503],
+            // Whatever there is, for a stranger there is nothing.
+            Asked::Intrusion => &[404, 408, 503],
             Asked::Half => &[408, 503],
         };
         // A client that does not finish its request in time is told so, whatever it asks for.
@@ -102,7 +104,8 @@ impl Client {
             self.is_confirmed = false;
         }
         let is_over = status == 404 || (status == 204 && asked == Asked::Delete);
-        if is_over && asked != Asked::Wrong && session == self.session {
+        let is_own = !matches!(asked, Asked::Wrong | Asked::Intrusion);
+        if is_over && is_own && session == self.session {
             self.end_session();
         }
         self.connections[index].head = Some(head);
