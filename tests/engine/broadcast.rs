@@ -180,6 +180,30 @@ fn what_clients_could_not_parse_is_not_broadcast() {
 }
 
 #[test]
+fn what_nobody_reads_leaves_room_for_calls() {
+    let mut server = Server::new();
+    for _ in 0..12 {
+        let (peer, _) = http_sse(&mut server, at(0));
+        let stream = server.peers[peer].stream.expect("it is open");
+        server.engine.handle_blocked(stream);
+    }
+    let text = "x".repeat(40_000);
+    let mut last = 0;
+    for turn in 0..200 {
+        // Each goes to one session only, so that each takes memory of its own.
+        let id = format!("session-{:014}", 1 + turn % 12);
+        let filter = format!(r#"{{"connectionIds":["{id}"]}}"#);
+        let body = format!(r#"{{"message":"{text}","filter":{filter}}}"#);
+        let response = ask(&mut server, at(0), post("/mcp/sse/broadcast", "", &body));
+        last = response.head.status;
+    }
+    assert_eq!(last, 503);
+    assert!(server.engine.take_bytes(1_000_000));
+    server.engine.give_bytes(1_000_000);
+    server.engine.check(0);
+}
+
+#[test]
 fn only_a_post_broadcasts() {
     let mut server = Server::new();
     let response = ask(&mut server, at(0), get("/mcp/sse/broadcast", ""));

@@ -194,14 +194,25 @@ impl Engine {
 
     /// Draws a payload from the budget, once for all rings that will hold it.
     fn share(&mut self, event: Event<Name>) -> Option<Shared> {
-        self.take_bytes(event.payload.len())
+        self.take_spare(event.payload.len())
             .then_some(Shared { event })
+    }
+
+    /// Takes bytes of the budget, but none of its last quarter: what waits for those who do not
+    /// read must not cost others the answers to their calls.
+    fn take_spare(&mut self, bytes: usize) -> bool {
+        let most = self.pool.capacity() - self.pool.capacity() / 4;
+        let surplus = |engine: &Engine| (engine.pool.used() + bytes).saturating_sub(most);
+        if surplus(self) > 0 {
+            self.reclaim(surplus(self));
+        }
+        surplus(self) == 0 && self.take_bytes(bytes)
     }
 
     /// Queues a shared event on one stream, whose share is the place in its ring. Whether it had
     /// room: an event that its client can do without must not be the end of the stream.
     fn queue(&mut self, stream: Key<Stream>, shared: &Shared) -> bool {
-        let has_room = !self.is_lagging(stream) && self.take_bytes(EVENT_OVERHEAD_BYTES);
+        let has_room = !self.is_lagging(stream) && self.take_spare(EVENT_OVERHEAD_BYTES);
         if !has_room {
             self.stats.events_shed += 1;
             return false;
