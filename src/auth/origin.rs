@@ -92,13 +92,13 @@ impl Origins {
     }
 }
 
-/// `host` without its port: `[::1]:80` gives `[::1]`.
+/// `host` without its port: `[::1]:80` gives `[::1]`. What stands behind the colon and is no port
+/// stays, and makes no name of it.
 fn host_name(host: &str) -> &str {
-    let end = match host.rfind(':') {
-        Some(colon) if !host[colon..].contains(']') => colon,
-        Some(_) | None => host.len(),
-    };
-    &host[..end]
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    }
 }
 
 /// Whether `name` is an IPv4 address or an IPv6 address in brackets.
@@ -151,6 +151,8 @@ mod tests {
             "",
             ":80",
             "localhost.evil",
+            "127.0.0.1:x@evil.example",
+            "localhost:80 evil",
             "::1",
         ] {
             assert!(!ours.host_is_ours(bad), "{bad}");
