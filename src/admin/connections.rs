@@ -2,22 +2,17 @@
 
 use crate::limits::SESSIONS_SHOWN_MAX;
 use crate::time::UnixMillis;
-use serde::{Serialize, Serializer};
+use crate::wire::json::Object;
 
 /// The body. A connection is an open event stream of a session.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Connections<'a> {
     /// All of them.
     pub total_connections: u32,
     /// How many each role has.
-    #[serde(serialize_with = "as_object")]
     pub connections_by_type: Vec<(&'a str, u32)>,
     /// When the session of the oldest was opened.
-    #[serde(serialize_with = "as_text")]
     pub oldest_connection: Option<UnixMillis>,
     /// When the session of the newest was opened.
-    #[serde(serialize_with = "as_text")]
     pub newest_connection: Option<UnixMillis>,
     /// Sessions, [`SESSIONS_SHOWN_MAX`] at most.
     pub sessions: Vec<SessionRow<'a>>,
@@ -26,8 +21,6 @@ pub struct Connections<'a> {
 }
 
 /// One session. Nobody can take it over with what stands here.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct SessionRow<'a> {
     /// The beginning of its id.
     pub id: String,
@@ -79,18 +72,40 @@ impl<'a> Connections<'a> {
 
     /// As JSON.
     pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("plain fields are always JSON")
+        let roles = self.connections_by_type.iter();
+        let by_type = roles.fold(Object::default(), |object, (role, count)| {
+            object.plain(role, count)
+        });
+        Object::default()
+            .plain("totalConnections", self.total_connections)
+            .json("connectionsByType", &by_type.end())
+            .json("oldestConnection", &time(self.oldest_connection))
+            .json("newestConnection", &time(self.newest_connection))
+            .list("sessions", self.sessions.iter().map(SessionRow::encode))
+            .plain("sessionsTotal", self.sessions_total)
+            .end()
     }
 }
 
-fn as_object<S: Serializer>(pairs: &[(&str, u32)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().copied())
+impl SessionRow<'_> {
+    fn encode(&self) -> Object {
+        Object::default()
+            .text("id", &self.id)
+            .text("principal", self.principal)
+            .text("role", self.role)
+            .text("transport", self.transport)
+            .text("revision", self.revision)
+            .plain("connected", self.connected)
+            .plain("calls", self.calls)
+            .plain("ageSeconds", self.age_seconds)
+            .plain("idleSeconds", self.idle_seconds)
+    }
 }
 
-fn as_text<S: Serializer>(time: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
+fn time(time: Option<UnixMillis>) -> Vec<u8> {
     match time {
-        Some(time) => serializer.collect_str(time),
-        None => serializer.serialize_none(),
+        Some(time) => format!("\"{time}\"").into_bytes(),
+        None => b"null".to_vec(),
     }
 }
 

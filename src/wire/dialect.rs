@@ -19,7 +19,7 @@
 //! token, log lines by a level or updates by a subscription listens for it. Plain events have no
 //! name. Bytes in, bytes out: nothing here knows of sessions or streams.
 
-use super::json;
+use super::json::{self, Object};
 use super::jsonrpc::{self, METHOD_NOT_FOUND};
 use crate::bounded::Event;
 use crate::limits::EVENT_NAME_BYTES_MAX;
@@ -384,28 +384,10 @@ impl<'a> About<'a> {
     }
 }
 
-/// A JSON object that is being written.
-#[derive(Default)]
-struct Object {
-    json: Vec<u8>,
-}
-
 impl Object {
     /// `{"type":KIND`
     fn of(kind: &str) -> Object {
         Object::default().text("type", kind)
-    }
-
-    fn text(mut self, name: &str, text: &str) -> Object {
-        self.key(name);
-        json::push_string(&mut self.json, text);
-        self
-    }
-
-    fn json(mut self, name: &str, json: &[u8]) -> Object {
-        self.key(name);
-        self.json.extend_from_slice(json);
-        self
     }
 
     /// The id of a request, unless its client has given it none.
@@ -416,34 +398,9 @@ impl Object {
         }
     }
 
-    /// All members of another object that has some.
-    fn members_of(mut self, object: &str) -> Object {
-        self.separate();
-        let members = object.trim_start_matches('{').as_bytes();
-        self.json.extend_from_slice(&members[..members.len() - 1]);
-        self
-    }
-
     /// Ends the object with the time.
     fn at(self, now: UnixMillis) -> Vec<u8> {
         self.text("timestamp", &now.to_string()).end()
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        self.json.push(b'}');
-        self.json
-    }
-
-    fn key(&mut self, name: &str) {
-        self.separate();
-        self.json.push(b'"');
-        self.json.extend_from_slice(name.as_bytes());
-        self.json.extend_from_slice(b"\":");
-    }
-
-    fn separate(&mut self) {
-        self.json
-            .push(if self.json.is_empty() { b'{' } else { b',' });
     }
 }
 

@@ -13,7 +13,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use serde_json::Error;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Display};
 
 /// Characters of a member's name that are shown to who sent it.
 const NAME_CHARS_MAX: usize = 64;
@@ -202,6 +202,89 @@ pub(crate) fn push_compact(out: &mut Vec<u8>, json: &str) -> usize {
     depth_max
 }
 
+/// A JSON object that is being written. The names of members are ours and have no escapes.
+#[derive(Default)]
+pub(crate) struct Object {
+    json: Vec<u8>,
+}
+
+impl Object {
+    pub(crate) fn text(mut self, name: &str, text: &str) -> Object {
+        self.key(name);
+        push_string(&mut self.json, text);
+        self
+    }
+
+    /// The same, where there is a text.
+    pub(crate) fn optional_text(self, name: &str, text: Option<&str>) -> Object {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self,
+        }
+    }
+
+    /// What prints as JSON: a number or a flag.
+    pub(crate) fn plain(self, name: &str, value: impl Display) -> Object {
+        self.json(name, value.to_string().as_bytes())
+    }
+
+    /// The same, where there is a value.
+    pub(crate) fn optional(self, name: &str, value: Option<impl Display>) -> Object {
+        match value {
+            Some(value) => self.plain(name, value),
+            None => self,
+        }
+    }
+
+    pub(crate) fn json(mut self, name: &str, json: &[u8]) -> Object {
+        self.key(name);
+        self.json.extend_from_slice(json);
+        self
+    }
+
+    /// A list of objects.
+    pub(crate) fn list(mut self, name: &str, objects: impl Iterator<Item = Object>) -> Object {
+        self.key(name);
+        self.json.push(b'[');
+        for (index, object) in objects.enumerate() {
+            if index > 0 {
+                self.json.push(b',');
+            }
+            self.json.append(&mut object.end());
+        }
+        self.json.push(b']');
+        self
+    }
+
+    /// All members of another object that has some.
+    pub(crate) fn members_of(mut self, object: &str) -> Object {
+        self.separate();
+        let members = object.trim_start_matches('{').as_bytes();
+        self.json.extend_from_slice(&members[..members.len() - 1]);
+        self
+    }
+
+    pub(crate) fn end(mut self) -> Vec<u8> {
+        if self.json.is_empty() {
+            self.separate();
+        }
+        self.json.push(b'}');
+        self.json
+    }
+
+    fn key(&mut self, name: &str) {
+        self.separate();
+        self.json.push(b'"');
+        self.json.extend_from_slice(name.as_bytes());
+        self.json.extend_from_slice(b"\":");
+    }
+
+    fn separate(&mut self) {
+        let separator = if self.json.is_empty() { b'{' } else { b',' };
+        self.json.push(separator);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,6 +343,22 @@ mod tests {
         assert!(read.unwrap_err().to_string().starts_with("enough"));
         assert_eq!(seen, ["1", "\"a\""]);
         assert!(each_element("{}", &mut |_| Ok(())).is_err());
+    }
+
+    #[test]
+    fn objects_are_written_member_by_member() {
+        let inner = || Object::default().plain("n", 1.5);
+        let objects = [Object::default(), inner()];
+        let outer = Object::default()
+            .text("t", "\"\n")
+            .optional_text("none", None)
+            .optional("none", None::<u32>)
+            .optional("is", Some(true))
+            .list("l", objects.into_iter())
+            .json("j", b"[]")
+            .members_of("{\"a\":1,\"b\":2}");
+        let expected = r#"{"t":"\"\n","is":true,"l":[{},{"n":1.5}],"j":[],"a":1,"b":2}"#;
+        assert_eq!(String::from_utf8(outer.end()).unwrap(), expected);
     }
 
     #[test]

@@ -4,41 +4,31 @@
 //! that is missing is left out, never guessed.
 
 use crate::tool::{Content, Outcome};
-use serde::Serialize;
+use crate::wire::json::Object;
 use std::fmt;
 
 /// What is known about this machine. The names of the fields are those of the JSON.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// Name of the host.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub host_name: Option<String>,
     /// Model of the board or computer, `Raspberry Pi 4 Model B Rev 1.4`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub machine_model: Option<String>,
     /// Architecture as the kernel names it, `armv7l`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub architecture: Option<String>,
     /// Name and release of the kernel, `Linux 6.1.21-v7+`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel: Option<String>,
     /// Seconds since the kernel started.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub uptime_seconds: Option<u64>,
     /// Processes that ran or waited for a disk, on average over 1, 5 and 15 minutes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub load_averages: Option<[f64; 3]>,
     /// All memory, in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_total_bytes: Option<u64>,
     /// Memory that programs could still get without swapping, in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_available_bytes: Option<u64>,
     /// Swap space, in bytes; 0 without any.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub swap_total_bytes: Option<u64>,
     /// Unused swap space, in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub swap_free_bytes: Option<u64>,
     /// File systems on local disks, each device once.
     pub disks: Vec<Disk>,
@@ -47,7 +37,7 @@ pub struct Facts {
 }
 
 /// One file system on a local disk.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Disk {
     /// Where it is mounted.
     pub mount: String,
@@ -60,7 +50,7 @@ pub struct Disk {
 }
 
 /// One temperature sensor.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Temperature {
     /// Name of the sensor, `cpu-thermal` or `nvme Composite`.
     pub sensor: String,
@@ -95,7 +85,7 @@ pub const SCHEMA: &str = concat!(
 
 /// The outcome of `system-info`: lines for the model, and the same as JSON.
 pub fn render(facts: &Facts) -> Outcome {
-    let structured = serde_json::to_string(facts).expect("strings and numbers always encode");
+    let structured = String::from_utf8(facts.encode()).expect("texts make a text");
     Outcome {
         content: vec![Content::Text(facts.to_string())],
         structured: Some(structured),
@@ -136,6 +126,36 @@ impl fmt::Display for Facts {
 }
 
 impl Facts {
+    fn encode(&self) -> Vec<u8> {
+        let averages = self.load_averages.map(|averages| format!("{averages:?}"));
+        let disk = |disk: &Disk| {
+            Object::default()
+                .text("mount", &disk.mount)
+                .text("filesystem", &disk.filesystem)
+                .plain("size_bytes", disk.size_bytes)
+                .plain("free_bytes", disk.free_bytes)
+        };
+        let temperature = |temperature: &Temperature| {
+            Object::default()
+                .text("sensor", &temperature.sensor)
+                .plain("celsius", temperature.celsius)
+        };
+        Object::default()
+            .optional_text("host_name", self.host_name.as_deref())
+            .optional_text("machine_model", self.machine_model.as_deref())
+            .optional_text("architecture", self.architecture.as_deref())
+            .optional_text("kernel", self.kernel.as_deref())
+            .optional("uptime_seconds", self.uptime_seconds)
+            .optional("load_averages", averages)
+            .optional("memory_total_bytes", self.memory_total_bytes)
+            .optional("memory_available_bytes", self.memory_available_bytes)
+            .optional("swap_total_bytes", self.swap_total_bytes)
+            .optional("swap_free_bytes", self.swap_free_bytes)
+            .list("disks", self.disks.iter().map(disk))
+            .list("temperatures", self.temperatures.iter().map(temperature))
+            .end()
+    }
+
     fn fmt_activity(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(seconds) = self.uptime_seconds {
             let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
