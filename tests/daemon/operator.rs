@@ -140,6 +140,8 @@ fn a_stop_lets_running_calls_finish() {
         "a listening stream ends in good order"
     );
     assert!(daemon.exit().success());
+    // The reader of the log may be behind the process.
+    daemon.line("stopped");
     assert!(daemon.log().last().expect("a line").contains("stopped"));
 }
 
@@ -228,6 +230,7 @@ fn the_log_keeps_secrets_to_itself() {
     daemon.line("reloaded");
     daemon.signal(Signal::TERM);
     assert!(daemon.exit().success());
+    daemon.line("stopped");
     let log = daemon.log().join("\n");
     assert!(log.contains("DEBUG") && log.contains("/nowhere"), "{log}");
     let session = path.split_once('=').expect("a parameter").1;
