@@ -6,6 +6,7 @@ use crate::admin::connections::{Connections, SessionRow};
 use crate::admin::{api, console, metrics, openapi, snippets};
 use crate::auth::Principal;
 use crate::engine::Engine;
+use crate::engine::dispatch::may_use;
 use crate::engine::session::{Session, Transport};
 use crate::mcp::refusal::Refusal;
 use crate::time::{Instant, UnixMillis};
@@ -21,10 +22,7 @@ impl Engine {
     fn tools_for(&self, principal: Principal) -> impl Iterator<Item = &ToolSpec> {
         let role = self.config.access.role(principal.role);
         let specs = self.registry.iter().map(|tool| tool.spec());
-        specs.filter(|spec| {
-            let is_read_only = spec.annotations.read_only == Some(true);
-            role.may_use(&spec.name, is_read_only)
-        })
+        specs.filter(|spec| may_use(role, spec))
     }
 
     /// `GET /mcp/tools`.
