@@ -99,16 +99,17 @@ fn requests_that_no_door_takes() {
     assert_eq!(server.engine.gauges(), Default::default());
 }
 
+/// The header field of the session alone, of those that `streamable` gives.
+fn session_field(fields: &str) -> String {
+    let first = fields.lines().next();
+    format!("{}\r\n", first.expect("the session comes first"))
+}
+
 #[test]
 fn refusals_within_a_session() {
     let mut server = Server::new();
     let fields = streamable(&mut server, at(0), "2025-06-18");
-    let id = fields
-        .lines()
-        .next()
-        .expect("the session comes first")
-        .to_string()
-        + "\r\n";
+    let id = session_field(&fields);
     let (_, door) = http_sse(&mut server, at(0));
     let other = door
         .split_once('=')
@@ -181,12 +182,7 @@ fn refusals_within_a_session() {
 fn what_looks_odd_and_is_served() {
     let mut server = Server::new();
     let fields = streamable(&mut server, at(0), "2025-06-18");
-    let id = fields
-        .lines()
-        .next()
-        .expect("the session comes first")
-        .to_string()
-        + "\r\n";
+    let id = session_field(&fields);
     let ping = request(1, "ping");
     let (_, door) = http_sse(&mut server, at(0));
     let cases = [
