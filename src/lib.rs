@@ -6,7 +6,8 @@
 //!  clients                       edge               engine               tool
 //!  HTTP+SSE, 2024-11-05    ─┐  sockets ─ bytes ─> all state,        ┌─ command tools
 //!  Streamable HTTP, 2025-* ─┼─ timer              every decision, ──┤
-//!  2026-07-28, falls back  ─┘  processes <─ jobs  no I/O            └─ built in
+//!  2026-07-28, falls back  ─┤  processes <─ jobs  no I/O            └─ built in
+//!  REST, older front-ends  ─┘
 //! ```
 //!
 //! One thread runs everything. The engine owns all state and decides without I/O, clock or chance:
@@ -22,13 +23,14 @@
 //! | its bytes become a request, within bounds | `edge/connection.rs`, `wire/receive.rs` |
 //! | host, origin, path, credentials, role, rates: may it come in | `engine/doors/gate.rs` |
 //! | what the transport asks of it | `engine/doors/streamable.rs`, `engine/doors/http_sse.rs` |
+//! | the same for older front-ends, and for scripts | `engine/doors/dialect.rs`, `engine/doors/rest.rs` |
 //! | JSON-RPC becomes a message, the message an answer or a call | `wire/jsonrpc.rs`, `engine/dispatch.rs` |
 //! | the tool checks its arguments and says what is to be done | `tool/registry.rs`, `tool/command.rs` |
 //! | the call gets its place, its deadline and its turn | `engine/call.rs` |
 //! | the edge takes the job and runs the process | `edge/world.rs`, `edge/process.rs` |
 //! | meanwhile the socket is parked: no task, no buffer | `edge/sockets.rs`, `engine/streams.rs` |
 //! | the output becomes an outcome, the outcome an event | `tool/command/outcome.rs`, `engine/call.rs` |
-//! | the event becomes bytes, framed as its transport wants | `engine/transmit.rs`, `wire/sse.rs` |
+//! | the event is said in the dialect of its door, and becomes bytes | `wire/dialect.rs`, `engine/transmit.rs`, `wire/sse.rs` |
 //! | the bytes go out, and the connection may ask again | `edge/connection.rs` |
 //!
 //! `tests/call.rs` shows the same from the outside, bytes to bytes.
