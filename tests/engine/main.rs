@@ -19,6 +19,7 @@ mod refusals;
 mod reports;
 mod rest;
 mod sessions;
+mod stateless;
 mod streams;
 
 use slimcp::time::Instant;
