@@ -9,6 +9,7 @@
 //! | [`catalogue`] | resources and prompts with fixed contents |
 //! | [`http_sse`] | HTTP+SSE of 2024-11-05: its doors and its `endpoint` event |
 //! | [`streamable`] | Streamable HTTP of 2025: headers and event ids |
+//! | [`request_state`] | the sealed state of a call that waits for its client |
 //! | [`refusal`] | the one table of refusals |
 
 pub mod catalogue;
@@ -16,5 +17,6 @@ pub mod http_sse;
 pub mod message;
 pub mod method;
 pub mod refusal;
+pub mod request_state;
 pub mod revision;
 pub mod streamable;
