@@ -9,10 +9,12 @@
 //! | [`catalogue`] | resources and prompts with fixed contents |
 //! | [`http_sse`] | HTTP+SSE of 2024-11-05: its doors and its `endpoint` event |
 //! | [`streamable`] | Streamable HTTP of 2025: headers and event ids |
+//! | [`header`] | what headers of 2026-07-28 must say again |
 //! | [`request_state`] | the sealed state of a call that waits for its client |
 //! | [`refusal`] | the one table of refusals |
 
 pub mod catalogue;
+pub mod header;
 pub mod http_sse;
 pub mod message;
 pub mod method;
