@@ -173,6 +173,10 @@ fn different_arguments_have_different_digests() {
         r#"{"a":[2,1]}"#,
         r#"{"a":[[1],2]}"#,
         r#"{"a":[1,[2]]}"#,
+        r#"{"a":[[1,2]]}"#,
+        // What stands between two strings could be in one.
+        r#"{"a":["x","y"]}"#,
+        r#"{"a":["xsy"]}"#,
         r#"{"a":[1],"b":2}"#,
         r#"{"a":1,"b":2}"#,
         r#"{"a":2,"b":1}"#,
