@@ -163,7 +163,8 @@ fn each_header_that_does_not_repeat_the_body_is_refused() {
     }
     for fields in [
         format!("{version}{method}{name}"),
-        format!("mcp-protocol-version: 2026-07-28\r\nMCP-METHOD: tools/call\r\nmcp-name: echo\r\n"),
+        "mcp-protocol-version: 2026-07-28\r\nMCP-METHOD: tools/call\r\nmcp-name: echo\r\n"
+            .to_string(),
         format!("{version}{method}Mcp-Name:   echo  \r\n"),
         format!("{version}{method}Mcp-Name: =?base64?ZWNobw==?=\r\n"),
     ] {

@@ -84,7 +84,7 @@ impl Engine {
     /// `DELETE /mcp`: the client is done.
     fn streamable_delete(&mut self, exchange: &mut Exchange<'_>) -> Result<Reply, Refusal> {
         let fields = exchange.fields();
-        let id = fields.mcp_session_id.ok_or_else(|| {
+        let id = fields.mcp_session_id.ok_or({
             // There it is no method of this door: nothing is kept that could be ended.
             match fields.mcp_protocol_version {
                 Some(MODERN) => Refusal::MethodWrong("POST"),
