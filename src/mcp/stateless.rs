@@ -156,6 +156,9 @@ pub fn with_data(error: RpcError, json: Vec<u8>) -> RpcError {
     }
 }
 
+/// How the `_meta` of results begins.
+pub(super) const META: &str = "\"_meta\":{";
+
 /// What every result of this revision has, made once: `resultType` and who the server is. The
 /// members stand without braces.
 pub fn stamp(name: &str, title: Option<&str>, version: &str) -> String {
@@ -165,7 +168,7 @@ pub fn stamp(name: &str, title: Option<&str>, version: &str) -> String {
         .text("version", version)
         .end();
     let server = String::from_utf8(server).expect("texts make a text");
-    format!("\"_meta\":{{\"io.modelcontextprotocol/serverInfo\":{server}}}")
+    format!("{META}\"io.modelcontextprotocol/serverInfo\":{server}}}")
 }
 
 /// How long and for whom a result may be kept, as members without braces.
