@@ -13,6 +13,7 @@ mod cors;
 mod counters;
 mod dialects;
 mod drain;
+mod listen;
 mod mutations;
 mod quotas;
 mod refusals;
