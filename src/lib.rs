@@ -6,7 +6,7 @@
 //!  clients                       edge               engine               tool
 //!  HTTP+SSE, 2024-11-05    ─┐  sockets ─ bytes ─> all state,        ┌─ command tools
 //!  Streamable HTTP, 2025-* ─┼─ timer              every decision, ──┤
-//!  2026-07-28, falls back  ─┤  processes <─ jobs  no I/O            └─ built in
+//!  2026-07-28, stateless   ─┤  processes <─ jobs  no I/O            └─ built in
 //!  REST, older front-ends  ─┘
 //! ```
 //!
