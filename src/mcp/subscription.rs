@@ -181,7 +181,7 @@ pub fn resource_updated(id: &Id, uri: &str) -> Vec<u8> {
 pub fn complete(id: &Id, stamp: &str) -> Vec<u8> {
     let server = stamp.strip_prefix(META).expect("a stamp is a _meta");
     let tag = tag(id);
-    let result = format!("{{\"resultType\":\"complete\",{META}{tag},{server}}}");
+    let result = format!("{{\"resultType\":\"complete\"{META}{tag},{server}}}");
     let mut payload = Vec::new();
     jsonrpc::response_raw(&mut payload, id, &result);
     payload

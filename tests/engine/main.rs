@@ -13,6 +13,7 @@ mod cors;
 mod counters;
 mod dialects;
 mod drain;
+mod eras;
 mod listen;
 mod mutations;
 mod quotas;
