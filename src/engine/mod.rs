@@ -26,6 +26,7 @@
 //! timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file of
 //! this folder owns the transitions of one of them.
 
+mod answer;
 pub mod call;
 mod catalogue;
 mod check;
