@@ -31,14 +31,13 @@ use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
 use crate::tool::handler::{Ended, Told};
-use crate::tool::registry::{Registry, ToolIndex};
-use crate::tool::{CallLimits, Outcome, Tool, Work};
+use crate::tool::registry::ToolIndex;
+use crate::tool::{CallLimits, Outcome, Work};
 use crate::wire::dialect::Dialect;
-use crate::wire::jsonrpc::{self, Id};
+use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::status::Status;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -83,7 +82,7 @@ pub struct Call {
     /// From start to TERM.
     pub(super) timeout: Duration,
     /// Bytes of output to keep.
-    output_bytes_max: usize,
+    pub(super) output_bytes_max: usize,
     /// Runs until the timeout, then until the end of the grace.
     pub(super) timer: Option<Timer>,
 }
@@ -111,27 +110,6 @@ pub(super) struct Wanted {
     pub method: Method,
     /// The progress token, if any.
     pub progress_token: Option<Box<RawValue>>,
-}
-
-/// How busy one tool is.
-#[derive(Debug)]
-pub(super) struct ToolState {
-    name: Rc<str>,
-    running: u32,
-    pub(super) queue: VecDeque<Key<Call>>,
-}
-
-impl ToolState {
-    /// One state per tool, in the registry's order.
-    pub fn for_registry(registry: &Registry) -> Vec<ToolState> {
-        let name = |tool: &Rc<dyn Tool>| Rc::from(tool.spec().name.as_str());
-        let idle = |tool| ToolState {
-            name: name(tool),
-            running: 0,
-            queue: VecDeque::new(),
-        };
-        registry.iter().map(idle).collect()
-    }
 }
 
 impl Call {
@@ -201,15 +179,16 @@ impl Engine {
         Ok(key)
     }
 
-    /// Starts work that is no call of a tool: `name` says what it is about.
+    /// Starts work that is no call of a tool: `name` says what it is about. It never waits for its
+    /// turn.
     pub(super) fn start_other(
         &mut self,
         now: Instant,
         name: &str,
         work: Work,
+        bounds: CallLimits,
         wanted: Wanted,
     ) -> Result<Key<Call>, Refusal> {
-        let bounds = CallLimits::default();
         let key = self.add_call(now, wanted, None, Rc::from(name), work, bounds)?;
         self.run_call(key);
         Ok(key)
@@ -289,7 +268,7 @@ impl Engine {
     }
 
     /// Hands a queued call to the edge.
-    fn run_call(&mut self, key: Key<Call>) {
+    pub(super) fn run_call(&mut self, key: Key<Call>) {
         let call = self
             .calls
             .get_mut(key)
@@ -339,6 +318,10 @@ impl Engine {
 
     /// The work of a call is over: its process, if any, is reaped.
     pub fn handle_outcome(&mut self, now: Instant, key: Key<Call>, outcome: &Outcome) {
+        if !self.is_of_tool(key) {
+            let answer = self.answer_of_outcome(key, outcome);
+            return self.conclude_with(now, key, answer);
+        }
         self.conclude(now, key, outcome.is_error, |payload, id| {
             encode_outcome(payload, id, outcome);
             Status::Ok
@@ -347,17 +330,30 @@ impl Engine {
 
     /// The same for a function.
     pub fn handle_ended(&mut self, now: Instant, key: Key<Call>, ended: &Ended) {
-        match ended {
-            Ended::Outcome(outcome) => self.handle_outcome(now, key, outcome),
-            Ended::Result(result) => self.conclude(now, key, false, |payload, id| {
-                jsonrpc::response_raw(payload, id, result);
-                Status::Ok
-            }),
-            Ended::Failed(error) => self.conclude(now, key, true, |payload, id| {
-                jsonrpc::error(payload, Some(id), error);
-                stateless::status(error.code)
-            }),
+        if let Ended::Outcome(outcome) = ended {
+            return self.handle_outcome(now, key, outcome);
         }
+        let answer = self.answer_of(key, ended);
+        self.conclude_with(now, key, answer);
+    }
+
+    /// Answers a call with a result, which is a JSON object, or with an error.
+    fn conclude_with(&mut self, now: Instant, key: Key<Call>, answer: Result<Vec<u8>, RpcError>) {
+        self.conclude(now, key, answer.is_err(), |payload, id| match answer {
+            Ok(mut result) => {
+                jsonrpc::response_with(payload, id, |payload| payload.append(&mut result));
+                Status::Ok
+            }
+            Err(error) => {
+                jsonrpc::error(payload, Some(id), &error);
+                stateless::status(error.code)
+            }
+        });
+    }
+
+    fn is_of_tool(&self, key: Key<Call>) -> bool {
+        let call = self.calls.get(key);
+        call.is_none_or(|call| call.method == Method::ToolsCall)
     }
 
     /// Answers a call with what `write` says, whose status goes with it where an HTTP response has
@@ -383,15 +379,6 @@ impl Engine {
             }
         }
         self.drain_further();
-    }
-
-    /// The place of a call in its tool is free for the next one.
-    pub(super) fn leave_tool(&mut self, call: &Call) {
-        let Some(tool) = call.tool else { return };
-        self.tools[tool.as_usize()].running -= 1;
-        if let Some(next) = self.tools[tool.as_usize()].queue.pop_front() {
-            self.run_call(next);
-        }
     }
 
     /// Takes a call out of the table and out of its session's count.
@@ -426,52 +413,6 @@ impl Engine {
         match call.stream {
             Some(stream) => self.answer(now, stream, call, payload, status),
             None => self.stats.answers_unwanted += 1,
-        }
-    }
-
-    /// Matches the running and queued calls to a new set of tools. Calls of a tool that is gone
-    /// run to their end; queued ones are answered at once.
-    pub(super) fn replace_tools(&mut self, now: Instant, registry: Registry) {
-        let mut states = ToolState::for_registry(&registry);
-        let old = std::mem::take(&mut self.tools);
-        let moved: Vec<Option<ToolIndex>> =
-            old.iter().map(|state| registry.find(&state.name)).collect();
-        let mut orphans = Vec::new();
-        for (state, to) in old.into_iter().zip(&moved) {
-            match to {
-                Some(to) => states[to.as_usize()] = state,
-                None => orphans.extend(state.queue),
-            }
-        }
-        self.tools = states;
-        self.registry = registry;
-        let keys: Vec<Key<Call>> = self.calls.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            let call = self.calls.get_mut(key).expect("the keys were just read");
-            call.tool = call.tool.and_then(|tool| moved[tool.as_usize()]);
-        }
-        for key in orphans {
-            self.stop_call(now, key, Stopped::Removed);
-        }
-    }
-
-    /// The tools' counts are those of the calls.
-    pub(super) fn check_tools(&self) {
-        for (index, tool) in self.tools.iter().enumerate() {
-            let of_tool = |call: &Call| call.tool.is_some_and(|tool| tool.as_usize() == index);
-            let calls = || self.calls.iter().filter(|(_, call)| of_tool(call));
-            let running = calls().filter(|(_, call)| call.is_with_edge()).count();
-            assert_eq!(
-                tool.running as usize, running,
-                "{} miscounts its calls",
-                tool.name
-            );
-            assert_eq!(
-                tool.queue.len(),
-                calls().count() - running,
-                "{} lost a call",
-                tool.name
-            );
         }
     }
 }

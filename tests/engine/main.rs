@@ -14,6 +14,7 @@ mod cors;
 mod counters;
 mod dialects;
 mod drain;
+mod eras;
 mod mutations;
 mod quotas;
 mod refusals;
