@@ -39,10 +39,7 @@ fn stocked() -> Server {
 }
 
 fn catalogue() -> Catalogue {
-    let resource = |name: &str| {
-        let source = Source::text(name);
-        Resource::new(format!("test://{name}"), name, source)
-    };
+    let resource = |name: &str| Resource::new(format!("test://{name}"), name, Source::text(name));
     let prompt = Prompt::new("greet", Messages::Fixed(Vec::new()));
     Catalogue {
         resources: vec![resource("a"), resource("b")],
