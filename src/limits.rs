@@ -47,7 +47,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Streams: one listening stream per session, and one pending answer per connection.
+    /// Streams: one listening stream per session, and one pending answer or one subscription per
+    /// connection.
     pub const fn streams_max(&self) -> u32 {
         self.sessions_max + self.connections_max
     }
@@ -151,11 +152,18 @@ pub const PAGE_ENTRIES_MAX: usize = 100;
 /// Values in one answer to `completion/complete`; the protocol's own limit.
 pub const COMPLETIONS_MAX: usize = 100;
 
-/// Resources that one session may subscribe to.
+/// Resources that one session or one subscription may be told of, and tasks.
 pub const SUBSCRIPTIONS_MAX: usize = 64;
 
 /// Sessions that one view of them lists.
 pub const SESSIONS_SHOWN_MAX: usize = 100;
+
+/// Questions of one call that its client has not answered. A form has many fields; this is how many
+/// forms.
+pub const ASKS_MAX: usize = 16;
+
+/// How long a call waits for its client to answer a question. A person may have to be found first.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(600);
 
 /// How long a client of 2026-07-28 may go by a listing before it asks again; one that listens for
 /// changes hears of them at once.

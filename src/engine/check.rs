@@ -30,10 +30,17 @@ impl Engine {
                 .answer
                 .as_ref()
                 .map_or(0, |answer| answer.held_bytes());
+            held += stream
+                .subscription
+                .as_ref()
+                .map_or(0, |wanted| wanted.held_bytes());
             for event in stream.ring.events() {
                 held += limits::EVENT_OVERHEAD_BYTES;
                 payloads.insert(Rc::as_ptr(&event.payload).addr(), event.payload.len());
             }
+        }
+        for (_, call) in self.calls.iter() {
+            held += call.held_bytes();
         }
         held += payloads.values().sum::<usize>();
         assert_eq!(
@@ -123,6 +130,8 @@ impl Engine {
                 let most = self.config.limits.replay_bytes_max * usize::from(is_kept);
                 assert!(stream.ring.bytes() <= most, "more is kept than may be");
             }
+            let is_subscription = stream.kind == Kind::Subscription;
+            assert_eq!(stream.subscription.is_some(), is_subscription);
             let calls = self
                 .calls
                 .iter()
@@ -136,6 +145,11 @@ impl Engine {
                     assert_eq!(is_over, calls == 0);
                 }
                 Kind::HttpSse | Kind::Listening => assert!(stream.session.is_some()),
+                Kind::Subscription => {
+                    assert!(stream.session.is_none(), "it belongs to nobody's session");
+                    assert!(stream.attached, "a subscription ends with its connection");
+                    assert_eq!(calls, 0, "it answers no call");
+                }
             }
         }
     }
@@ -150,8 +164,12 @@ impl Engine {
             );
             assert!(call.stream.is_none_or(|key| self.streams.contains(key)));
             assert!(call.is_bounded(), "a call may run for ever");
-            let is_wanted = call.session.is_some() || call.stream.is_some();
+            call.check_questions();
+            let is_wanted = call.session.is_some() || call.stream.is_some() || call.is_away();
             assert!(is_wanted || call.is_stopping(), "a call runs for nobody");
+            if call.is_away() {
+                assert!(call.session.is_none() && call.stream.is_none());
+            }
         }
         self.check_tools();
     }

@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod asks;
 mod broadcast;
 mod calls;
 mod cors;
@@ -14,6 +15,7 @@ mod counters;
 mod dialects;
 mod drain;
 mod eras;
+mod listen;
 mod mutations;
 mod quotas;
 mod refusals;
