@@ -160,6 +160,29 @@ fn each_message_goes_to_one_stream_and_answers_never_to_a_listening_one() {
 }
 
 #[test]
+fn every_method_refuses_a_version_that_is_not_known() {
+    for revision in SESSIONS {
+        let mut server = Server::new();
+        let client = Client::open(&mut server, at(0), revision);
+        for version in ["1999-01-01", "2025-06-19", "x", ""] {
+            let fields = client.fields.replace(revision, version);
+            for request in [
+                post("/mcp", &fields, PING),
+                post("/mcp", &fields, NOTIFICATION),
+                post("/mcp", &fields, RESPONSE),
+                get("/mcp", &fields),
+                head("DELETE", "/mcp", &fields),
+            ] {
+                let response = whole(&mut server, at(1), &request);
+                assert_eq!(response.head.status, 400, "{request}");
+            }
+        }
+        let status = whole(&mut server, at(2), client.post(PING)).head.status;
+        assert_eq!(status, 200, "the session is as it was");
+    }
+}
+
+#[test]
 fn a_session_knows_its_revision_without_the_header() {
     for revision in SESSIONS {
         let mut server = Server::new();
