@@ -15,6 +15,7 @@
 //! | [`Engine::handle_waiting_call`] | a function can go no further now |
 //! | [`Engine::handle_traffic`], [`Engine::handle_malformed`] | bytes to be counted |
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
+//! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
 //! | out | what |
@@ -37,6 +38,7 @@ mod dispatch;
 mod doors;
 mod drain;
 mod handshake;
+mod listen;
 mod news;
 mod places;
 mod progress;
