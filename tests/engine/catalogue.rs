@@ -3,11 +3,13 @@
 use crate::stateless::{body, fields};
 use crate::support::reader::Piece;
 use crate::support::{Server, at, get, post};
-use crate::{ask, events, http_sse, pieces, pieces_within, streamable};
+use crate::{FIRST, ask, events, http_sse, pieces, pieces_within, streamable};
 use serde_json::{Value, json};
 use slimcp::auth::Access;
 use slimcp::auth::role::RoleIndex;
-use slimcp::limits::{COMPLETIONS_MAX, KILL_GRACE, Limits, PAGE_ENTRIES_MAX, SUBSCRIPTIONS_MAX};
+use slimcp::limits::{
+    COMPLETIONS_MAX, KILL_GRACE, Limits, Memory, PAGE_ENTRIES_MAX, SUBSCRIPTIONS_MAX, URI_BYTES_MAX,
+};
 use slimcp::time::Instant;
 use slimcp::tool::catalogue::{
     Asked, Begun, Body, Catalogue, Completion, Contents, Hints, Live, Messages, Prompt,
@@ -1004,6 +1006,55 @@ fn only_what_is_known_can_be_subscribed_to() {
         let over = subscribe(&mut server, "note://over");
         assert_eq!(over["error"]["code"], -32602);
     }
+}
+
+#[test]
+fn subscriptions_are_paid_from_the_budget_and_given_back() {
+    let mut server = server();
+    let client = Client::open(&mut server, "2025-11-25");
+    let memory = Memory::of(&Limits::default()).expect("it fits");
+    let subscribe = |server: &mut Server, method: &str, uri: &str| {
+        client.ask(server, method, "", &format!(r#""uri":"{uri}""#))
+    };
+    let long = format!("note://{}", "x".repeat(URI_BYTES_MAX - 7));
+    let (_, message) = subscribe(&mut server, "resources/subscribe", &long);
+    assert_eq!(message["result"], json!({}));
+    server.engine.check(0);
+    let (_, message) = subscribe(&mut server, "resources/subscribe", &format!("{long}x"));
+    assert_eq!(message["error"]["code"], -32002);
+    let (_, message) = subscribe(&mut server, "resources/unsubscribe", &long);
+    assert_eq!(message["result"], json!({}));
+
+    assert!(server.engine.take_bytes(memory.budget));
+    let (status, message) = subscribe(&mut server, "resources/subscribe", "test://text");
+    assert_eq!((status, &message["error"]["code"]), (503, &json!(-32603)));
+    server.engine.give_bytes(memory.budget);
+    for uri in ["test://text", "test://blob"] {
+        let (_, message) = subscribe(&mut server, "resources/subscribe", uri);
+        assert_eq!(message["result"], json!({}));
+    }
+    server.engine.check(0);
+    server.wait_until(at(4_000_000));
+    assert_eq!(server.engine.gauges().sessions, 0);
+    server.engine.check(0);
+}
+
+#[test]
+fn an_older_front_end_is_told_what_it_asked_for() {
+    let mut server = server();
+    let page = server.connect(at(0));
+    server.send(at(0), page, get("/mcp/sse", ""));
+    pieces(&mut server, page);
+    let message = format!(r#"{{"method":"resources/read","params":{{{READ_MADE}}}}}"#);
+    let body = format!(r#"{{"connectionId":"{FIRST}","message":{message}}}"#);
+    let accepted = ask(&mut server, at(0), post("/mcp/sse/send", "", &body));
+    assert_eq!(accepted.head.status, 202);
+    end(&mut server, at(1), &made_of("x"));
+    let events = events(&mut server, page);
+    assert_eq!(events[0].name.as_deref(), Some("mcp-response"));
+    let data: Value = serde_json::from_str(&events[0].data).expect("it is JSON");
+    assert_eq!(data["method"], "resources/read");
+    assert_eq!(data["result"]["contents"][0]["text"], "x");
 }
 
 #[test]
