@@ -161,6 +161,13 @@ pub const SUBSCRIPTIONS_MAX: usize = 64;
 /// Sessions that one view of them lists.
 pub const SESSIONS_SHOWN_MAX: usize = 100;
 
+/// Questions of one call that its client has not answered. A form has many fields; this is how many
+/// forms.
+pub const ASKS_MAX: usize = 16;
+
+/// How long a call waits for its client to answer a question. A person may have to be found first.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(600);
+
 /// How long a client of 2026-07-28 may go by a listing before it asks again; one that listens for
 /// changes hears of them at once.
 pub const LISTING_FRESH: Duration = Duration::from_secs(60);
@@ -235,8 +242,8 @@ pub const BASE_BYTES: usize = MIB + MIB / 4;
 pub const CONNECTION_BYTES: usize = 256;
 
 /// One session: record, index entry, its stream with what that waits for, two deadlines. Measured
-/// at 224 bytes, 56 more while the stream is an answer that is kept for replay.
-pub const SESSION_BYTES: usize = 288;
+/// at 248 bytes, 56 more while the stream is an answer that is kept for replay.
+pub const SESSION_BYTES: usize = 304;
 
 /// One pending answer: stream record, answer state, two deadlines. Measured at 240 bytes, the
 /// engine's record of the connection included.
