@@ -11,6 +11,7 @@ use slimcp::limits::{
     COMPLETIONS_MAX, KILL_GRACE, Limits, Memory, PAGE_ENTRIES_MAX, SUBSCRIPTIONS_MAX, URI_BYTES_MAX,
 };
 use slimcp::time::Instant;
+use slimcp::tool::ask::{Ask, AskKind};
 use slimcp::tool::catalogue::{
     Asked, Begun, Body, Catalogue, Completion, Contents, Hints, Live, Messages, Prompt,
     PromptArgument, PromptMessage, Resource, ResourceSpec, ResourceTemplate, Role, Source, Values,
@@ -825,6 +826,62 @@ fn what_fails_to_be_made_is_an_error() {
         assert!(message["result"]["contents"].is_array());
         assert_eq!(server.engine.stats().calls_failed, 5);
     });
+}
+
+/// A request of a client that shows forms to people.
+fn asked_by_person(server: &mut Server, params: &str) -> usize {
+    let meta = body("prompts/get", params, "");
+    let body = meta.replace("Capabilities\":{}", "Capabilities\":{\"elicitation\":{}}");
+    let peer = server.connect(at(0));
+    server.send(
+        at(0),
+        peer,
+        post("/mcp", &fields("prompts/get", "made"), &body),
+    );
+    peer
+}
+
+#[test]
+fn what_makes_a_prompt_may_ask_the_client() {
+    let mut server = server();
+    let get_made = r#""name":"made""#;
+    let peer = asked_by_person(&mut server, get_made);
+    let call = server.started[0].0;
+    let ask = Ask {
+        key: "context".into(),
+        kind: AskKind::Form,
+        params: r#"{"mode":"form","message":"?","requestedSchema":{}}"#.into(),
+    };
+    server.engine.handle_said(at(1), call, Said::Ask(ask));
+    server.engine.handle_waiting_call(at(1), call);
+    server.settle(at(1));
+    let (status, heard) = Client::hear(&mut server, peer);
+    let result = &heard[0]["result"];
+    assert_eq!(
+        (status, &result["resultType"]),
+        (200, &json!("input_required"))
+    );
+    assert_eq!(
+        result["inputRequests"]["context"]["method"],
+        "elicitation/create"
+    );
+
+    let answers = r#"{"context":{"action":"accept","content":{"context":"x"}}}"#;
+    let state = &result["requestState"];
+    let retry = format!(r#"{get_made},"requestState":{state},"inputResponses":{answers}"#);
+    let peer = asked_by_person(&mut server, &retry);
+    assert_eq!(server.answered.len(), 1);
+    let messages = vec![PromptMessage::user("With context: x")];
+    let (description, messages) = (None, messages);
+    let ended = Ended::Messages {
+        description,
+        messages,
+    };
+    end(&mut server, at(2), &ended);
+    let (_, heard) = Client::hear(&mut server, peer);
+    let result = Client::Stateless.plain("prompts/get", heard[0]["result"].clone());
+    assert_eq!(result["messages"][0]["content"]["text"], "With context: x");
+    server.engine.check(0);
 }
 
 /// A catalogue whose one resource is made within these limits.
