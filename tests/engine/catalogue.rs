@@ -247,12 +247,15 @@ fn catalogue() -> Catalogue {
     Catalogue {
         resources: vec![full, Resource::new("test://blob", "blob", blob), made],
         templates: vec![by_id.expect("the pattern is sound"), by_path],
-        prompts: vec![
-            greeting(),
-            all_kinds(),
-            Prompt::new("made", Messages::Live(live(work))),
-        ],
+        prompts: vec![greeting(), all_kinds(), made_prompt()],
         ..Catalogue::default()
+    }
+}
+
+fn made_prompt() -> Prompt {
+    Prompt {
+        description: Some("Made.".into()),
+        ..Prompt::new("made", Messages::Live(live(work)))
     }
 }
 
@@ -386,7 +389,7 @@ fn what_there_is_is_listed_in_its_order() {
                     ]
                 },
                 {"name": "all"},
-                {"name": "made"},
+                {"name": "made", "description": "Made."},
             ]})
         );
     });
@@ -732,7 +735,7 @@ fn prompts_say_what_they_say_with_the_arguments_in_place() {
 fn live_messages_are_made_for_who_asks() {
     each(|_, server, client| {
         for (description, expected) in [
-            (None, json!({"messages": []})),
+            (None, json!({"description": "Made.", "messages": []})),
             (Some("Now."), json!({"description": "Now.", "messages": []})),
         ] {
             let peer = client.send(server, "prompts/get", "made", r#""name":"made""#);
@@ -1207,4 +1210,6 @@ fn list_changes_are_told_where_another_list_takes_the_place() {
     };
     told(|_| ());
     assert_eq!(told(renamed), both(&[prompts, resources]));
+    told(|_| ());
+    assert_eq!(told(|other| drop(other.prompts.pop())), both(&[prompts]));
 }
