@@ -120,7 +120,10 @@ impl Engine {
             Method::CompletionComplete if !self.catalogue.has_completions() => {
                 Err(not_offered(known))
             }
-            Method::ResourcesSubscribe => self.subscribe(asker, params),
+            Method::ResourcesSubscribe => match self.subscribe(asker, params) {
+                Ok(result) => result,
+                Err(refusal) => return Dispatched::Refused(refusal),
+            },
             Method::ResourcesUnsubscribe => self.unsubscribe(session, params),
             Method::ResourcesList
             | Method::ResourceTemplatesList
