@@ -160,6 +160,10 @@ impl Engine {
             return Err(RpcError::new(INTERNAL_ERROR, "the server is stopping"));
         }
         let session = call.session.and_then(|session| self.sessions.get(session));
+        if session.is_some_and(|session| !session.confirmed) {
+            let text = "the client has not confirmed its handshake";
+            return Err(RpcError::new(INTERNAL_ERROR, text));
+        }
         let has_pages = session.is_none_or(|session| session.revision.has_pages());
         let speaks_requests = call.dialect == Dialect::Standard;
         let needed = ask.kind.needs();
