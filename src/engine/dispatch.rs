@@ -7,9 +7,11 @@ use super::{Asker, Engine, Era};
 use crate::auth::Principal;
 use crate::auth::role::Role;
 use crate::bounded::Key;
+use crate::mcp::capability::Capabilities;
 use crate::mcp::message::{CallParams, CancelledParams, Empty, ListParams, Params, SetLevelParams};
 use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::{Refusal, What};
+use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::registry::ToolIndex;
 use crate::tool::{Outcome, Start, ToolSpec};
@@ -56,7 +58,9 @@ impl Engine {
             return self.answer_wrong(payload, id, &method_unknown(method));
         };
         let dispatched = self.serve_method(now, asker, id, known, params, payload);
-        if let (Era::Stateless, Dispatched::Answered) = (asker.era, &dispatched) {
+        // Calls say themselves what kind of result they have.
+        let is_plain = asker.era == Era::Stateless && known != Method::ToolsCall;
+        if is_plain && matches!(dispatched, Dispatched::Answered) {
             self.stamp("complete", known.freshness(), payload);
         }
         dispatched
@@ -89,10 +93,15 @@ impl Engine {
             }
             Method::Ping => Ok(()),
             Method::LoggingSetLevel => self.set_level(session, params),
-            Method::SubscriptionsListen
-            | Method::TasksGet
-            | Method::TasksUpdate
-            | Method::TasksCancel => Err(not_offered(known)),
+            Method::SubscriptionsListen => Err(not_offered(known)),
+            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel
+                if !self.offers_tasks() =>
+            {
+                Err(not_offered(known))
+            }
+            Method::TasksGet => return self.get_task(asker, id, params, payload),
+            Method::TasksUpdate => self.update_task(&asker, params),
+            Method::TasksCancel => self.cancel_task(now, &asker, params),
             Method::ResourcesList
             | Method::ResourceTemplatesList
             | Method::ResourcesRead
@@ -232,15 +241,17 @@ impl Engine {
             let wrong = RpcError::new(jsonrpc::INVALID_PARAMS, text);
             return self.answer_wrong(payload, id, &wrong);
         }
+        let background = self.registry.get(index).spec().background;
+        if background.is_required() && !asker.has_tasks() {
+            return self.tasks_missing(asker, id, payload);
+        }
         let arguments = params.arguments.unwrap_or_else(|| json::literal("{}"));
         match self.registry.get(index).start(arguments) {
             Start::Done(outcome) => {
                 let outcome = self.within_output(index, outcome);
-                self.stats.calls += 1;
-                self.stats.calls_failed += u64::from(outcome.is_error);
-                call::encode_outcome(payload, id, &outcome);
-                Dispatched::Answered
+                self.say_outcome(asker, id, &outcome, payload)
             }
+            Start::TaskStatus(task) => self.tell_status(asker, id, task.as_deref(), payload),
             Start::Work(work) => {
                 let progress_token = token.map(ToOwned::to_owned);
                 let wanted = Wanted {
@@ -248,11 +259,51 @@ impl Engine {
                     asker,
                     method: Method::ToolsCall,
                     progress_token,
+                    in_background: background.begins(asker.has_tasks()),
                 };
+                if wanted.in_background {
+                    return self.begin_task(now, index, work, wanted, payload);
+                }
                 match self.start_call(now, index, work, wanted) {
                     Ok(call) => Dispatched::Called(call),
                     Err(refusal) => Dispatched::Refused(refusal),
                 }
+            }
+        }
+    }
+
+    /// Answers a call with an outcome that is there at once.
+    pub(super) fn say_outcome(
+        &mut self,
+        asker: Asker,
+        id: &Id,
+        outcome: &Outcome,
+        payload: &mut Vec<u8>,
+    ) -> Dispatched {
+        self.stats.calls += 1;
+        self.stats.calls_failed += u64::from(outcome.is_error);
+        call::encode_outcome(payload, id, outcome);
+        self.complete(asker, payload)
+    }
+
+    /// A result of a call that is whole.
+    pub(super) fn complete(&self, asker: Asker, payload: &mut Vec<u8>) -> Dispatched {
+        if asker.era == Era::Stateless {
+            self.stamp("complete", None, payload);
+        }
+        Dispatched::Answered
+    }
+
+    /// The tool makes tasks of all its calls, and the client knows of none.
+    fn tasks_missing(&mut self, asker: Asker, id: &Id, payload: &mut Vec<u8>) -> Dispatched {
+        match asker.era {
+            Era::Stateless => {
+                let wrong = stateless::capability_missing(Capabilities::TASKS);
+                self.answer_wrong(payload, id, &wrong)
+            }
+            Era::Handshake => {
+                let outcome = Outcome::error(TASKS_NEEDED);
+                self.say_outcome(asker, id, &outcome, payload)
             }
         }
     }
@@ -278,6 +329,10 @@ impl Engine {
         self.watch_call(now, key);
     }
 }
+
+/// What clients of revisions with a handshake are told, which have no extensions.
+const TASKS_NEEDED: &str = "this tool was not run: it works in the background only, for clients \
+                            of 2026-07-28 with the extension io.modelcontextprotocol/tasks";
 
 /// Whether the role may use the tool.
 pub(super) fn may_use(role: &Role, tool: &ToolSpec) -> bool {

@@ -28,6 +28,7 @@ impl Engine {
         let has_changed = registry.fingerprint() != self.registry.fingerprint();
         self.replace_tools(now, registry);
         self.renew_calls(now, &old);
+        self.renew_tasks(now, &old);
         let keys: Vec<Key<Session>> = self.sessions.iter().map(|(key, _)| key).collect();
         for key in keys {
             if self.renew_session(now, key, &old) || has_changed {

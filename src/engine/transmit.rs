@@ -70,31 +70,23 @@ impl Engine {
             self.stats.answers_unwanted += 1;
             return;
         };
-        let Some(answer) = &mut stream.answer else {
+        if stream.answer.is_none() {
             let about = About::Call { tool: &call.name };
             return self.say(now, key, call.dialect, payload, about);
         };
-        answer.outstanding -= 1;
         // With a handshake an error is an answer like any other.
-        if call.era == Era::Stateless {
-            answer.status = status;
-        }
-        let is_last = answer.outstanding == 0;
-        if stream.phase == Phase::Held {
-            return self.hold_answer(now, key, payload, is_last);
-        }
-        if is_last {
-            stream.phase = Phase::Ending;
-        }
-        let is_attached = stream.attached;
-        self.push(now, key, payload);
-        if is_last && !is_attached && self.streams.contains(key) {
-            self.keep_for_replay(now, key);
-        }
+        let status = (call.era == Era::Stateless).then_some(status);
+        self.answer_exchange(now, key, payload, status);
     }
 
     /// Keeps an answer until all of a held stream are there.
-    fn hold_answer(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>, is_last: bool) {
+    pub(super) fn hold_answer(
+        &mut self,
+        now: Instant,
+        key: Key<Stream>,
+        payload: Vec<u8>,
+        is_last: bool,
+    ) {
         if !self.take_bytes(payload.len()) {
             return self.give_up(now, key);
         }
