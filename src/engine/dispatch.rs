@@ -8,7 +8,9 @@ use crate::auth::Principal;
 use crate::auth::role::Role;
 use crate::bounded::Key;
 use crate::mcp::capability::Capabilities;
-use crate::mcp::message::{CallParams, CancelledParams, Empty, ListParams, Params, SetLevelParams};
+use crate::mcp::message::{
+    CallParams, CancelledParams, Empty, ListParams, Meta, Params, SetLevelParams,
+};
 use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::{Refusal, What};
 use crate::mcp::stateless;
@@ -111,22 +113,22 @@ impl Engine {
             {
                 Err(not_offered(known))
             }
-            Method::PromptsList | Method::PromptsGet | Method::CompletionComplete
-                if !self.catalogue.has_prompts() =>
-            {
+            Method::PromptsList | Method::PromptsGet if !self.catalogue.has_prompts() => {
                 Err(not_offered(known))
             }
-            Method::ResourcesSubscribe => self.subscribe(session, params),
+            Method::CompletionComplete if !self.catalogue.has_completions() => {
+                Err(not_offered(known))
+            }
+            Method::ResourcesSubscribe => self.subscribe(asker, params),
             Method::ResourcesUnsubscribe => self.unsubscribe(session, params),
             Method::ResourcesList
             | Method::ResourceTemplatesList
             | Method::ResourcesRead
             | Method::PromptsList
             | Method::PromptsGet
-            | Method::CompletionComplete => match self.consult(known, id, params, payload) {
-                Ok(()) => return Dispatched::Answered,
-                Err(wrong) => Err(wrong),
-            },
+            | Method::CompletionComplete => {
+                return self.consult(now, asker, id, known, params, payload);
+            }
         };
         match result {
             Ok(()) => {
@@ -235,12 +237,10 @@ impl Engine {
         ) {
             return Dispatched::Refused(Refusal::RoleForbids(role, What::Tool));
         }
-        let token = params.meta.as_ref().and_then(|meta| meta.progress_token);
-        if token.is_some_and(|token| Id::of(token).is_none()) {
-            let text = "params._meta.progressToken: a string or a number of at most 128 bytes";
-            let wrong = RpcError::new(jsonrpc::INVALID_PARAMS, text);
-            return self.answer_wrong(payload, id, &wrong);
-        }
+        let token = match progress_token(params.meta) {
+            Ok(token) => token,
+            Err(wrong) => return self.answer_wrong(payload, id, &wrong),
+        };
         let background = self.registry.get(index).spec().background;
         if background.is_required() && !asker.has_tasks() {
             return self.tasks_missing(asker, id, payload);
@@ -283,11 +283,11 @@ impl Engine {
         self.stats.calls += 1;
         self.stats.calls_failed += u64::from(outcome.is_error);
         call::encode_outcome(payload, id, outcome);
-        self.complete(asker, payload)
+        self.whole(asker, payload)
     }
 
     /// A result of a call that is whole.
-    pub(super) fn complete(&self, asker: Asker, payload: &mut Vec<u8>) -> Dispatched {
+    pub(super) fn whole(&self, asker: Asker, payload: &mut Vec<u8>) -> Dispatched {
         if asker.era == Era::Stateless {
             self.stamp("complete", None, payload);
         }
@@ -350,6 +350,16 @@ pub(super) fn cursor_unknown() -> Wrong {
 pub(super) fn parse<'a, T: Params<'a>>(params: Option<&'a RawValue>) -> Result<T, Wrong> {
     T::read(params.map_or("{}", RawValue::get))
         .map_err(|problem| RpcError::new(jsonrpc::INVALID_PARAMS, problem))
+}
+
+/// The token under which the client wants to hear of progress.
+pub(super) fn progress_token(meta: Option<Meta<'_>>) -> Result<Option<&RawValue>, Wrong> {
+    let token = meta.and_then(|meta| meta.progress_token);
+    if token.is_some_and(|token| Id::of(token).is_none()) {
+        let text = "params._meta.progressToken: a string or a number of at most 128 bytes";
+        return Err(RpcError::new(jsonrpc::INVALID_PARAMS, text));
+    }
+    Ok(token)
 }
 
 fn method_unknown(method: &str) -> Wrong {

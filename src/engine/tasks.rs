@@ -99,7 +99,7 @@ impl Engine {
             outcome.structured = Some(into_text(status));
         }
         call::encode_outcome(payload, &id, &outcome);
-        self.complete(asker, payload)
+        self.whole(asker, payload)
     }
 
     /// The task of a call that has one.
@@ -368,7 +368,7 @@ impl Engine {
         self.stats.calls += 1;
         let task = self.tasks.get(key).expect("it was just found");
         jsonrpc::response_with(payload, request, |out| encode_status(task, out));
-        self.complete(asker, payload)
+        self.whole(asker, payload)
     }
 
     /// The asker's tasks, the newest first.

@@ -7,6 +7,7 @@ use super::stream::{Framing, Kind, Phase, Stream, Transmit};
 use super::{Engine, Era};
 use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
+use crate::mcp::method::Method;
 use crate::time::{Instant, UnixMillis};
 use crate::wire::dialect::{self, About, Dialect, Name};
 use crate::wire::encode::{self, Content, ResponseFraming, ResponseHead};
@@ -71,7 +72,13 @@ impl Engine {
             return;
         };
         if stream.answer.is_none() {
-            let about = About::Call { tool: &call.name };
+            let about = match call.method {
+                Method::ToolsCall => About::Call { tool: &call.name },
+                method => About::Request {
+                    method: method.name(),
+                    params: None,
+                },
+            };
             return self.say(now, key, call.dialect, payload, about);
         };
         // With a handshake an error is an answer like any other.
@@ -143,7 +150,7 @@ impl Engine {
     }
 
     /// Appends an event if there is room.
-    fn try_push(&mut self, key: Key<Stream>, event: Event<Name>) -> Result<(), Lagging> {
+    pub(super) fn try_push(&mut self, key: Key<Stream>, event: Event<Name>) -> Result<(), Lagging> {
         let cost = event.bytes();
         if !self.take_bytes(cost) {
             return Err(Lagging);
@@ -188,12 +195,12 @@ impl Engine {
                 self.touch(now, session);
                 self.remove_stream(key);
                 // What was lost may have been this; saying it once too often does no harm.
-                self.sessions
-                    .get_mut(session)
-                    .expect("it was just touched")
-                    .tools_changed = true;
+                let lists = self.lists_offered();
+                let session = self.sessions.get_mut(session);
+                session.expect("it was just touched").unheard = lists;
             }
             (Kind::Answer, None) => self.abandon(now, key),
+            (Kind::Subscription, _) => self.remove_stream(key),
             (Kind::HttpSse | Kind::Listening | Kind::Answer, _) => {
                 self.watch_calls_of(now, key);
                 self.remove_stream(key);
@@ -301,6 +308,7 @@ impl Engine {
         match (kind, session) {
             (Kind::Answer, Some(_)) => self.keep_for_replay(now, key),
             (Kind::Answer, None) => self.remove_stream(key),
+            (Kind::Subscription, _) => self.close_subscription(key),
             (Kind::HttpSse, session) => {
                 self.listening -= 1;
                 self.end_session(now, session.expect("listening streams have a session"));
@@ -319,7 +327,7 @@ impl Engine {
 }
 
 /// A JSON-RPC message as an event.
-fn message(payload: Vec<u8>) -> Event<Name> {
+pub(super) fn message(payload: Vec<u8>) -> Event<Name> {
     Event {
         kind: Name::Message,
         payload: Rc::from(payload),

@@ -198,7 +198,7 @@ impl Kind {
 /// string, integer or boolean, more annotations than a request may have headers.
 pub fn header_params(schema: &str) -> Result<Box<[HeaderParam]>, String> {
     let mut search = Search::default();
-    match search.enter(schema, Reach::Properties) {
+    match search.enter(schema, Here::Schema) {
         Ok(()) => Ok(search.found.into()),
         // The parser would add a line and a column, counted from wherever it began.
         Err(error) => Err(search.fault.unwrap_or(error)),
@@ -216,107 +216,105 @@ struct Search<'a> {
     fault: Option<String>,
 }
 
-/// How the walk came to a schema.
+/// What the walk looks at.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    /// Through `properties` only: a call has one place for its value, or none.
-    Properties,
-    /// In another way.
-    Otherwise,
+enum Here {
+    /// A schema that `properties` alone lead to: a call has one place for its value, or none.
+    Schema,
+    /// Such schemas under names of their own, none of which is a keyword.
+    Schemas,
+    /// Any other schema, and whatever else may hold one.
+    Other,
+    /// Other schemas under names of their own.
+    Others,
+}
+
+/// Keywords with values, in which an annotation is a member like any other.
+const VALUES: [&str; 4] = ["const", "default", "enum", "examples"];
+
+/// Keywords with schemas under names of their own.
+const NAMED: [&str; 6] = [
+    "$defs",
+    "definitions",
+    "dependencies",
+    "dependentSchemas",
+    "patternProperties",
+    "properties",
+];
+
+impl Here {
+    /// What stands under `key`; `None` if that is of no interest.
+    fn below(self, key: &str) -> Option<Here> {
+        match self {
+            Here::Schemas => Some(Here::Schema),
+            Here::Others => Some(Here::Other),
+            Here::Schema if key == "properties" => Some(Here::Schemas),
+            Here::Schema | Here::Other if VALUES.contains(&key) => None,
+            Here::Schema | Here::Other if NAMED.contains(&key) => Some(Here::Others),
+            Here::Schema | Here::Other => Some(Here::Other),
+        }
+    }
 }
 
 impl<'a> Search<'a> {
-    /// Looks through a schema, or through anything else that may hold one.
-    fn enter(&mut self, json: &'a str, reach: Reach) -> Result<(), String> {
+    fn enter(&mut self, json: &'a str, here: Here) -> Result<(), String> {
         let read = match json.trim_start().as_bytes().first() {
             Some(b'{') => json::each_member(json, &mut |key, value| {
-                self.keyword(json, key, value, reach)
+                if key == ANNOTATION && matches!(here, Here::Schema | Here::Other) {
+                    return self.take(json, here);
+                }
+                let Some(below) = here.below(&key) else {
+                    return Ok(());
+                };
+                self.place.push(key);
+                self.enter(value.get(), below)?;
+                self.place.pop();
+                Ok(())
             }),
-            Some(b'[') => json::each_element(json, &mut |element| {
-                self.enter(element.get(), Reach::Otherwise)
-            }),
+            Some(b'[') => {
+                json::each_element(json, &mut |element| self.enter(element.get(), Here::Other))
+            }
             _ => return Ok(()),
         };
         read.map_err(|error| error.to_string())
     }
 
-    /// Looks at one member of `schema`.
-    fn keyword(
-        &mut self,
-        schema: &'a str,
-        key: Cow<'a, str>,
-        value: &'a RawValue,
-        reach: Reach,
-    ) -> Result<(), String> {
-        match key.as_ref() {
-            ANNOTATION => {
-                let added = self.add(schema, reach);
-                added.inspect_err(|fault| self.fault = Some(fault.clone()))
+    /// Keeps the annotation of `schema`, or what is wrong with it.
+    fn take(&mut self, schema: &str, here: Here) -> Result<(), String> {
+        match self.annotation(schema, here) {
+            Ok(param) => self.found.push(param),
+            Err(why) => {
+                self.fault = Some(self.wrong(why));
+                return Err(String::new());
             }
-            // Values, in which this name would be a member like any other.
-            "const" | "default" | "enum" | "examples" => Ok(()),
-            "properties" => self.named(key, value, reach),
-            "$defs" | "definitions" | "dependencies" | "dependentSchemas" | "patternProperties" => {
-                self.named(key, value, Reach::Otherwise)
-            }
-            _ => self.below(key, |search| search.enter(value.get(), Reach::Otherwise)),
         }
+        Ok(())
     }
 
-    /// Looks through schemas that stand under names of their own, none of which is a keyword.
-    fn named(
-        &mut self,
-        key: Cow<'a, str>,
-        schemas: &'a RawValue,
-        reach: Reach,
-    ) -> Result<(), String> {
-        if !schemas.get().starts_with('{') {
-            return Ok(());
-        }
-        self.below(key, |search| {
-            let read = json::each_member(schemas.get(), &mut |name, schema| {
-                search.below(name, |search| search.enter(schema.get(), reach))
-            });
-            read.map_err(|error| error.to_string())
-        })
-    }
-
-    fn below(
-        &mut self,
-        key: Cow<'a, str>,
-        look: impl FnOnce(&mut Self) -> Result<(), String>,
-    ) -> Result<(), String> {
-        self.place.push(key);
-        let seen = look(self);
-        self.place.pop();
-        seen
-    }
-
-    /// Takes the annotation of `schema`.
-    fn add(&mut self, schema: &'a str, reach: Reach) -> Result<(), String> {
+    /// The annotation of `schema`, or what is wrong with it.
+    fn annotation(&self, schema: &str, here: Here) -> Result<HeaderParam, &'static str> {
         let picked = json::pick(schema, [ANNOTATION, "type"]);
-        let [name, kind] = picked.map_err(|_| self.wrong("or type stands twice"))?;
-        if reach != Reach::Properties || self.place.is_empty() {
-            return Err(self.wrong("may stand where properties alone lead, and not here"));
+        let [name, kind] = picked.map_err(|_| "or type stands twice")?;
+        if here != Here::Schema || self.place.is_empty() {
+            return Err("may stand where properties alone lead, and not here");
         }
         let kind = kind.and_then(json::text);
         let kind = kind.and_then(|kind| Kind::named(&kind));
-        let kind = kind.ok_or_else(|| self.wrong("needs the type string, integer or boolean"))?;
+        let kind = kind.ok_or("needs the type string, integer or boolean")?;
         let name = name.and_then(json::text).filter(|name| is_token(name));
-        let name = name.ok_or_else(|| self.wrong("must be a name that a header can have"))?;
-        let header = format!("Mcp-Param-{name}").into_boxed_str();
+        let name = name.ok_or("must be a name that a header can have")?;
+        let header = ["Mcp-Param-", &name].concat().into_boxed_str();
         let mut others = self.found.iter();
         if others.any(|other| other.header.eq_ignore_ascii_case(&header)) {
-            return Err(self.wrong("has the name of another"));
+            return Err("has the name of another");
         }
         if self.found.len() == HEADERS_MAX {
-            return Err(self.wrong("is one more than a request may have headers"));
+            return Err("is one more than a request may have headers");
         }
         // Every second key: the others are `properties`.
         let names = self.place.iter().skip(1).step_by(2);
         let path = names.map(|name| name.as_ref().into()).collect();
-        self.found.push(HeaderParam { header, path, kind });
-        Ok(())
+        Ok(HeaderParam { header, path, kind })
     }
 
     /// Says where and why an annotation is wrong.

@@ -5,15 +5,16 @@
 
 use super::{Exchange, Reply};
 use crate::auth::Access;
-use crate::engine::dispatch::Dispatched;
+use crate::engine::dispatch::{Dispatched, parse};
 use crate::engine::stream::Answer;
 use crate::engine::{Asker, Engine, Era};
+use crate::mcp::capability::Capabilities;
 use crate::mcp::header;
 use crate::mcp::method::{Freshness, Method};
 use crate::mcp::refusal::Refusal;
-use crate::mcp::stateless::{self, Claim, mismatch};
+use crate::mcp::stateless::{self, Claim, Told, mismatch};
+use crate::mcp::subscription::ListenParams;
 use crate::wire::dialect::Dialect;
-use crate::wire::json;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::status::Status;
 use serde_json::value::RawValue;
@@ -28,21 +29,35 @@ impl Engine {
         method: &str,
         params: Option<&RawValue>,
         claim: Claim<'_>,
-    ) -> Result<Reply, Refusal> {
-        let told = match claim.check(exchange.fields().mcp_protocol_version) {
-            Ok(told) => told,
-            Err(wrong) => return Ok(self.stateless_wrong(exchange, id, &wrong)),
-        };
-        let known = Method::parse(method);
-        if let Err(wrong) = check_names(exchange, method, known, params) {
-            return Ok(self.stateless_wrong(exchange, id, &wrong));
+    ) -> Reply {
+        let checked = claim.check(exchange.fields().mcp_protocol_version);
+        let named = checked.and_then(|told| check_names(exchange, method, claim).map(|()| told));
+        match named {
+            Ok(told) => self
+                .stateless_checked(exchange, id, method, params, told)
+                .unwrap_or_else(|refusal| self.refuse(exchange, refusal, Some(id))),
+            Err(wrong) => self.stateless_wrong(exchange, id, &wrong),
         }
+    }
+
+    /// The same after what all requests have in common was checked.
+    fn stateless_checked(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        id: &Id,
+        method: &str,
+        params: Option<&RawValue>,
+        told: Told,
+    ) -> Result<Reply, Refusal> {
         let asker = Asker {
             era: Era::Stateless,
             client: told.capabilities,
             log_level: told.log_level,
             ..exchange.asker(None, Dialect::Standard)
         };
+        if Method::parse(method) == Some(Method::SubscriptionsListen) {
+            return self.listen_stateless(exchange, asker, id, params);
+        }
         let mut body = Vec::new();
         match self.dispatch(exchange.now, asker, id, method, params, &mut body) {
             Dispatched::Answered => Ok(exchange.json(Status::Ok, &[], &body)),
@@ -56,6 +71,30 @@ impl Engine {
                 };
                 self.answer_through_stream(exchange, None, &[call], answer)
             }
+        }
+    }
+
+    /// `subscriptions/listen`: the one request whose answer is always a stream.
+    fn listen_stateless(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        asker: Asker,
+        id: &Id,
+        params: Option<&RawValue>,
+    ) -> Result<Reply, Refusal> {
+        let wanted = parse::<ListenParams<'_>>(params).and_then(|wanted| {
+            match wanted.tasks.is_empty() || asker.client.has(Capabilities::TASKS) {
+                true => Ok(wanted),
+                false => Err(stateless::capability_missing(Capabilities::TASKS)),
+            }
+        });
+        match wanted {
+            Ok(wanted) => {
+                let framing = exchange.framing();
+                let opened = self.open_subscription(asker.principal, id, &wanted, framing);
+                opened.map(Reply::Stream)
+            }
+            Err(wrong) => Ok(self.stateless_wrong(exchange, id, &wrong)),
         }
     }
 
@@ -74,13 +113,15 @@ impl Engine {
         freshness: Option<Freshness>,
         payload: &mut Vec<u8>,
     ) {
-        let mut members = format!("\"resultType\":\"{kind}\",{}", self.stamp);
-        if let Some(freshness) = freshness {
-            members.push(',');
+        let freshness = freshness.map(|freshness| {
             let is_public = is_public(&self.config.access);
-            members.push_str(&stateless::freshness(freshness, is_public));
-        }
-        jsonrpc::amend_result(payload, &members);
+            stateless::freshness(freshness, is_public)
+        });
+        let freshness = freshness.as_deref().unwrap_or_default();
+        jsonrpc::amend_result(
+            payload,
+            &["\"resultType\":\"", kind, "\"", freshness, &self.stamp],
+        );
     }
 }
 
@@ -90,20 +131,12 @@ fn is_public(access: &Access) -> bool {
 }
 
 /// Checks `Mcp-Method` and `Mcp-Name` against the body.
-fn check_names(
-    exchange: &Exchange<'_>,
-    method: &str,
-    known: Option<Method>,
-    params: Option<&RawValue>,
-) -> Result<(), RpcError> {
+fn check_names(exchange: &Exchange<'_>, method: &str, claim: Claim<'_>) -> Result<(), RpcError> {
     let fields = exchange.fields();
     header::check_literal("Mcp-Method", fields.mcp_method, method).map_err(mismatch)?;
-    let Some(member) = known.and_then(Method::named_by) else {
-        return Ok(());
-    };
-    let named = params.and_then(|params| json::pick(params.get(), [member]).ok());
-    let Some(name) = named.and_then(|[name]| json::text(name?)) else {
-        // Whoever serves the method says what is missing.
+    let named = Method::parse(method).and_then(Method::named_by);
+    let Some(name) = named.and_then(|member| claim.named(member)) else {
+        // There is none, or whoever serves the method says that it is missing.
         return Ok(());
     };
     header::check("Mcp-Name", fields.mcp_name, &name).map_err(mismatch)
