@@ -40,6 +40,9 @@ impl Engine {
                 payloads.insert(Rc::as_ptr(&event.payload).addr(), event.payload.len());
             }
         }
+        for (_, call) in self.calls.iter() {
+            held += call.held_bytes();
+        }
         held += payloads.values().sum::<usize>();
         let tasks = self.tasks.iter().map(|(_, task)| task.held_bytes());
         held += tasks.sum::<usize>();
@@ -172,8 +175,13 @@ impl Engine {
             let task = call.task.and_then(|key| self.tasks.get(key));
             let is_task = task.is_some_and(|task| task.call() == Some(key));
             assert!(!is_task || (call.session, call.stream) == (None, None));
+            call.check_questions();
             let is_wanted = is_task || call.session.is_some() || call.stream.is_some();
+            let is_wanted = is_wanted || call.is_away();
             assert!(is_wanted || call.is_stopping(), "a call runs for nobody");
+            if call.is_away() {
+                assert!(call.session.is_none() && call.stream.is_none());
+            }
         }
         self.check_tools();
     }

@@ -59,11 +59,21 @@ impl Engine {
         let Some(known) = Method::parse(method).filter(is_in_era) else {
             return self.answer_wrong(payload, id, &method_unknown(method));
         };
+        if asker.era == Era::Handshake {
+            return self.serve_method(now, asker, id, known, params, payload);
+        }
+        if known.may_ask()
+            && let Some(dispatched) = self.retry(now, asker, id, known, params, payload)
+        {
+            return dispatched;
+        }
         let dispatched = self.serve_method(now, asker, id, known, params, payload);
-        // Calls say themselves what kind of result they have.
-        let is_plain = asker.era == Era::Stateless && known != Method::ToolsCall;
-        if is_plain && matches!(dispatched, Dispatched::Answered) {
-            self.stamp("complete", known.freshness(), payload);
+        match &dispatched {
+            // Calls say themselves what kind of result they have.
+            Dispatched::Answered if known == Method::ToolsCall => {}
+            Dispatched::Answered => self.stamp("complete", known.freshness(), payload),
+            Dispatched::Called(call) => self.prepare_to_ask(*call, known, params),
+            Dispatched::Wrong(_) | Dispatched::ToolUnknown | Dispatched::Refused(_) => {}
         }
         dispatched
     }

@@ -8,7 +8,6 @@ use crate::limits;
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
-use crate::wire::status::Status;
 
 impl Engine {
     /// Adds a stream, if need be in the place of one that is only kept for replay.
@@ -281,32 +280,6 @@ impl Engine {
             self.stop_call(now, call, Stopped::Cancelled);
         }
         self.remove_stream(key);
-    }
-
-    /// An answer has come for a stream that waits for those to one POST; it ends with the last.
-    pub(super) fn answer_exchange(
-        &mut self,
-        now: Instant,
-        key: Key<Stream>,
-        payload: Vec<u8>,
-        status: Option<Status>,
-    ) {
-        let stream = self.streams.get_mut(key).expect("the caller has found it");
-        let answer = stream.answer.as_mut().expect("it is the answer to a POST");
-        answer.outstanding -= 1;
-        answer.status = status.unwrap_or(answer.status);
-        let is_last = answer.outstanding == 0;
-        if stream.phase == Phase::Held {
-            return self.hold_answer(now, key, payload, is_last);
-        }
-        if is_last {
-            stream.phase = Phase::Ending;
-        }
-        let is_attached = stream.attached;
-        self.push(now, key, payload);
-        if is_last && !is_attached && self.streams.contains(key) {
-            self.keep_for_replay(now, key);
-        }
     }
 
     /// Keeps a detached answer stream for a client that comes back. While calls are still running

@@ -173,12 +173,14 @@ impl Engine {
         call.task = Some(task);
         call.stream = None;
         let (id, timer) = (call.id.clone(), call.timer.take());
-        self.stats.call_over(call.door, now.since(call.since));
+        if let Some(door) = call.door.take() {
+            self.stats.call_over(door, now.since(call.since));
+        }
         self.cancel(timer);
         self.watch_call(now, key);
         let mut payload = Vec::new();
         self.tell_task(self.task_of(key), &id, &mut payload);
-        self.answer_exchange(now, stream, payload, Some(Status::Ok));
+        self.answer_request(now, stream, payload, Some(Status::Ok));
     }
 
     /// A call that becomes a task has the time of one, unless its tool says otherwise.
