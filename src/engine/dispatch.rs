@@ -112,7 +112,7 @@ impl Engine {
                 Err(not_offered(known))
             }
             Method::TasksGet => return self.get_task(asker, id, params, payload),
-            Method::TasksUpdate => self.update_task(&asker, params),
+            Method::TasksUpdate => self.update_task(now, &asker, params),
             Method::TasksCancel => self.cancel_task(now, &asker, params),
             Method::ResourcesList
             | Method::ResourceTemplatesList

@@ -7,9 +7,11 @@
 //! | Working | `tasks/cancel` | Cancelled, and the call is stopped |
 //! | all others | kept for `timeouts.task`, or another task needs the place | gone |
 //!
-//! A working task is its call's: the call has the deadline. Once it is over, the task has one. What
-//! is kept of a result is drawn from the byte budget.
+//! A working task is its call's: the call has the deadline, and the questions that make the task's
+//! status `input_required`. Once it is over, the task has a deadline. What is kept of a result is
+//! drawn from the byte budget.
 
+use super::ask::pending_json;
 use super::call::Call;
 use super::session::{Session, SessionId};
 use crate::auth::Principal;
@@ -98,9 +100,10 @@ impl Task {
         }
     }
 
-    /// Its status on the wire.
-    pub(super) fn status(&self) -> &'static str {
+    /// Its status on the wire; `call` is that of a working task.
+    pub(super) fn status(&self, call: Option<&Call>) -> &'static str {
         match self.state {
+            State::Working(_) if call.is_some_and(Call::is_waiting) => "input_required",
             State::Working(_) => "working",
             State::Completed { .. } => "completed",
             State::Failed(_) => "failed",
@@ -109,11 +112,11 @@ impl Task {
     }
 
     /// What is said of a task whatever its state.
-    pub(super) fn describe(&self) -> Object {
+    pub(super) fn describe(&self, call: Option<&Call>) -> Object {
         let message = (!self.message.is_empty()).then_some(self.message.as_str());
         Object::default()
             .text("taskId", self.id.as_str())
-            .text("status", self.status())
+            .text("status", self.status(call))
             .optional_text("statusMessage", message)
             .text("createdAt", &self.created.to_string())
             .text("lastUpdatedAt", &self.updated.to_string())
@@ -121,19 +124,24 @@ impl Task {
             .plain("pollIntervalMs", TASK_POLL.as_millis())
     }
 
-    /// The same with what it came to.
-    pub(super) fn detail(&self) -> Object {
-        let described = self.describe();
+    /// The same with what it asks, or what it came to.
+    pub(super) fn detail(&self, call: Option<&Call>) -> Object {
+        let described = self.describe(call);
         match &self.state {
-            State::Working(_) | State::Cancelled => described,
+            State::Working(_) => match call.filter(|call| call.is_waiting()) {
+                Some(call) => described.json("inputRequests", &pending_json(call)),
+                None => described,
+            },
+            State::Cancelled => described,
             State::Completed { result, .. } => described.json("result", result.as_bytes()),
             State::Failed(error) => described.json("error", error.as_bytes()),
         }
     }
 
     /// A line for a model.
-    pub(super) fn line(&self) -> String {
+    pub(super) fn line(&self, call: Option<&Call>) -> String {
         let state = match self.state {
+            State::Working(_) if call.is_some_and(Call::is_waiting) => "waits for answers",
             State::Working(_) => "is working",
             State::Completed {
                 is_error: false, ..

@@ -95,7 +95,7 @@ impl Engine {
         if self.registry.get(tool).spec().output_schema.is_none() {
             let status = Object::default()
                 .text("taskId", task.id.as_str())
-                .text("status", task.status());
+                .text("status", task.status(None));
             outcome.structured = Some(into_text(status));
         }
         call::encode_outcome(payload, &id, &outcome);
@@ -109,9 +109,14 @@ impl Engine {
         task.expect("it was started as a task")
     }
 
+    /// The call of a working task.
+    fn call_of(&self, task: &Task) -> Option<&Call> {
+        task.call().and_then(|call| self.calls.get(call))
+    }
+
     /// Answers a request with a task in place of a result (`CreateTaskResult`).
     fn tell_task(&self, task: &Task, id: &Id, payload: &mut Vec<u8>) {
-        let described = task.describe().end();
+        let described = task.describe(None).end();
         jsonrpc::response_with(payload, id, |out| out.extend_from_slice(&described));
         self.stamp("task", None, payload);
     }
@@ -199,20 +204,32 @@ impl Engine {
         has_extension && tool.is_some_and(|tool| tool.background.is_offered())
     }
 
+    /// A call that asks its client, or has the last answer, changes the state of its task.
+    pub(super) fn note_questions(&mut self, now: Instant, key: Key<Call>) {
+        let task = self.calls.get(key).and_then(|call| call.task);
+        if let Some(task) = task.filter(|task| self.tasks.contains(*task)) {
+            self.task_changed(now, task);
+        }
+    }
+
+    /// The state of a task is another one from now on.
+    fn task_changed(&mut self, now: Instant, key: Key<Task>) {
+        let updated = self.wall_time(now);
+        let task = self.tasks.get_mut(key).expect("the caller has seen it");
+        task.updated = updated;
+    }
+
     /// What a running call says of its progress is what its task says of itself. Returns whether it
     /// has one.
     pub(super) fn note_progress(&mut self, now: Instant, key: Key<Call>, message: &str) -> bool {
         let Some(task) = self.calls.get(key).and_then(|call| call.task) else {
             return false;
         };
-        let updated = self.wall_time(now);
-        let working = self
-            .tasks
-            .get_mut(task)
-            .filter(|task| task.call().is_some());
-        if let Some(task) = working.filter(|_| !message.is_empty()) {
-            task.say(message);
-            task.updated = updated;
+        let found = self.tasks.get_mut(task);
+        let working = found.filter(|found| found.call().is_some() && !message.is_empty());
+        if let Some(working) = working {
+            working.say(message);
+            self.task_changed(now, task);
         }
         true
     }
@@ -242,7 +259,7 @@ impl Engine {
 
     /// From here on the task is kept for whoever asks.
     fn end_task(&mut self, now: Instant, key: Key<Task>, state: State) {
-        let (updated, kept) = (self.wall_time(now), self.config.timeouts.task);
+        let kept = self.config.timeouts.task;
         let at = (now + kept).round_up(limits::COARSE);
         let timer = self.schedule(at, Deadline::Task(key));
         let task = self.tasks.get_mut(key).expect("the caller has seen it");
@@ -254,10 +271,10 @@ impl Engine {
             State::Cancelled => task.say("cancelled by the client"),
         }
         task.state = state;
-        task.updated = updated;
         task.ended = now;
         task.ttl = now.since(task.since) + kept;
         task.timer = timer;
+        self.task_changed(now, key);
     }
 
     /// The task was kept long enough.
@@ -302,7 +319,7 @@ impl Engine {
         match params.and_then(|params| self.named_task(&asker, &params)) {
             Ok(key) => {
                 let task = self.tasks.get(key).expect("it was just found");
-                let detail = task.detail().end();
+                let detail = task.detail(self.call_of(task)).end();
                 jsonrpc::response_with(payload, id, |out| out.extend_from_slice(&detail));
                 Dispatched::Answered
             }
@@ -310,15 +327,20 @@ impl Engine {
         }
     }
 
-    /// `tasks/update`. What nobody has asked is of no consequence.
+    /// `tasks/update`: answers of the client. What nobody has asked is of no consequence.
     pub(super) fn update_task(
         &mut self,
+        now: Instant,
         asker: &Asker,
         params: Option<&RawValue>,
     ) -> Result<(), Wrong> {
         let params = task_params(asker, params)?;
-        self.named_task(asker, &params)?;
-        params.responses().map_err(params_wrong)?;
+        let key = self.named_task(asker, &params)?;
+        let responses = params.responses().map_err(params_wrong)?;
+        let task = self.tasks.get(key).expect("it was just found");
+        if let Some(call) = task.call() {
+            self.take_answers(now, call, responses);
+        }
         Ok(())
     }
 
@@ -369,7 +391,8 @@ impl Engine {
         };
         self.stats.calls += 1;
         let task = self.tasks.get(key).expect("it was just found");
-        jsonrpc::response_with(payload, request, |out| encode_status(task, out));
+        let call = self.call_of(task);
+        jsonrpc::response_with(payload, request, |out| encode_status(task, call, out));
         self.whole(asker, payload)
     }
 
@@ -387,12 +410,12 @@ impl Engine {
         own.truncate(limits::TASKS_SHOWN_MAX);
         for task in &own {
             text.push('\n');
-            text.push_str(&task.line());
+            text.push_str(&task.line(self.call_of(task)));
         }
         if more > 0 {
             text.push_str(&format!("\nand {more} more"));
         }
-        let tasks = own.iter().map(|task| described(task));
+        let tasks = own.iter().map(|task| described(task, self.call_of(task)));
         let listed = Object::default().list("tasks", tasks);
         Outcome {
             structured: Some(into_text(listed)),
@@ -402,14 +425,14 @@ impl Engine {
 }
 
 /// What programs are told of a task, the name of its tool included.
-fn described(task: &Task) -> Object {
-    task.describe().text("tool", &task.tool)
+fn described(task: &Task, call: Option<&Call>) -> Object {
+    task.describe(call).text("tool", &task.tool)
 }
 
 /// What `task-status` says of one task: how it is, and then what it came to.
-fn encode_status(task: &Task, out: &mut Vec<u8>) {
-    let status = Outcome::text(task.line());
-    let mut structured = described(task);
+fn encode_status(task: &Task, call: Option<&Call>, out: &mut Vec<u8>) {
+    let status = Outcome::text(task.line(call));
+    let mut structured = described(task, call);
     out.push(b'{');
     status.encode_members(out);
     // The list goes on.

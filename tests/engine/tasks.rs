@@ -10,6 +10,7 @@ use slimcp::auth::Access;
 use slimcp::engine::{Config, Engine};
 use slimcp::limits::{Limits, Memory};
 use slimcp::mcp::refusal::Refusal;
+use slimcp::tool::ask::{Ask, AskKind};
 use slimcp::tool::handler::{Begin, Ended, Progress, Said};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{
@@ -90,7 +91,7 @@ fn able(method: &str, name: &str, params: &str) -> String {
 
 /// The same with more fields.
 fn able_as(field: &str, method: &str, name: &str, params: &str) -> String {
-    let capable = format!(r#""extensions":{{"{EXTENSION}":{{}}}}"#);
+    let capable = format!(r#""elicitation":{{}},"extensions":{{"{EXTENSION}":{{}}}}"#);
     let meta = META.replace(
         r#"clientCapabilities":{}"#,
         &format!(r#"clientCapabilities":{{{capable}}}"#),
@@ -577,6 +578,189 @@ fn a_function_says_itself_when_it_goes_to_the_background() {
         let completed = state(&mut server, 70_001, task);
         assert_eq!(completed["result"]["content"][0]["text"], "done");
     }
+}
+
+/// A form that is asked for under this key.
+fn form(key: &str) -> Said {
+    Said::Ask(Ask {
+        key: key.to_string(),
+        kind: AskKind::Form,
+        params: format!(r#"{{"mode":"form","message":"{key}?","requestedSchema":{{}}}}"#),
+    })
+}
+
+/// The oldest function at work says this and can go no further.
+fn says(server: &mut Server, millis: u64, said: Vec<Said>) {
+    let call = server.started[0].0;
+    for said in said {
+        server.engine.handle_said(at(millis), call, said);
+    }
+    server.engine.handle_waiting_call(at(millis), call);
+    server.settle(at(millis));
+    server.engine.check(0);
+}
+
+fn update(task: &str, responses: &str) -> String {
+    let params = format!(r#""taskId":"{task}","inputResponses":{responses}"#);
+    able("tasks/update", task, &params)
+}
+
+#[test]
+fn a_task_asks_and_goes_on_with_the_last_answer() {
+    let mut server = server();
+    let task = begin(&mut server, 0, "may");
+    says(&mut server, 1, vec![form("file"), form("sure")]);
+    let asking = state(&mut server, 2, &task);
+    assert_eq!(asking["status"], "input_required");
+    assert_eq!(asking["lastUpdatedAt"], "1970-01-01T00:00:00.001Z");
+    assert_eq!(
+        asking["inputRequests"],
+        json!({
+            "file": {
+                "method": "elicitation/create",
+                "params": {"mode": "form", "message": "file?", "requestedSchema": {}},
+            },
+            "sure": {
+                "method": "elicitation/create",
+                "params": {"mode": "form", "message": "sure?", "requestedSchema": {}},
+            },
+        })
+    );
+    assert!(asking.get("requestState").is_none());
+    // Others are passed over, and so is what answers nothing.
+    let partly = r#"{"nobody":{"action":"accept"},"file":{"action":"accept"},"sure":7}"#;
+    let mut done = result_at(&mut server, 3, &update(&task, partly));
+    done.as_object_mut().unwrap().remove("_meta");
+    assert_eq!(done, json!({"resultType": "complete"}));
+    let asking = state(&mut server, 4, &task);
+    assert_eq!(asking["status"], "input_required");
+    let keys: Vec<&String> = asking["inputRequests"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(keys, ["sure"]);
+    result_at(
+        &mut server,
+        5,
+        &update(&task, r#"{"file":{"action":"decline"}}"#),
+    );
+    result_at(
+        &mut server,
+        6,
+        &update(&task, r#"{"sure":{"action":"decline"}}"#),
+    );
+    let working = state(&mut server, 7, &task);
+    assert_eq!(working["status"], "working");
+    assert_eq!(working["lastUpdatedAt"], "1970-01-01T00:00:00.006Z");
+    assert!(working.get("inputRequests").is_none());
+    let answered = server.answered.iter();
+    let answered: Vec<(&str, &str)> = answered
+        .map(|(_, key, answer)| (key.as_str(), answer.as_ref().unwrap().get()))
+        .collect();
+    assert_eq!(
+        answered,
+        [
+            ("file", r#"{"action":"accept"}"#),
+            ("sure", r#"{"action":"decline"}"#)
+        ]
+    );
+    server.finish(at(8), &Outcome::text("deleted"));
+    assert_eq!(state(&mut server, 9, &task)["status"], "completed");
+    result_at(
+        &mut server,
+        10,
+        &update(&task, r#"{"sure":{"action":"accept"}}"#),
+    );
+}
+
+#[test]
+fn a_task_that_nobody_answers_comes_to_an_end() {
+    let mut server = server();
+    let (late, cancelled) = (begin(&mut server, 0, "may"), begin(&mut server, 0, "may"));
+    says(&mut server, 1, vec![form("sure")]);
+    server.started.swap(0, 1);
+    says(&mut server, 1, vec![form("sure")]);
+    result_at(&mut server, 2, &about("tasks/cancel", &cancelled));
+    assert_eq!(state(&mut server, 3, &cancelled)["status"], "cancelled");
+    server.finish(at(3), &Outcome::error("stopped"));
+    let wait = slimcp::limits::ANSWER_WAIT.as_millis() as u64;
+    server.wait_until(at(wait));
+    assert_eq!(server.terminated.len(), 1);
+    server.wait_until(at(wait + 1));
+    assert_eq!(server.terminated.len(), 2);
+    server.finish(at(wait + 2), &Outcome::error("nobody answered"));
+    let completed = state(&mut server, wait + 3, &late);
+    assert_eq!(completed["result"]["isError"], true);
+}
+
+#[test]
+fn a_waiting_task_is_no_call_that_makes_room_for_others() {
+    let mut server = server_with(Limits {
+        calls_max: 1,
+        ..Limits::default()
+    });
+    let task = begin(&mut server, 0, "may");
+    says(&mut server, 1, vec![form("sure")]);
+    let (status, error) = wrong(&mut server, &able_call("may"));
+    assert_eq!(
+        (status, &error["message"]),
+        (503, &json!(Refusal::CallsFull.text()))
+    );
+    assert_eq!(state(&mut server, 2, &task)["status"], "input_required");
+}
+
+#[test]
+fn questions_come_before_the_task_where_a_function_wants_them_there() {
+    let mut server = server();
+    let peer = server.connect(at(0));
+    server.send(at(0), peer, able_call("must-later"));
+    says(&mut server, 1, vec![form("user_name")]);
+    let received = server.receive(peer);
+    assert!(
+        received.contains(r#""resultType":"input_required""#),
+        "{received}"
+    );
+    let sealed = received.split(r#""requestState":""#).nth(1).unwrap();
+    let sealed = sealed.split('"').next().unwrap();
+    let params = format!(
+        r#""name":"must-later","requestState":"{sealed}",
+           "inputResponses":{{"user_name":{{"action":"accept","content":{{"name":"Eva"}}}}}}"#
+    );
+    server.send(at(2), peer, able("tools/call", "must-later", &params));
+    assert_eq!(server.answered.len(), 1);
+    // It asks for more, and goes there without waiting for it.
+    says(&mut server, 3, vec![form("sure"), Said::Background]);
+    let received = server.receive(peer);
+    assert!(received.contains(r#""resultType":"task""#), "{received}");
+    let task = received.split(r#""taskId":""#).nth(1).unwrap();
+    let task = task.split('"').next().unwrap();
+    let asking = state(&mut server, 4, task);
+    assert_eq!(asking["status"], "input_required");
+    let keys: Vec<&String> = asking["inputRequests"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(keys, ["sure"]);
+    result_at(
+        &mut server,
+        5,
+        &update(task, r#"{"sure":{"action":"accept"}}"#),
+    );
+    server.finish(at(6), &Outcome::text("Hello, Eva!"));
+    let completed = state(&mut server, 7, task);
+    assert_eq!(completed["result"]["content"][0]["text"], "Hello, Eva!");
+}
+
+#[test]
+fn a_task_of_a_client_with_a_handshake_has_nobody_to_ask() {
+    let mut server = server();
+    let fields = streamable(&mut server, at(0), "2025-11-25");
+    result_at(&mut server, 0, &post("/mcp", &fields, &call(1, "backup")));
+    says(&mut server, 1, vec![form("sure")]);
+    let (_, _, answer) = &server.answered[0];
+    assert_eq!(answer.as_ref().unwrap_err().code, -32021);
 }
 
 #[test]
