@@ -213,7 +213,7 @@ settings! {
         kind: Kind::Count(1..=1_000_000, |settings| &mut settings.limits.sessions_max),
         default: "1000",
         doc: "Sessions of all transports together.",
-        bounds: "Each takes 288 bytes of the ceiling, used or not.",
+        bounds: "Each takes 304 bytes of the ceiling, used or not.",
     },
     Setting {
         key: "limits.calls",
