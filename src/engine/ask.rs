@@ -145,6 +145,7 @@ impl Engine {
         let asked = call.asked.get_or_insert_default();
         asked.pending.push(pending);
         self.restart_clock(now, key);
+        self.note_questions(now, key);
         if era == Era::Handshake {
             self.send_question(now, key);
         }
@@ -318,6 +319,7 @@ impl Engine {
         });
         if goes_on {
             self.restart_clock(now, key);
+            self.note_questions(now, key);
         }
     }
 

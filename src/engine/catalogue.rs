@@ -91,6 +91,7 @@ impl Engine {
                     asker,
                     method,
                     progress_token: token.map(ToOwned::to_owned),
+                    in_background: false,
                 };
                 match self.start_other(now, &name, work, bounds, wanted) {
                     Ok(call) => Dispatched::Called(call),

@@ -29,6 +29,7 @@ impl Engine {
         let has_changed = registry.fingerprint() != self.registry.fingerprint();
         self.replace_tools(now, registry);
         self.renew_calls(now, &old);
+        self.renew_tasks(now, &old);
         let mut sessions: Vec<Key<Session>> = self.sessions.iter().map(|(key, _)| key).collect();
         sessions.retain(|key| self.renew_session(now, *key, &old));
         let subscriptions = self.renew_subscriptions(&old);

@@ -101,6 +101,8 @@ refusals! {
     CallsFull = "calls_full",
     /// Every call of this tool is in use and its queue is full.
     ToolBusy = "tool_busy",
+    /// Every task is in use by a call that runs.
+    TasksFull = "tasks_full",
     /// The shared byte budget is used up.
     MemoryFull = "memory_full",
     /// The server is stopping.
@@ -186,6 +188,7 @@ impl Refusal {
             | Refusal::ConnectionsFull
             | Refusal::CallsFull
             | Refusal::ToolBusy
+            | Refusal::TasksFull
             | Refusal::MemoryFull
             | Refusal::Stopping => Status::ServiceUnavailable,
         }
@@ -201,6 +204,7 @@ impl Refusal {
             | Refusal::ConnectionsFull
             | Refusal::CallsFull
             | Refusal::ToolBusy
+            | Refusal::TasksFull
             | Refusal::MemoryFull
             | Refusal::QuotaFull(..)
             | Refusal::TooOften(..)
@@ -324,6 +328,7 @@ impl Refusal {
                 "this tool is busy and its queue is full: try again, or raise the tool's \
                  concurrency or queue"
             }
+            Refusal::TasksFull => "every task is in use: try again, or raise limits.tasks",
             Refusal::MemoryFull => {
                 "the memory budget is used up: try again, or raise limits.memory"
             }
