@@ -133,6 +133,23 @@
 //! | it is what the schema of the output says | from 2025-06-18 | must | server/tools, output schema | `src/tool/builtin/facts::the_json_and_its_schema_name_the_same_things` |
 //! | media are base64 with their type | all | must | server/tools, image content | `src/tool/command/outcome::media_is_base64_of_all_of_it_or_an_error` |
 //!
+//! # Resources, prompts, completion
+//!
+//! | Rule | Revisions | Level | Where | Held by |
+//! |---|---|---|---|---|
+//! | they are declared where there are any, and only there | all | must | server/resources, capabilities | `tests/engine/catalogue::capabilities_are_those_of_what_is_there_or_to_come`, `tests/engine/catalogue::a_server_without_a_catalogue_knows_none_of_its_methods` |
+//! | what is declared is listed, be it nothing | all | must | server/resources, listing resources | `tests/engine/catalogue::what_there_is_is_listed_in_its_order`, `tests/engine/catalogue::capabilities_are_those_of_what_is_there_or_to_come` |
+//! | their lists have pages like that of the tools | all | should | server/utilities/pagination, operations supporting pagination | `tests/engine/catalogue::long_lists_come_in_pages_and_other_cursors_are_wrong` |
+//! | a resource that is not there is -32602, and never empty contents | 2026-07-28 | must | server/resources, error handling | `tests/engine/catalogue::a_resource_that_is_not_there_has_the_error_of_its_revision` |
+//! | before that it is -32002 | to 2025-11-25 | should | server/resources, error handling | `tests/engine/catalogue::a_resource_that_is_not_there_has_the_error_of_its_revision` |
+//! | what they are given is checked | all | must | server/resources, security considerations | `tests/engine/catalogue::wrong_parameters_are_named`, `src/tool/catalogue/pattern::uris_fit_or_not` |
+//! | what is no text is base64 | all | must | server/resources, security considerations | `src/tool/catalogue/tests::bytes_are_text_or_base64`, `tests/engine/catalogue::fixed_contents_and_those_of_templates_are_read_at_once` |
+//! | a prompt without an argument that it needs, or that is not there, is -32602 | all | should | server/prompts, error handling | `tests/engine/catalogue::wrong_parameters_are_named`, `src/tool/catalogue/tests::only_a_required_argument_is_missed` |
+//! | at most 100 values complete an argument, and it is said that there are more | all | must | server/utilities/completion, completion results | `tests/engine/catalogue::completion_offers_what_fits_and_hears_of_the_other_arguments`, `src/tool/catalogue/tests::completions_are_cut_at_the_protocols_bound_and_say_so` |
+//! | changes of the lists are told | to 2025-11-25 | should | server/resources, list changed notification | `tests/engine/catalogue::list_changes_are_told_where_another_list_takes_the_place` |
+//! | changes of a resource are told to whoever has subscribed to it | to 2025-11-25 | should | server/resources, subscriptions | `tests/engine/catalogue::subscribers_are_told_of_what_they_subscribed_to`, `tests/engine/catalogue::only_what_is_known_can_be_subscribed_to` |
+//! | those who may not have them do not | all | should | server/resources, security considerations | `tests/engine/access::every_door_asks_for_credentials_unless_it_is_open_to_all` |
+//!
 //! # 2026-07-28
 //!
 //! | Rule | Revisions | Level | Where | Held by |
@@ -187,6 +204,25 @@
 //! | a server that ends it answers the request | 2026-07-28 | should | basic/patterns/subscriptions, graceful closure | `tests/engine/listen::a_server_that_stops_answers_the_request_and_ends_the_stream` |
 //! | a quiet stream is kept alive | 2026-07-28 | should | basic/transports/streamable-http, receiving messages | `tests/engine/listen::a_subscription_is_quiet_for_days_but_for_heartbeats` |
 //!
+//! # Tasks
+//!
+//! | Rule | Revisions | Level | Where | Held by |
+//! |---|---|---|---|---|
+//! | only a client that has declared the extension with its request is given a task | 2026-07-28 | must | extensions/tasks, capability negotiation | `tests/engine/tasks::an_optional_task_is_a_call_for_those_who_do_not_know_tasks` |
+//! | where nothing else will do, others get -32021 with what they lack | 2026-07-28 | must | extensions/tasks, capability negotiation | `tests/engine/tasks::clients_without_the_extension_are_told_what_is_missing` |
+//! | so do those that want to be told of tasks | 2026-07-28 | must | extensions/tasks, task notifications | `tests/engine/listen::tasks_are_told_to_those_who_know_them` |
+//! | a task that was created says so and can be asked about at once | 2026-07-28 | must | extensions/tasks, creation | `tests/engine/tasks::a_task_is_created_read_and_finished` |
+//! | `tasks/get` says how it is, with its result or its error | 2026-07-28 | must | extensions/tasks, getting tasks | `tests/engine/tasks::a_task_is_created_read_and_finished`, `tests/engine/tasks::a_tool_that_fails_has_a_result_and_a_request_that_fails_has_an_error` |
+//! | a tool that fails has completed | 2026-07-28 | must | extensions/tasks, error handling | `tests/engine/tasks::a_tool_that_fails_has_a_result_and_a_request_that_fails_has_an_error` |
+//! | a task that asks has all its questions in its state, each under a key of its own | 2026-07-28 | must | extensions/tasks, input required | `tests/engine/tasks::a_task_asks_and_goes_on_with_the_last_answer` |
+//! | answers to what is not asked are passed over | 2026-07-28 | should | extensions/tasks, updating tasks | `tests/engine/tasks::a_task_asks_and_goes_on_with_the_last_answer`, `tests/engine/tasks::what_is_wrong_with_a_request_about_a_task_is_said` |
+//! | questions that come before the task are answered before it | 2026-07-28 | should | extensions/tasks, creation | `tests/engine/tasks::questions_come_before_the_task_where_a_function_wants_them_there` |
+//! | updates and cancellations are acknowledged with nothing | 2026-07-28 | must | extensions/tasks, cancelling tasks | `tests/engine/tasks::a_task_asks_and_goes_on_with_the_last_answer`, `tests/engine/tasks::a_cancelled_task_stays_cancelled_whatever_its_call_still_says` |
+//! | a task that is not there is -32602 | 2026-07-28 | must | extensions/tasks, protocol errors | `tests/engine/tasks::what_is_wrong_with_a_request_about_a_task_is_said` |
+//! | a task is its principal's alone | 2026-07-28 | must | extensions/tasks, security considerations | `tests/engine/tasks::a_task_is_its_principals_alone` |
+//! | nobody can guess its id, which is drawn as those of sessions are | 2026-07-28 | must | extensions/tasks, security considerations | `tests/contracts/seed_1::s1_02_the_first_event_is_a_relative_path_with_an_unguessable_id` |
+//! | progress is part of its state | 2026-07-28 | must | extensions/tasks, task notifications | `tests/engine/tasks::progress_is_what_a_task_says_of_itself` |
+//!
 //! # Kept otherwise
 //!
 //! | What | Revisions | How, and why |
@@ -194,6 +230,7 @@
 //! | a cancelled call is not answered (should) | 2025-03-26 to 2025-11-25 | its POST ends with an error: an HTTP exchange has to end, and a stream should have an answer |
 //! | event ids are unique (must) | 2025-11-25 | an event without data repeats the id of the place where its stream stands: both mean that place |
 //! | a lost connection cancels nothing (should) | 2025-03-26 to 2025-11-25 | it does without a session: nobody could come back for the answer |
+//! | a GET is answered with events or 405 (must) | 2025-03-26 to 2025-11-25 | 204 where a stream is over and all of it seen, 410 where a part is gone: waiting there would be for ever |
 //! | a missing session id is 400 (should) | 2025-03-26 to 2025-11-25 | only where the method needs a session; others are served on their own, for scripts |
 //! | reasons of cancellations are logged (should) | to 2025-11-25 | they are texts of strangers, and calls that were cancelled are counted |
 //!
@@ -205,7 +242,7 @@
 //! | authorization by OAuth | from 2025-03-26 | slimcp has tokens of its own |
 //! | stdio, shutdown of processes | all | a transport of its own |
 //! | pings of the server | to 2025-11-25 | heartbeats find dead peers |
-//! | tasks of the core | 2025-11-25 | never declared; later an extension |
+//! | tasks of the core | 2025-11-25 | never declared; they became an extension |
 //! | remote `$ref` is not fetched, bounds of schema validation | 2026-07-28 | nothing here fetches, and no schema is run |
 //! | trace context | 2026-07-28 | passed over, like all metadata of others |
 
@@ -305,7 +342,7 @@ fn every_rule_is_held_by_tests_that_exist() {
 
 #[test]
 fn every_rule_says_for_whom_how_strictly_and_where() {
-    let pages = ["basic", "client/", "schema", "server/"];
+    let pages = ["basic", "client/", "extensions/", "schema", "server/"];
     for rule in rules(TEXT) {
         assert!(are_revisions(rule.revisions), "{rule:?}");
         assert!(["must", "should"].contains(&rule.level), "{rule:?}");
