@@ -157,6 +157,10 @@ pub const SUBSCRIPTIONS_MAX: usize = 64;
 /// Sessions that one view of them lists.
 pub const SESSIONS_SHOWN_MAX: usize = 100;
 
+/// How long a client of 2026-07-28 may go by a listing before it asks again; one that listens for
+/// changes hears of them at once.
+pub const LISTING_FRESH: Duration = Duration::from_secs(60);
+
 // ---- streams ----
 
 /// Bytes of the name of an event that is broadcast, and of one that a stream asks for. Names are

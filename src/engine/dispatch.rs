@@ -3,7 +3,7 @@
 use super::call::{self, Call, Wanted};
 use super::session::Session;
 use super::stream::Stream;
-use super::{Asker, Engine};
+use super::{Asker, Engine, Era};
 use crate::auth::Principal;
 use crate::auth::role::Role;
 use crate::bounded::Key;
@@ -11,12 +11,12 @@ use crate::limits;
 use crate::mcp::catalogue::{self, Missing};
 use crate::mcp::message::{
     CallParams, CancelledParams, Capabilities, CompletionParams, Empty, GetPromptParams,
-    InitializeParams, InitializeResult, ListChanged, ListParams, ListResult, Params,
+    DiscoverResult, InitializeParams, InitializeResult, ListChanged, ListParams, ListResult, Params,
     ResourceParams, ResourcesCapability, ServerInfo, SetLevelParams,
 };
 use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::{Refusal, What};
-use crate::mcp::revision::Revision;
+use crate::mcp::revision::{MODERN, Revision};
 use crate::time::Instant;
 use crate::tool::registry::ToolIndex;
 use crate::tool::{Outcome, Start, ToolSpec};
@@ -29,6 +29,8 @@ use serde_json::value::RawValue;
 pub(super) enum Dispatched {
     /// The response is in the payload.
     Answered,
+    /// An error with this code is in the payload.
+    Wrong(i32),
     /// There is no such tool; the response, with the code of the specification, is in the payload.
     ToolUnknown,
     /// A call will answer it.
@@ -57,10 +59,31 @@ impl Engine {
         if let Some(refusal) = asker.refused {
             return Dispatched::Refused(refusal);
         }
-        let session = asker.session;
-        let Some(known) = Method::parse(method) else {
+        let is_in_era = |known: &Method| match asker.era {
+            Era::Handshake => known.is_in_handshake(),
+            Era::Stateless => known.is_in_stateless(),
+        };
+        let Some(known) = Method::parse(method).filter(is_in_era) else {
             return self.answer_wrong(payload, id, &method_unknown(method));
         };
+        let dispatched = self.serve_method(now, asker, id, known, params, payload);
+        if let (Era::Stateless, Dispatched::Answered) = (asker.era, &dispatched) {
+            self.stamp("complete", known.freshness(), payload);
+        }
+        dispatched
+    }
+
+    /// The same for a method that the request's revision has.
+    fn serve_method(
+        &mut self,
+        now: Instant,
+        asker: Asker,
+        id: &Id,
+        known: Method,
+        params: Option<&RawValue>,
+        payload: &mut Vec<u8>,
+    ) -> Dispatched {
+        let session = asker.session;
         if known.needs_session() && session.is_none() {
             return Dispatched::Refused(Refusal::SessionNeeded);
         }
@@ -78,8 +101,16 @@ impl Engine {
                 Ok(()) => return Dispatched::Answered,
                 Err(wrong) => Err(wrong),
             },
+            Method::ServerDiscover => {
+                self.discover(id, payload);
+                return Dispatched::Answered;
+            }
             Method::Ping => Ok(()),
             Method::LoggingSetLevel => self.set_level(session, params),
+            Method::SubscriptionsListen
+            | Method::TasksGet
+            | Method::TasksUpdate
+            | Method::TasksCancel => Err(not_offered(known)),
             Method::ResourcesList
             | Method::ResourceTemplatesList
             | Method::ResourcesRead
@@ -87,12 +118,12 @@ impl Engine {
             | Method::ResourcesUnsubscribe
                 if !self.catalogue.has_resources() =>
             {
-                Err(not_offered(method))
+                Err(not_offered(known))
             }
             Method::PromptsList | Method::PromptsGet | Method::CompletionComplete
                 if !self.catalogue.has_prompts() =>
             {
-                Err(not_offered(method))
+                Err(not_offered(known))
             }
             Method::ResourcesSubscribe => self.subscribe(session, params),
             Method::ResourcesUnsubscribe => self.unsubscribe(session, params),
@@ -119,7 +150,7 @@ impl Engine {
     fn answer_wrong(&mut self, payload: &mut Vec<u8>, id: &Id, wrong: &Wrong) -> Dispatched {
         self.stats.errors += 1;
         jsonrpc::error(payload, Some(id), wrong);
-        Dispatched::Answered
+        Dispatched::Wrong(wrong.code)
     }
 
     /// Requests that only read the catalogue.
@@ -165,7 +196,12 @@ impl Engine {
             | Method::ToolsCall
             | Method::ResourcesSubscribe
             | Method::ResourcesUnsubscribe
-            | Method::LoggingSetLevel => unreachable!("served by the caller"),
+            | Method::LoggingSetLevel
+            | Method::ServerDiscover
+            | Method::SubscriptionsListen
+            | Method::TasksGet
+            | Method::TasksUpdate
+            | Method::TasksCancel => unreachable!("served by the caller"),
         }
     }
 
@@ -230,26 +266,42 @@ impl Engine {
         }
         let result = InitializeResult {
             protocol_version: revision.date(),
-            capabilities: Capabilities {
-                tools: ListChanged { list_changed: true },
-                logging: Empty {},
-                resources: self
-                    .catalogue
-                    .has_resources()
-                    .then_some(ResourcesCapability {
-                        subscribe: true,
-                        list_changed: false,
-                    }),
-                prompts: self.catalogue.has_prompts().then_some(ListChanged {
-                    list_changed: false,
-                }),
-                completions: self.catalogue.has_prompts().then_some(Empty {}),
-            },
+            capabilities: self.capabilities(),
             server_info: ServerInfo {
                 name: &self.config.name,
                 title: self.config.title.as_deref(),
                 version: env!("CARGO_PKG_VERSION"),
             },
+            instructions: self.config.instructions.as_deref(),
+        };
+        jsonrpc::response(payload, id, &result);
+    }
+
+    /// What this server can do.
+    fn capabilities(&self) -> Capabilities {
+        let (has_resources, has_prompts) = (
+            self.catalogue.has_resources(),
+            self.catalogue.has_prompts(),
+        );
+        Capabilities {
+            tools: ListChanged { list_changed: true },
+            logging: Empty {},
+            resources: has_resources.then_some(ResourcesCapability {
+                subscribe: true,
+                list_changed: false,
+            }),
+            prompts: has_prompts.then_some(ListChanged {
+                list_changed: false,
+            }),
+            completions: has_prompts.then_some(Empty {}),
+        }
+    }
+
+    /// `server/discover`: what `initialize` says, without a session.
+    fn discover(&self, id: &Id, payload: &mut Vec<u8>) {
+        let result = DiscoverResult {
+            supported_versions: [MODERN],
+            capabilities: self.capabilities(),
             instructions: self.config.instructions.as_deref(),
         };
         jsonrpc::response(payload, id, &result);
@@ -460,10 +512,11 @@ fn method_unknown(method: &str) -> Wrong {
     )
 }
 
-fn not_offered(method: &str) -> Wrong {
+fn not_offered(method: Method) -> Wrong {
+    let name = method.name();
     RpcError::new(
         jsonrpc::METHOD_NOT_FOUND,
-        format!("{method} is not offered by this server"),
+        format!("{name} is not offered by this server"),
     )
 }
 

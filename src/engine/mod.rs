@@ -50,7 +50,10 @@ use crate::auth::origin::Origins;
 use crate::auth::{Access, Principal};
 use crate::bounded::{Key, Pool, Slab, Timer, Wheel};
 use crate::limits::{Limits, Memory, Timeouts};
+use crate::mcp::capability::Capabilities;
 use crate::mcp::catalogue::Catalogue;
+use crate::mcp::message::Level;
+use crate::mcp::stateless;
 use crate::mcp::refusal::Refusal;
 use crate::time::{Instant, UnixMillis};
 use crate::tool::Work;
@@ -89,6 +92,13 @@ pub struct Config {
     pub limits: Limits,
     /// Periods.
     pub timeouts: Timeouts,
+}
+
+impl Config {
+    /// Who the server is, as results of 2026-07-28 say it.
+    fn stamp(&self) -> String {
+        stateless::stamp(&self.name, self.title.as_deref(), env!("CARGO_PKG_VERSION"))
+    }
 }
 
 /// Work for the edge.
@@ -155,6 +165,8 @@ pub struct Engine {
     reclaim_hand: u32,
     drain: Option<Drain>,
     rates: Rates,
+    /// What every result of 2026-07-28 has: members without braces.
+    stamp: String,
     stats: Stats,
     /// Listening streams that a connection carries.
     listening: u32,
@@ -166,6 +178,15 @@ pub struct Engine {
     wall_clock: Box<dyn Fn(Instant) -> UnixMillis>,
 }
 
+/// Which rules a message goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    /// Those of a revision with a handshake, 2024-11-05 to 2025-11-25.
+    Handshake,
+    /// Those of 2026-07-28.
+    Stateless,
+}
+
 /// On whose behalf a message is served, and how the answer is to be said.
 #[derive(Clone, Copy, Debug)]
 struct Asker {
@@ -175,6 +196,12 @@ struct Asker {
     session: Option<Key<Session>>,
     /// The dialect of the door.
     dialect: Dialect,
+    /// Which rules the message goes by.
+    era: Era,
+    /// What the client can be asked.
+    client: Capabilities,
+    /// The least severity of log messages that this one request wants; sessions have their own.
+    log_level: Option<Level>,
     /// What every request is answered with: the client asks too often.
     refused: Option<Refusal>,
 }
@@ -190,6 +217,7 @@ impl Engine {
         let limits = &config.limits;
         Engine {
             rates: Rates::new(&config.access, &mut draw_id),
+            stamp: config.stamp(),
             connections: Slab::with_capacity(limits.connections_max),
             sessions: Sessions::new(limits.sessions_max),
             streams: Slab::with_capacity(limits.streams_max()),

@@ -24,6 +24,7 @@ impl Engine {
         if !Rates::are_the_same(&self.config.access, &old) {
             self.rates = Rates::new(&self.config.access, &mut self.draw_id);
         }
+        self.stamp = self.config.stamp();
         let has_changed = registry.fingerprint() != self.registry.fingerprint();
         self.replace_tools(now, registry);
         self.renew_calls(now, &old);

@@ -97,6 +97,19 @@ pub struct InitializeResult<'a> {
     pub instructions: Option<&'a str>,
 }
 
+/// Result of `server/discover`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiscoverResult<'a> {
+    /// The versions that a request may claim.
+    pub supported_versions: [&'static str; 1],
+    /// What the server can do.
+    pub capabilities: Capabilities,
+    /// What a model should know of this server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<&'a str>,
+}
+
 /// Who the server is.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct ServerInfo<'a> {
@@ -176,29 +189,13 @@ impl<'a> Params<'a> for CallParams<'a> {
 pub struct Meta<'a> {
     /// Given where the client wants to hear of progress; a string or a number.
     pub progress_token: Option<&'a RawValue>,
-    /// The claim of a stateless request (2026-07-28).
-    pub claim: Option<&'a RawValue>,
 }
 
 impl<'a> Meta<'a> {
-    /// That of any `params`; empty where there is none.
-    ///
-    /// # Errors
-    ///
-    /// As [`Params::read`].
-    pub fn of(params: &'a str) -> Result<Meta<'a>, String> {
-        let [meta] = members(params, ["_meta"])?;
-        let meta = json::said(meta).map(Meta::read).transpose()?;
-        Ok(meta.unwrap_or_default())
-    }
-
     fn read(meta: &'a RawValue) -> Result<Meta<'a>, String> {
-        let claim = "io.modelcontextprotocol/protocolVersion";
-        let found = members(meta.get(), ["progressToken", claim])?;
-        let [progress_token, claim] = found.map(json::said);
+        let [token] = members(meta.get(), ["progressToken"])?;
         Ok(Meta {
-            progress_token,
-            claim,
+            progress_token: json::said(token),
         })
     }
 }
@@ -472,7 +469,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_read_with_its_token_and_its_claim() {
+    fn a_call_is_read_with_its_token() {
         let text = r#"{"name":"a\u0062","arguments":{"x":1},"_meta":{"progressToken":7,
             "io.modelcontextprotocol/protocolVersion":"2026-07-28"},"task":{}}"#;
         let params = CallParams::read(text).unwrap();
@@ -480,7 +477,6 @@ mod tests {
         assert_eq!(params.arguments.unwrap().get(), r#"{"x":1}"#);
         let meta = params.meta.unwrap();
         assert_eq!(meta.progress_token.unwrap().get(), "7");
-        assert!(meta.claim.is_some());
     }
 
     #[test]

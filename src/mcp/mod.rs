@@ -5,16 +5,20 @@
 //! |---|---|
 //! | [`revision`] | the protocol's dates and what each of them has |
 //! | [`method`] | the requests and notifications a server answers |
+//! | [`capability`] | what a client can be asked |
 //! | [`message`] | parameters read and results written |
 //! | [`catalogue`] | resources and prompts with fixed contents |
 //! | [`http_sse`] | HTTP+SSE of 2024-11-05: its doors and its `endpoint` event |
 //! | [`streamable`] | Streamable HTTP of 2025: headers and event ids |
+//! | [`stateless`] | 2026-07-28: what every request carries, what every result has |
 //! | [`refusal`] | the one table of refusals |
 
+pub mod capability;
 pub mod catalogue;
 pub mod http_sse;
 pub mod message;
 pub mod method;
 pub mod refusal;
 pub mod revision;
+pub mod stateless;
 pub mod streamable;

@@ -77,8 +77,6 @@ refusals! {
     VersionUnknown = "version_unknown",
     /// The header names the stateless revision and the body does not.
     MetaMissing = "meta_missing",
-    /// The request claims the stateless revision, which is not served here.
-    ModernUnserved = "modern_unserved",
     /// The body of a door of the older front-ends is not what it takes; the text shows a right one.
     EnvelopeWrong(&'static str) = "envelope_wrong",
     /// A stream asks for too many events by name.
@@ -177,7 +175,6 @@ impl Refusal {
             | Refusal::SessionOpen
             | Refusal::VersionUnknown
             | Refusal::MetaMissing
-            | Refusal::ModernUnserved
             | Refusal::EnvelopeWrong(_)
             | Refusal::EventNamesWrong
             | Refusal::BatchWrong
@@ -220,7 +217,6 @@ impl Refusal {
             | Refusal::SessionNeeded
             | Refusal::SessionOpen
             | Refusal::VersionUnknown
-            | Refusal::ModernUnserved
             | Refusal::EnvelopeWrong(_)
             | Refusal::EventNamesWrong
             | Refusal::BatchWrong
@@ -302,9 +298,6 @@ impl Refusal {
             }
             Refusal::MetaMissing => {
                 "MCP-Protocol-Version names 2026-07-28 but params._meta does not"
-            }
-            Refusal::ModernUnserved => {
-                "2026-07-28 is not served here: send initialize with 2025-11-25 or older"
             }
             Refusal::EnvelopeWrong(right) => right,
             Refusal::EventNamesWrong => {

@@ -13,7 +13,7 @@ pub enum Revision {
     V2025_11_25,
 }
 
-/// The stateless revision, which this server recognises so that its clients fall back cleanly.
+/// The stateless revision: no handshake, every request says what it is of.
 pub const MODERN: &str = "2026-07-28";
 
 impl Revision {

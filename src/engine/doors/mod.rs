@@ -10,6 +10,7 @@ mod gate;
 mod http_sse;
 mod operations;
 pub(super) mod rest;
+mod stateless;
 mod streamable;
 mod views;
 
@@ -17,11 +18,12 @@ use super::connection::Connection;
 use super::route::Door;
 use super::session::Session;
 use super::stream::{Framing, Stream};
-use super::{Asker, Engine};
+use super::{Asker, Engine, Era};
 use crate::admin::stats::DoorKind;
 use crate::auth::origin::Cors;
 use crate::auth::{Principal, Unauthorized};
 use crate::bounded::Key;
+use crate::mcp::capability::Capabilities;
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
 use crate::wire::dialect::Dialect;
@@ -227,6 +229,9 @@ impl<'r> Exchange<'r> {
             principal: self.principal,
             session,
             dialect,
+            era: Era::Handshake,
+            client: Capabilities::NONE,
+            log_level: None,
             refused: self.refused,
         }
     }

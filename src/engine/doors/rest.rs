@@ -30,7 +30,7 @@ impl Engine {
         let mut payload = Vec::new();
         let (now, id) = (exchange.now, Id::number(0));
         match self.dispatch(now, asker, &id, "tools/call", Some(&params), &mut payload) {
-            Dispatched::Answered => {
+            Dispatched::Answered | Dispatched::Wrong(_) => {
                 let (status, body) = body(&payload);
                 Ok(exchange.json(status, &[], body))
             }

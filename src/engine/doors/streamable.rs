@@ -10,10 +10,11 @@ use crate::engine::route::Door;
 use crate::engine::session::{Session, Transport};
 use crate::engine::stream::{Answer, Kind};
 use crate::mcp::http_sse::Pair;
-use crate::mcp::message::{InitializeParams, Meta};
+use crate::mcp::message::InitializeParams;
 use crate::mcp::method::Method as McpMethod;
 use crate::mcp::refusal::Refusal;
-use crate::mcp::revision::{MODERN, Revision};
+use crate::mcp::revision::Revision;
+use crate::mcp::stateless;
 use crate::mcp::streamable;
 use crate::tool::command::Stopped;
 use crate::wire::dialect::Dialect;
@@ -117,7 +118,13 @@ impl Engine {
             Ok(incoming) => incoming,
             Err(fault) => return Ok(exchange.fault(&fault)),
         };
+        let is_stateless = match &incoming {
+            Incoming::One(Message::Request { params, .. }) => stateless::claim(*params).is_some(),
+            Incoming::One(_) | Incoming::Batch(_) => false,
+        };
         let session = match fields.mcp_session_id {
+            // There are none, and whoever names one all the same is not to be turned away for it.
+            _ if is_stateless => None,
             Some(id) => Some(self.streamable_session(id, exchange.principal)?),
             None => None,
         };
@@ -164,14 +171,17 @@ impl Engine {
         method: &str,
         params: Option<&RawValue>,
     ) -> Result<Reply, Refusal> {
-        check_era(exchange.fields().mcp_protocol_version, params)?;
+        if let Some(claim) = stateless::claim(params) {
+            return self.stateless_request(exchange, id, method, params, claim);
+        }
+        streamable::check_version(exchange.fields().mcp_protocol_version)?;
         if McpMethod::parse(method) == Some(McpMethod::Initialize) {
             return self.streamable_initialize(exchange, session, id, params);
         }
         let mut body = Vec::new();
         let asker = exchange.asker(session, Dialect::Standard);
         match self.dispatch(exchange.now, asker, id, method, params, &mut body) {
-            Dispatched::Answered | Dispatched::ToolUnknown => {
+            Dispatched::Answered | Dispatched::Wrong(_) | Dispatched::ToolUnknown => {
                 Ok(exchange.json(Status::Ok, &[], &body))
             }
             Dispatched::Refused(refusal) => Err(refusal),
@@ -315,7 +325,7 @@ impl Engine {
             Ok(Message::Request { id, method, params }) => {
                 let asker = exchange.asker(session, Dialect::Standard);
                 match self.dispatch(now, asker, &id, &method, params, &mut payload) {
-                    Dispatched::Answered | Dispatched::ToolUnknown => {}
+                    Dispatched::Answered | Dispatched::Wrong(_) | Dispatched::ToolUnknown => {}
                     Dispatched::Called(call) => return calls.push(call),
                     Dispatched::Refused(refusal) => {
                         let error = self.refusal_error(refusal);
@@ -333,21 +343,6 @@ impl Engine {
         }
         answer.done.push(payload);
     }
-}
-
-/// Tells the stateless revision from the others. Its clients try again with `initialize` when they
-/// are refused this way.
-fn check_era(version: Option<&str>, params: Option<&RawValue>) -> Result<(), Refusal> {
-    if version != Some(MODERN) {
-        return streamable::check_version(version);
-    }
-    let meta = params.and_then(|params| Meta::of(params.get()).ok());
-    let has_claim = meta.is_some_and(|meta| meta.claim.is_some());
-    Err(if has_claim {
-        Refusal::ModernUnserved
-    } else {
-        Refusal::MetaMissing
-    })
 }
 
 /// A notification of the stateless revision is acknowledged and ignored: there is nothing its
