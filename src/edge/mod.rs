@@ -8,7 +8,7 @@
 //! | [`connection`], [`carrier`] | reads requests, writes answers; carries streams |
 //! | [`socket`] | one way to read and write TCP and Unix sockets |
 //! | [`ticker`] | calls the engine when its next deadline has come |
-//! | [`process`], [`facts`] | what tools ask for |
+//! | [`process`], [`facts`], [`function`] | what tools ask for |
 //! | [`chance`] | what nobody can guess |
 //! | [`own_process`] | what this process inherited and what it lets go of; the one file with `unsafe` |
 //! | [`signal`], [`systemd`] | what the operator asks for |
@@ -17,6 +17,7 @@ pub mod carrier;
 pub mod chance;
 pub mod connection;
 pub mod facts;
+pub mod function;
 pub mod listener;
 pub mod own_process;
 pub mod process;

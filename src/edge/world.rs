@@ -4,6 +4,7 @@
 //! done is done, before the next input. Nothing here waits, so no lock and no channel stands
 //! between a request and its session.
 
+use super::function::{self, Function};
 use super::process::{self, Child, Group, Source};
 use super::sockets::Sockets;
 use super::ticker::Ticker;
@@ -14,7 +15,9 @@ use crate::engine::connection::Connection;
 use crate::engine::{Engine, Job};
 use crate::limits;
 use crate::time::{Instant, UnixMillis};
-use crate::tool::command::{self, CommandLine};
+use crate::tool::ask::Answered;
+use crate::tool::command::{self, CommandLine, Stopped};
+use crate::tool::handler::Told;
 use crate::tool::{Outcome, Work, builtin};
 use smol::LocalExecutor;
 use std::cell::{Cell, RefCell};
@@ -43,12 +46,20 @@ pub struct World {
     pub response_buffer: RefCell<Vec<u8>>,
     /// One buffer for the events of the stream whose turn it is.
     pub event_buffer: RefCell<Vec<u8>>,
-    /// The process groups of running calls, by the index of the call.
-    groups: RefCell<Vec<Option<Group>>>,
+    /// What works for running calls, by the index of the call.
+    workers: RefCell<Vec<Option<Worker>>>,
     /// Set while the engine's wishes are being met, so that meeting one does not begin anew.
     is_settling: Cell<bool>,
     /// Whoever waits for the end of the drain.
     drain_waker: RefCell<Option<Waker>>,
+}
+
+/// What works for a call.
+pub enum Worker {
+    /// A process and its children.
+    Group(Group),
+    /// A function of the program.
+    Function(Function),
 }
 
 /// The monotonic clock, counted from the start.
@@ -95,7 +106,7 @@ impl World {
             read_buffer: RefCell::new(vec![0; limits::READ_BYTES].into_boxed_slice()),
             response_buffer: RefCell::default(),
             event_buffer: RefCell::default(),
-            groups: RefCell::default(),
+            workers: RefCell::default(),
             is_settling: Cell::new(false),
             drain_waker: RefCell::default(),
         }))
@@ -178,10 +189,12 @@ impl World {
             Job::Start {
                 call,
                 work,
+                told,
                 output_bytes_max,
-            } => self.start(call, work, output_bytes_max),
-            Job::Terminate(call) => self.with_group(call, Group::terminate),
-            Job::Kill(call) => self.with_group(call, Group::kill),
+            } => self.start(call, work, told, output_bytes_max),
+            Job::Answer { call, key, answer } => self.answer(call, &key, answer),
+            Job::Terminate(call) => self.stop(call, Group::terminate),
+            Job::Kill(call) => self.stop(call, Group::kill),
             Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
                 connection,
@@ -192,36 +205,64 @@ impl World {
         }
     }
 
-    fn with_group(&self, call: Key<Call>, act: impl FnOnce(Group)) {
-        let groups = self.groups.borrow();
-        if let Some(Some(group)) = groups.get(call.index() as usize) {
-            act(*group);
+    /// Ends what works for a call: a process by a signal, a function by dropping it.
+    fn stop(&self, call: Key<Call>, signal: impl FnOnce(Group)) {
+        let mut workers = self.workers.borrow_mut();
+        let worker = workers.get_mut(call.index() as usize);
+        match worker {
+            Some(Some(Worker::Group(group))) => signal(*group),
+            Some(function @ Some(Worker::Function(_))) => {
+                let function = function.take();
+                drop(workers);
+                drop(function);
+                let mut engine = self.engine.borrow_mut();
+                let why = engine.why_stopped(call).unwrap_or(Stopped::Cancelled);
+                let outcome = Outcome::error(command::stopped_text(why));
+                engine.handle_outcome(self.clock.now(), call, &outcome);
+            }
+            Some(None) | None => {}
         }
     }
 
-    fn set_group(&self, call: Key<Call>, group: Option<Group>) {
-        let mut groups = self.groups.borrow_mut();
-        let index = call.index() as usize;
-        if groups.len() <= index {
-            groups.resize(index + 1, None);
+    /// Gives a function the client's answer to one of its questions.
+    fn answer(&self, call: Key<Call>, key: &str, answer: Answered) {
+        let workers = self.workers.borrow();
+        if let Some(Some(Worker::Function(function))) = workers.get(call.index() as usize) {
+            function.context().answer(key, answer);
         }
-        groups[index] = group;
+    }
+
+    /// Remembers what works for a call.
+    fn remember(&self, call: Key<Call>, worker: Worker) {
+        let mut workers = self.workers.borrow_mut();
+        let index = call.index() as usize;
+        if workers.len() <= index {
+            workers.resize_with(index + 1, || None);
+        }
+        workers[index] = Some(worker);
+    }
+
+    /// Forgets what has worked for a call.
+    pub fn forget(&self, call: Key<Call>) -> Option<Worker> {
+        let mut workers = self.workers.borrow_mut();
+        workers.get_mut(call.index() as usize)?.take()
     }
 
     /// Ends every command that still runs, for nobody will be there to watch it.
     pub fn kill_commands(&self) {
-        self.groups
-            .borrow()
-            .iter()
-            .flatten()
-            .for_each(|group| group.kill());
+        for worker in self.workers.borrow().iter().flatten() {
+            match worker {
+                Worker::Group(group) => group.kill(),
+                Worker::Function(_) => {}
+            }
+        }
     }
 
     /// Starts a command, whose task reports to the engine.
     fn run_command(self: &Rc<Self>, call: Key<Call>, line: Rc<CommandLine>, bytes_max: usize) {
         match process::spawn(&line) {
             Ok(child) => {
-                self.set_group(call, Some(child.group()));
+                self.remember(call, Worker::Group(child.group()));
                 let task = watch(self.clone(), call, line, child, bytes_max);
                 self.executor.spawn(task).detach();
             }
@@ -235,7 +276,7 @@ impl World {
         }
     }
 
-    fn start(self: &Rc<Self>, call: Key<Call>, work: Work, output_bytes_max: usize) {
+    fn start(self: &Rc<Self>, call: Key<Call>, work: Work, told: Told, output_bytes_max: usize) {
         match work {
             Work::SystemInfo => {
                 let outcome = builtin::facts::render(&facts::gather());
@@ -243,6 +284,11 @@ impl World {
                 self.engine.borrow_mut().handle_outcome(now, call, &outcome);
             }
             Work::Command(line) => self.run_command(call, line, output_bytes_max),
+            Work::Function(begin) => {
+                if let Some(function) = function::start(self, call, begin, told) {
+                    self.remember(call, Worker::Function(function));
+                }
+            }
         }
     }
 }
@@ -264,7 +310,7 @@ async fn watch(
         });
     };
     let ended = child.finish(bytes_max, reserve, on_line).await;
-    world.set_group(call, None);
+    world.forget(call);
     let stopped = world.engine.borrow().why_stopped(call);
     let outcome = command::outcome(&line, ended, stopped);
     // The output is in the outcome now, and goes to the budget again as an answer.

@@ -14,18 +14,24 @@
 
 use super::session::Session;
 use super::stream::Stream;
-use super::{Asker, Deadline, Engine, Job};
+use super::{Asker, Deadline, Engine, Era, Job};
 use crate::admin::stats::DoorKind;
 use crate::auth::Principal;
 use crate::bounded::{Key, Timer};
 use crate::limits;
+use crate::mcp::capability::Capabilities;
+use crate::mcp::message::Level;
+use crate::mcp::method::Method;
 use crate::mcp::refusal::Refusal;
+use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
+use crate::tool::handler::{Ended, Told};
 use crate::tool::registry::{Registry, ToolIndex};
-use crate::tool::{Outcome, Tool, Work};
+use crate::tool::{CallLimits, Outcome, Tool, Work};
 use crate::wire::dialect::Dialect;
 use crate::wire::jsonrpc::{self, Id};
+use crate::wire::status::Status;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::VecDeque;
@@ -41,35 +47,44 @@ pub struct Call {
     pub session: Option<Key<Session>>,
     /// Whose it is.
     pub principal: Principal,
+    /// What was asked for.
+    pub method: Method,
+    /// Which rules it goes by.
+    pub era: Era,
+    /// What its client can be asked.
+    pub client: Capabilities,
+    /// The least severity of log messages that its request wants; a session has its own.
+    pub log_level: Option<Level>,
     /// How its answer is said.
     pub dialect: Dialect,
     /// Where its answer goes; `None` once nobody can get it any more.
     pub stream: Option<Key<Stream>>,
-    /// Index of the tool; `None` when a reload has removed the tool meanwhile.
+    /// Index of the tool; `None` when a reload has removed the tool meanwhile, and for what is no
+    /// call of a tool.
     pub tool: Option<ToolIndex>,
-    /// Name of the tool, for what is said of it.
+    /// Name of the tool, or of what else was asked for, for what is said of it.
     pub(super) name: Rc<str>,
     /// Given where the client wants to hear of progress.
     pub(super) progress_token: Option<Box<RawValue>>,
     /// Progress notifications sent.
     pub(super) progress: u64,
     /// How far it has come.
-    state: State,
+    pub(super) state: State,
     /// When it arrived.
     pub(super) since: Instant,
     /// Where it came in.
     door: DoorKind,
     /// From start to TERM.
-    timeout: Duration,
+    pub(super) timeout: Duration,
     /// Bytes of output to keep.
     output_bytes_max: usize,
     /// Runs until the timeout, then until the end of the grace.
-    timer: Option<Timer>,
+    pub(super) timer: Option<Timer>,
 }
 
 /// How far a call has come; see the table above.
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     /// Waits for a place in its tool.
     Queued(Work),
     /// The edge works on it.
@@ -84,6 +99,8 @@ pub(super) struct Wanted {
     pub id: Id,
     /// Who asks.
     pub asker: Asker,
+    /// What for.
+    pub method: Method,
     /// The progress token, if any.
     pub progress_token: Option<Box<RawValue>>,
 }
@@ -93,7 +110,7 @@ pub(super) struct Wanted {
 pub(super) struct ToolState {
     name: Rc<str>,
     running: u32,
-    queue: VecDeque<Key<Call>>,
+    pub(super) queue: VecDeque<Key<Call>>,
 }
 
 impl ToolState {
@@ -145,13 +162,6 @@ impl Engine {
         work: Work,
         wanted: Wanted,
     ) -> Result<Key<Call>, Refusal> {
-        if self.drain.is_some() {
-            return Err(Refusal::Stopping);
-        }
-        if self.id_in_use(&wanted) {
-            return Err(Refusal::IdInUse);
-        }
-        self.allow_call(wanted.asker.principal)?;
         let bounds = self.registry.get(tool).limits();
         let state = &self.tools[tool.as_usize()];
         let has_place = bounds.concurrency.is_none_or(|most| state.running < most);
@@ -160,14 +170,61 @@ impl Engine {
             self.stats.calls_refused += 1;
             return Err(Refusal::ToolBusy);
         }
+        let name = state.name.clone();
+        let key = self.add_call(now, wanted, Some(tool), name, work, bounds)?;
+        if has_place {
+            self.run_call(key)
+        } else {
+            self.tools[tool.as_usize()].queue.push_back(key)
+        }
+        Ok(key)
+    }
+
+    /// Starts work that is no call of a tool: `name` says what it is about.
+    pub(super) fn start_other(
+        &mut self,
+        now: Instant,
+        name: &str,
+        work: Work,
+        wanted: Wanted,
+    ) -> Result<Key<Call>, Refusal> {
+        let bounds = CallLimits::default();
+        let key = self.add_call(now, wanted, None, Rc::from(name), work, bounds)?;
+        self.run_call(key);
+        Ok(key)
+    }
+
+    /// Puts a call into the table.
+    fn add_call(
+        &mut self,
+        now: Instant,
+        wanted: Wanted,
+        tool: Option<ToolIndex>,
+        name: Rc<str>,
+        work: Work,
+        bounds: CallLimits,
+    ) -> Result<Key<Call>, Refusal> {
+        if self.drain.is_some() {
+            return Err(Refusal::Stopping);
+        }
+        if self.id_in_use(&wanted) {
+            return Err(Refusal::IdInUse);
+        }
+        self.allow_call(wanted.asker.principal)?;
+        let asker = wanted.asker;
+        let session = asker.session.and_then(|key| self.sessions.get(key));
         let call = Call {
             id: wanted.id,
             session: wanted.asker.session,
             principal: wanted.asker.principal,
+            method: wanted.method,
+            era: wanted.asker.era,
+            client: session.map_or(asker.client, |session| session.client),
+            log_level: wanted.asker.log_level,
             dialect: wanted.asker.dialect,
             stream: None,
-            tool: Some(tool),
-            name: state.name.clone(),
+            tool,
+            name,
             progress_token: wanted.progress_token,
             progress: 0,
             state: State::Queued(work),
@@ -191,11 +248,6 @@ impl Engine {
                 .expect("the request was checked")
                 .calls += 1;
         }
-        if has_place {
-            self.run_call(key)
-        } else {
-            self.tools[tool.as_usize()].queue.push_back(key)
-        }
         Ok(key)
     }
 
@@ -214,17 +266,22 @@ impl Engine {
             .calls
             .get_mut(key)
             .expect("the caller has just seen it");
-        let tool = call
-            .tool
-            .expect("a queued call of a removed tool is answered at once");
+        let tool = call.tool;
+        let told = Told {
+            client: call.client,
+            wants_progress: call.progress_token.is_some() || call.dialect.tells_progress_unasked(),
+        };
         let State::Queued(work) = std::mem::replace(&mut call.state, State::Running) else {
             unreachable!("only queued calls are started");
         };
         let output_bytes_max = call.output_bytes_max;
-        self.tools[tool.as_usize()].running += 1;
+        if let Some(tool) = tool {
+            self.tools[tool.as_usize()].running += 1;
+        }
         self.jobs.push_back(Job::Start {
             call: key,
             work,
+            told,
             output_bytes_max,
         });
     }
@@ -245,10 +302,40 @@ impl Engine {
 
     /// The work of a call is over: its process, if any, is reaped.
     pub fn handle_outcome(&mut self, now: Instant, key: Key<Call>, outcome: &Outcome) {
+        self.conclude(now, key, outcome.is_error, |payload, id| {
+            encode_outcome(payload, id, outcome);
+            Status::Ok
+        });
+    }
+
+    /// The same for a function.
+    pub fn handle_ended(&mut self, now: Instant, key: Key<Call>, ended: &Ended) {
+        match ended {
+            Ended::Outcome(outcome) => self.handle_outcome(now, key, outcome),
+            Ended::Result(result) => self.conclude(now, key, false, |payload, id| {
+                jsonrpc::response_raw(payload, id, result);
+                Status::Ok
+            }),
+            Ended::Failed(error) => self.conclude(now, key, true, |payload, id| {
+                jsonrpc::error(payload, Some(id), error);
+                stateless::status(error.code)
+            }),
+        }
+    }
+
+    /// Answers a call with what `write` says, whose status goes with it where an HTTP response has
+    /// one for it.
+    fn conclude(
+        &mut self,
+        now: Instant,
+        key: Key<Call>,
+        has_failed: bool,
+        write: impl FnOnce(&mut Vec<u8>, &Id) -> Status,
+    ) {
         let call = self
             .remove_call(now, key)
             .expect("the edge reports each call once");
-        self.stats.calls_failed += u64::from(outcome.is_error);
+        self.stats.calls_failed += u64::from(has_failed);
         if let Some(tool) = call.tool {
             self.tools[tool.as_usize()].running -= 1;
             if let Some(next) = self.tools[tool.as_usize()].queue.pop_front() {
@@ -259,97 +346,15 @@ impl Engine {
             State::Stopping(Stopped::Cancelled) => self.answer_cancelled(now, &call),
             State::Queued(_) | State::Running | State::Stopping(_) => {
                 let mut payload = Vec::new();
-                encode_outcome(&mut payload, &call.id, outcome);
-                self.answer_call(now, &call, payload);
+                let status = write(&mut payload, &call.id);
+                self.finish_call(now, &call, payload, status);
             }
         }
         self.drain_further();
     }
 
-    /// Why a call is being stopped, for the outcome that the edge makes of it.
-    pub fn why_stopped(&self, key: Key<Call>) -> Option<Stopped> {
-        match self.calls.get(key)?.state {
-            State::Stopping(why) => Some(why),
-            State::Queued(_) | State::Running => None,
-        }
-    }
-
-    /// The client no longer wants the answer to the request `id` of its session.
-    pub(super) fn cancel_request(&mut self, now: Instant, session: Key<Session>, id: &Id) {
-        let wanted = |call: &Call| call.session == Some(session) && call.id == *id;
-        let found = self
-            .calls
-            .iter()
-            .find(|(_, call)| wanted(call))
-            .map(|(key, _)| key);
-        if let Some(key) = found {
-            self.stats.calls_cancelled += 1;
-            self.stop_call(now, key, Stopped::Cancelled);
-        }
-    }
-
-    /// Ends a call early. Whoever stops several must expect that the answer to one of them ends the
-    /// session of the others, because its client lags, and they are gone already.
-    pub(super) fn stop_call(&mut self, now: Instant, key: Key<Call>, why: Stopped) {
-        let Some(call) = self.calls.get_mut(key) else {
-            return;
-        };
-        match &call.state {
-            State::Stopping(_) => {}
-            State::Queued(_) => self.drop_queued(now, key, why),
-            State::Running => {
-                call.state = State::Stopping(why);
-                let timer = call.timer.take();
-                self.cancel(timer);
-                let timer = self.schedule(now + limits::KILL_GRACE, Deadline::Call(key));
-                self.calls.get_mut(key).expect("it was there").timer = timer;
-                self.jobs.push_back(Job::Terminate(key));
-            }
-        }
-    }
-
-    /// Answers a call that never ran.
-    fn drop_queued(&mut self, now: Instant, key: Key<Call>, why: Stopped) {
-        let call = self.remove_call(now, key).expect("the caller has seen it");
-        if let Some(tool) = call.tool {
-            self.tools[tool.as_usize()]
-                .queue
-                .retain(|queued| *queued != key);
-        }
-        let text = match why {
-            Stopped::Cancelled => return self.answer_cancelled(now, &call),
-            Stopped::TimedOut(timeout) => format!(
-                "the call waited {} s for the tool's other calls and never started: try again, \
-                 or raise the tool's concurrency",
-                timeout.as_secs()
-            ),
-            Stopped::Draining => "the server is stopping".to_string(),
-            Stopped::Removed => "a reload of the configuration has removed this tool".to_string(),
-        };
-        let mut payload = Vec::new();
-        encode_outcome(&mut payload, &call.id, &Outcome::error(text));
-        self.answer_call(now, &call, payload);
-    }
-
-    /// A call's timeout or its grace is over.
-    pub(super) fn call_expired(&mut self, now: Instant, key: Key<Call>) {
-        let call = self
-            .calls
-            .get_mut(key)
-            .expect("a deadline dies with its record");
-        call.timer = None;
-        match call.state {
-            State::Queued(_) | State::Running => {
-                let why = Stopped::TimedOut(call.timeout);
-                self.stats.calls_timed_out += 1;
-                self.stop_call(now, key, why);
-            }
-            State::Stopping(_) => self.jobs.push_back(Job::Kill(key)),
-        }
-    }
-
     /// Takes a call out of the table and out of its session's count.
-    fn remove_call(&mut self, now: Instant, key: Key<Call>) -> Option<Call> {
+    pub(super) fn remove_call(&mut self, now: Instant, key: Key<Call>) -> Option<Call> {
         let call = self.calls.remove(key)?;
         self.cancel(call.timer);
         self.stats.call_over(call.door, now.since(call.since));
@@ -364,27 +369,19 @@ impl Engine {
     }
 
     /// Sends a call's answer to whoever waits for it.
-    fn answer_call(&mut self, now: Instant, call: &Call, payload: Vec<u8>) {
-        match call.stream {
-            Some(stream) => self.answer(now, stream, call, payload),
-            None => self.stats.answers_unwanted += 1,
+    pub(super) fn finish_call(
+        &mut self,
+        now: Instant,
+        call: &Call,
+        mut payload: Vec<u8>,
+        status: Status,
+    ) {
+        if (call.era, status) == (Era::Stateless, Status::Ok) {
+            self.stamp("complete", call.method.freshness(), &mut payload);
         }
-    }
-
-    /// A cancelled request should not be answered (basic/utilities/cancellation). On an answer
-    /// stream it is all the same: the HTTP exchange has to end, and an end without an answer makes
-    /// clients reconnect for it.
-    fn answer_cancelled(&mut self, now: Instant, call: &Call) {
-        let Some(stream) = call.stream else { return };
-        if self
-            .streams
-            .get(stream)
-            .is_some_and(|stream| stream.answer.is_some())
-        {
-            let mut payload = Vec::new();
-            let error = jsonrpc::RpcError::new(jsonrpc::INTERNAL_ERROR, "cancelled by the client");
-            jsonrpc::error(&mut payload, Some(&call.id), &error);
-            self.answer(now, stream, call, payload);
+        match call.stream {
+            Some(stream) => self.answer(now, stream, call, payload, status),
+            None => self.stats.answers_unwanted += 1,
         }
     }
 

@@ -7,22 +7,14 @@ use super::{Asker, Engine, Era};
 use crate::auth::Principal;
 use crate::auth::role::Role;
 use crate::bounded::Key;
-use crate::limits;
-use crate::mcp::catalogue::{self, Missing};
-use crate::mcp::message::{
-    CallParams, CancelledParams, Capabilities, CompletionParams, Empty, GetPromptParams,
-    DiscoverResult, InitializeParams, InitializeResult, ListChanged, ListParams, ListResult, Params,
-    ResourceParams, ResourcesCapability, ServerInfo, SetLevelParams,
-};
+use crate::mcp::message::{CallParams, CancelledParams, Empty, ListParams, Params, SetLevelParams};
 use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::{Refusal, What};
-use crate::mcp::revision::{MODERN, Revision};
 use crate::time::Instant;
 use crate::tool::registry::ToolIndex;
 use crate::tool::{Outcome, Start, ToolSpec};
 use crate::wire::json;
 use crate::wire::jsonrpc::{self, Id, RpcError};
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// What a request led to.
@@ -40,10 +32,7 @@ pub(super) enum Dispatched {
 }
 
 /// The error of a request that makes no sense.
-type Wrong = RpcError;
-
-/// No resource has this URI (MCP 2024-11-05 to 2025-11-25, server/resources, error handling).
-const RESOURCE_NOT_FOUND: i32 = -32002;
+pub(super) type Wrong = RpcError;
 
 impl Engine {
     /// Serves one request; `payload` is empty and takes the response if there is one at once.
@@ -89,14 +78,7 @@ impl Engine {
         }
         let result = match known {
             Method::ToolsCall => return self.call_tool(now, asker, id, params, payload),
-            Method::Initialize => match session {
-                Some(session) if !self.is_initialized(session) => {
-                    self.initialize(session, id, params, payload);
-                    return Dispatched::Answered;
-                }
-                Some(_) => return Dispatched::Refused(Refusal::SessionOpen),
-                None => return Dispatched::Refused(Refusal::SessionNeeded),
-            },
+            Method::Initialize => return self.initialize_again(session, id, params, payload),
             Method::ToolsList => match self.list_tools(asker.principal, id, params, payload) {
                 Ok(()) => return Dispatched::Answered,
                 Err(wrong) => Err(wrong),
@@ -147,62 +129,15 @@ impl Engine {
     }
 
     /// Writes the error of a request that makes no sense.
-    fn answer_wrong(&mut self, payload: &mut Vec<u8>, id: &Id, wrong: &Wrong) -> Dispatched {
+    pub(super) fn answer_wrong(
+        &mut self,
+        payload: &mut Vec<u8>,
+        id: &Id,
+        wrong: &Wrong,
+    ) -> Dispatched {
         self.stats.errors += 1;
         jsonrpc::error(payload, Some(id), wrong);
         Dispatched::Wrong(wrong.code)
-    }
-
-    /// Requests that only read the catalogue.
-    fn consult(
-        &self,
-        method: Method,
-        id: &Id,
-        params: Option<&RawValue>,
-        payload: &mut Vec<u8>,
-    ) -> Result<(), Wrong> {
-        let catalogue = &self.catalogue;
-        match method {
-            Method::ResourcesList => list(payload, id, "resources", &catalogue.resources, params),
-            Method::ResourceTemplatesList => list(
-                payload,
-                id,
-                "resourceTemplates",
-                &catalogue.templates,
-                params,
-            ),
-            Method::PromptsList => list(payload, id, "prompts", &catalogue.prompts, params),
-            Method::ResourcesRead => {
-                let params: ResourceParams = parse(params)?;
-                let result = catalogue.read(&params.uri).map_err(missing)?;
-                jsonrpc::response(payload, id, &result);
-                Ok(())
-            }
-            Method::PromptsGet => {
-                let params: GetPromptParams = parse(params)?;
-                let result = catalogue.fill(&params).map_err(missing)?;
-                jsonrpc::response(payload, id, &result);
-                Ok(())
-            }
-            Method::CompletionComplete => {
-                let params: CompletionParams = parse(params)?;
-                let result = catalogue.complete(&params).map_err(missing)?;
-                jsonrpc::response(payload, id, &result);
-                Ok(())
-            }
-            Method::Initialize
-            | Method::Ping
-            | Method::ToolsList
-            | Method::ToolsCall
-            | Method::ResourcesSubscribe
-            | Method::ResourcesUnsubscribe
-            | Method::LoggingSetLevel
-            | Method::ServerDiscover
-            | Method::SubscriptionsListen
-            | Method::TasksGet
-            | Method::TasksUpdate
-            | Method::TasksCancel => unreachable!("served by the caller"),
-        }
     }
 
     /// A notification. None is ever answered.
@@ -229,82 +164,6 @@ impl Engine {
             }
             Notice::Other => {}
         }
-    }
-
-    fn is_initialized(&self, session: Key<Session>) -> bool {
-        self.sessions
-            .get(session)
-            .is_some_and(|session| session.initialized)
-    }
-
-    /// `initialize`: agrees on a revision and says what there is.
-    pub(super) fn initialize(
-        &mut self,
-        key: Key<Session>,
-        id: &Id,
-        params: Option<&RawValue>,
-        payload: &mut Vec<u8>,
-    ) {
-        let params = match parse::<InitializeParams>(params) {
-            Ok(params) => params,
-            Err(wrong) => {
-                self.answer_wrong(payload, id, &wrong);
-                return;
-            }
-        };
-        let revision = Revision::negotiate(&params.protocol_version);
-        let session = self.sessions.get_mut(key).expect("the caller has found it");
-        session.revision = revision;
-        session.initialized = true;
-        if let Some(client) = &params.client_info {
-            log::debug!(
-                "session {:?} client={:?} {:?}",
-                session.id,
-                client.name,
-                client.version
-            );
-        }
-        let result = InitializeResult {
-            protocol_version: revision.date(),
-            capabilities: self.capabilities(),
-            server_info: ServerInfo {
-                name: &self.config.name,
-                title: self.config.title.as_deref(),
-                version: env!("CARGO_PKG_VERSION"),
-            },
-            instructions: self.config.instructions.as_deref(),
-        };
-        jsonrpc::response(payload, id, &result);
-    }
-
-    /// What this server can do.
-    fn capabilities(&self) -> Capabilities {
-        let (has_resources, has_prompts) = (
-            self.catalogue.has_resources(),
-            self.catalogue.has_prompts(),
-        );
-        Capabilities {
-            tools: ListChanged { list_changed: true },
-            logging: Empty {},
-            resources: has_resources.then_some(ResourcesCapability {
-                subscribe: true,
-                list_changed: false,
-            }),
-            prompts: has_prompts.then_some(ListChanged {
-                list_changed: false,
-            }),
-            completions: has_prompts.then_some(Empty {}),
-        }
-    }
-
-    /// `server/discover`: what `initialize` says, without a session.
-    fn discover(&self, id: &Id, payload: &mut Vec<u8>) {
-        let result = DiscoverResult {
-            supported_versions: [MODERN],
-            capabilities: self.capabilities(),
-            instructions: self.config.instructions.as_deref(),
-        };
-        jsonrpc::response(payload, id, &result);
     }
 
     /// `tools/list`: a page, encoded once when the tools were registered; put together for roles
@@ -340,48 +199,6 @@ impl Engine {
         let level = parse::<SetLevelParams>(params)?.level;
         let session = session.and_then(|session| self.sessions.get_mut(session));
         session.expect("the method needs a session").log_level = Some(level);
-        Ok(())
-    }
-
-    /// `resources/subscribe`.
-    fn subscribe(
-        &mut self,
-        session: Option<Key<Session>>,
-        params: Option<&RawValue>,
-    ) -> Result<(), Wrong> {
-        let uri = parse::<ResourceParams>(params)?.uri;
-        if !self.catalogue.has_resource(&uri) {
-            return Err(missing(Missing::Resource(uri.into_owned())));
-        }
-        let session = session.and_then(|session| self.sessions.get_mut(session));
-        let session = session.expect("the method needs a session");
-        let subscriptions = &mut session.interests.get_or_insert_default().resources;
-        if subscriptions.iter().any(|subscribed| *subscribed == uri) {
-            return Ok(());
-        }
-        if subscriptions.len() >= limits::SUBSCRIPTIONS_MAX {
-            let text = format!(
-                "a session may subscribe to {} resources",
-                subscriptions.len()
-            );
-            return Err(RpcError::new(jsonrpc::INVALID_PARAMS, text));
-        }
-        subscriptions.push(uri.into_owned());
-        Ok(())
-    }
-
-    /// `resources/unsubscribe`. What is not subscribed to is left alone.
-    fn unsubscribe(
-        &mut self,
-        session: Option<Key<Session>>,
-        params: Option<&RawValue>,
-    ) -> Result<(), Wrong> {
-        let uri = parse::<ResourceParams>(params)?.uri;
-        let session = session.and_then(|session| self.sessions.get_mut(session));
-        let session = session.expect("the method needs a session");
-        if let Some(interests) = &mut session.interests {
-            interests.resources.retain(|subscribed| *subscribed != uri);
-        }
         Ok(())
     }
 
@@ -429,6 +246,7 @@ impl Engine {
                 let wanted = Wanted {
                     id: id.clone(),
                     asker,
+                    method: Method::ToolsCall,
                     progress_token,
                 };
                 match self.start_call(now, index, work, wanted) {
@@ -466,32 +284,7 @@ pub(super) fn may_use(role: &Role, tool: &ToolSpec) -> bool {
     role.may_use(&tool.name, tool.annotations.read_only == Some(true))
 }
 
-/// Writes one page of a list.
-fn list<T: Serialize>(
-    payload: &mut Vec<u8>,
-    id: &Id,
-    name: &'static str,
-    entries: &[T],
-    params: Option<&RawValue>,
-) -> Result<(), Wrong> {
-    let params: ListParams = parse(params)?;
-    let page = catalogue::page(entries, params.cursor.as_deref()).map_err(missing)?;
-    jsonrpc::response(payload, id, &ListResult { name, page });
-    Ok(())
-}
-
-/// What is not in the catalogue. -32002 is every handshake revision's code for a resource.
-fn missing(missing: Missing) -> Wrong {
-    match missing {
-        Missing::Cursor => cursor_unknown(),
-        Missing::Named(text) => RpcError::new(jsonrpc::INVALID_PARAMS, text),
-        Missing::Resource(uri) => {
-            RpcError::new(RESOURCE_NOT_FOUND, format!("resource not found: {uri}"))
-        }
-    }
-}
-
-fn cursor_unknown() -> Wrong {
+pub(super) fn cursor_unknown() -> Wrong {
     RpcError::new(
         jsonrpc::INVALID_PARAMS,
         "params.cursor: not a cursor of this list",

@@ -10,7 +10,8 @@
 //! | [`Engine::handle_waiting`] | a connection waits for (more of) a request |
 //! | [`Engine::handle_request`] | a whole request is here |
 //! | [`Engine::handle_parked`], [`Engine::handle_blocked`], [`Engine::handle_drained`], [`Engine::handle_stream_closed`] | what became of a stream's socket |
-//! | [`Engine::handle_line`], [`Engine::handle_outcome`] | a call reports, a call is over |
+//! | [`Engine::handle_line`], [`Engine::handle_outcome`] | a command reports, is over |
+//! | [`Engine::handle_said`], [`Engine::handle_ended`] | the same for a function |
 //! | [`Engine::handle_traffic`], [`Engine::handle_malformed`] | bytes to be counted |
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
@@ -26,11 +27,13 @@
 //! this folder owns the transitions of one of them.
 
 pub mod call;
+mod catalogue;
 mod check;
 pub mod connection;
 mod dispatch;
 mod doors;
 mod drain;
+mod handshake;
 mod news;
 mod progress;
 mod quota;
@@ -41,6 +44,7 @@ pub mod route;
 pub mod session;
 mod sessions;
 mod stats;
+mod stop;
 pub mod stream;
 mod streams;
 mod transmit;
@@ -53,10 +57,12 @@ use crate::limits::{Limits, Memory, Timeouts};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::catalogue::Catalogue;
 use crate::mcp::message::Level;
-use crate::mcp::stateless;
 use crate::mcp::refusal::Refusal;
+use crate::mcp::stateless;
 use crate::time::{Instant, UnixMillis};
 use crate::tool::Work;
+use crate::tool::ask::Answered;
+use crate::tool::handler::Told;
 use crate::tool::registry::Registry;
 use crate::wire::compat::Compat;
 use crate::wire::dialect::Dialect;
@@ -110,10 +116,21 @@ pub enum Job {
         call: Key<Call>,
         /// The work.
         work: Work,
+        /// What a function is told of the call.
+        told: Told,
         /// Bytes of output to keep.
         output_bytes_max: usize,
     },
-    /// Send TERM to the call's process group.
+    /// Give the function at work the client's answer to one of its questions.
+    Answer {
+        /// The call that it works for.
+        call: Key<Call>,
+        /// What the question is known by.
+        key: String,
+        /// What the client says.
+        answer: Answered,
+    },
+    /// Send TERM to the call's process group, or drop the function at work.
     Terminate(Key<Call>),
     /// Send KILL to the call's process group.
     Kill(Key<Call>),

@@ -10,6 +10,7 @@ use crate::auth::role::RoleIndex;
 use crate::auth::{Principal, PrincipalId};
 use crate::bounded::index::{self, Index};
 use crate::bounded::{Full, Key, Slab, Timer};
+use crate::mcp::capability::Capabilities;
 use crate::mcp::http_sse::{Base, Pair};
 use crate::mcp::message::Level;
 use crate::mcp::revision::Revision;
@@ -76,6 +77,8 @@ pub struct Session {
     pub opened_seconds: u32,
     /// The revision agreed on; before that the transport's oldest.
     pub revision: Revision,
+    /// What its client can be asked.
+    pub client: Capabilities,
     /// Whether `initialize` was answered. Set once.
     pub initialized: bool,
     /// From here on its events are kept for replay: the client has confirmed the handshake, or has

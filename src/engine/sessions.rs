@@ -6,6 +6,7 @@ use super::{Deadline, Engine};
 use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::limits;
+use crate::mcp::capability::Capabilities;
 use crate::mcp::http_sse::Base;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::Revision;
@@ -44,6 +45,7 @@ impl Engine {
             is_resumed: false,
             opened_seconds: u32::try_from(now.millis() / 1000).unwrap_or(u32::MAX),
             revision,
+            client: Capabilities::NONE,
             initialized: false,
             confirmed: false,
             tools_changed: false,

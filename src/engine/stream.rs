@@ -22,6 +22,7 @@ use super::session::Session;
 use crate::auth::origin::Cors;
 use crate::bounded::{Key, Ring, Timer};
 use crate::wire::dialect::Name;
+use crate::wire::status::Status;
 
 /// One response that stays open.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ pub struct Framing {
 }
 
 /// What an answer stream waits for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Answer {
     /// Calls still to be answered.
     pub outstanding: u32,
@@ -100,8 +101,22 @@ pub struct Answer {
     pub batch: bool,
     /// The client understands one JSON body and no events, however long it takes.
     pub is_one_body: bool,
+    /// The status of the JSON body that carries the only answer.
+    pub status: Status,
     /// Answers that are complete while nothing is sent yet. Their bytes are charged to the budget.
     pub done: Vec<Vec<u8>>,
+}
+
+impl Default for Answer {
+    fn default() -> Answer {
+        Answer {
+            outstanding: 0,
+            batch: false,
+            is_one_body: false,
+            status: Status::Ok,
+            done: Vec::new(),
+        }
+    }
 }
 
 impl Answer {

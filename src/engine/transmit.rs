@@ -1,10 +1,10 @@
 //! From events to bytes: what is pushed into a stream, what it sends, what it keeps.
 
-use super::Engine;
 use super::call::Call;
 use super::doors::rest;
 use super::session::Transport;
 use super::stream::{Framing, Kind, Phase, Stream, Transmit};
+use super::{Engine, Era};
 use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
 use crate::time::{Instant, UnixMillis};
@@ -58,7 +58,14 @@ impl Engine {
 
     /// Sends the answer of a call; the stream ends with its last one, unless it is a listening
     /// stream, which is told in the dialect of the call.
-    pub(super) fn answer(&mut self, now: Instant, key: Key<Stream>, call: &Call, payload: Vec<u8>) {
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        key: Key<Stream>,
+        call: &Call,
+        payload: Vec<u8>,
+        status: Status,
+    ) {
         let Some(stream) = self.streams.get_mut(key) else {
             self.stats.answers_unwanted += 1;
             return;
@@ -68,6 +75,10 @@ impl Engine {
             return self.say(now, key, call.dialect, payload, about);
         };
         answer.outstanding -= 1;
+        // With a handshake an error is an answer like any other.
+        if call.era == Era::Stateless {
+            answer.status = status;
+        }
         let is_last = answer.outstanding == 0;
         if stream.phase == Phase::Held {
             return self.hold_answer(now, key, payload, is_last);
@@ -226,7 +237,7 @@ impl Engine {
                 let (status, body) = rest::body(body);
                 encode(status, body);
             }
-            (false, [body]) => encode(Status::Ok, body),
+            (false, [body]) => encode(answer.status, body),
             (false, _) => unreachable!("one request has one answer"),
             (true, bodies) => encode(
                 Status::Ok,

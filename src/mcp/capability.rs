@@ -50,14 +50,17 @@ impl Capabilities {
     ///
     /// A text that says what is wrong with it.
     pub fn read(object: &str) -> Result<Capabilities, String> {
-        let members = |object| json::pick(object, ["elicitation", "sampling", "roots", "extensions"]);
+        let members =
+            |object| json::pick(object, ["elicitation", "sampling", "roots", "extensions"]);
         let found = members(object).map_err(|error| error.to_string())?;
         let [elicitation, sampling, roots, extensions] = found.map(json::said);
         let mut all = Capabilities::NONE;
         if let Some(elicitation) = elicitation {
             let [form, url] = inner(elicitation, ["form", "url"]);
             let has_form = form || !url;
-            all = all.with(has_form, Capabilities::FORM).with(url, Capabilities::URL);
+            all = all
+                .with(has_form, Capabilities::FORM)
+                .with(url, Capabilities::URL);
         }
         if let Some(sampling) = sampling {
             let [tools] = inner(sampling, ["tools"]);
@@ -117,7 +120,11 @@ mod tests {
         let table = [
             ("{}", Capabilities::NONE, "{}"),
             (r#"{"elicitation":{}}"#, form, r#"{"elicitation":{}}"#),
-            (r#"{"elicitation":null,"sampling":null}"#, Capabilities::NONE, "{}"),
+            (
+                r#"{"elicitation":null,"sampling":null}"#,
+                Capabilities::NONE,
+                "{}",
+            ),
             (
                 r#"{"elicitation":{"url":{}},"roots":{"listChanged":true}}"#,
                 Capabilities::URL.and(Capabilities::ROOTS),

@@ -3,6 +3,7 @@
 //! What is read borrows from the request's body. Unknown members are ignored: every revision adds
 //! some, and a client of the next one must not fail here.
 
+use super::capability;
 use super::catalogue::Page;
 use crate::wire::json;
 use serde::Serialize;
@@ -51,14 +52,21 @@ pub struct InitializeParams<'a> {
     pub protocol_version: Cow<'a, str>,
     /// Who the client is, for the log.
     pub client_info: Option<ClientInfo<'a>>,
+    /// What the client can be asked; absent means nothing.
+    pub capabilities: capability::Capabilities,
 }
 
 impl<'a> Params<'a> for InitializeParams<'a> {
     fn read(params: &'a str) -> Result<InitializeParams<'a>, String> {
-        let [revision, client] = members(params, ["protocolVersion", "clientInfo"])?;
+        let names = ["protocolVersion", "clientInfo", "capabilities"];
+        let [revision, client, capabilities] = members(params, names)?;
+        let capabilities = json::said(capabilities).map_or("{}", RawValue::get);
+        let capabilities = capability::Capabilities::read(capabilities)
+            .map_err(|problem| format!("params.capabilities: {problem}"))?;
         Ok(InitializeParams {
             protocol_version: text(revision, "protocolVersion")?,
             client_info: json::said(client).map(ClientInfo::read).transpose()?,
+            capabilities,
         })
     }
 }
@@ -387,8 +395,7 @@ impl Params<'_> for SetLevelParams {
 }
 
 /// Severities of RFC 5424, least first.
-#[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Details for developers.
     Debug,
@@ -433,6 +440,11 @@ impl Level {
         "emergency",
     ];
 
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        Level::NAMES[self as usize]
+    }
+
     /// Reads the name of a level.
     pub fn read(level: &RawValue) -> Option<Level> {
         let name = json::text(level)?;
@@ -441,27 +453,25 @@ impl Level {
     }
 }
 
-/// `params` of `notifications/message`.
-#[derive(Debug, Serialize)]
-pub struct LogParams<'a> {
-    /// How severe it is.
-    pub level: Level,
-    /// Which tool says so.
-    pub logger: &'a str,
-    /// What it says.
-    pub data: &'a str,
+/// `params` of `notifications/message`: `data` is JSON.
+pub(crate) fn log_params(level: Level, logger: &str, data: &[u8]) -> Vec<u8> {
+    let members = json::Object::default().text("level", level.name());
+    members.text("logger", logger).json("data", data).end()
 }
 
-/// `params` of `notifications/progress`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProgressParams<'a> {
-    /// The token of the request, with its JSON type.
-    pub progress_token: &'a RawValue,
-    /// Grows with every notification.
-    pub progress: u64,
-    /// What is going on, since 2025-03-26.
-    pub message: &'a str,
+/// `params` of `notifications/progress`. The token keeps its JSON type; numbers are written out
+/// already. A message is said since 2025-03-26.
+pub(crate) fn progress_params(
+    token: &RawValue,
+    progress: &str,
+    total: Option<&str>,
+    message: Option<&str>,
+) -> Vec<u8> {
+    let members = json::Object::default()
+        .json("progressToken", token.get().as_bytes())
+        .plain("progress", progress)
+        .optional("total", total);
+    members.optional_text("message", message).end()
 }
 
 #[cfg(test)]
@@ -486,7 +496,7 @@ mod tests {
         assert!(warning > Level::Info && warning < Level::Error);
         assert_eq!(level("\"loud\""), None);
         for (level, name) in Level::ALL.into_iter().zip(Level::NAMES) {
-            assert_eq!(serde_json::to_value(level).unwrap(), name);
+            assert_eq!(level.name(), name);
         }
     }
 }

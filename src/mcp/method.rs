@@ -176,8 +176,14 @@ mod tests {
     #[test]
     fn every_method_is_in_some_revision() {
         for (name, method) in Method::NAMES {
-            assert!(method.is_in_handshake() || method.is_in_stateless(), "{name}");
-            assert!(!method.needs_session() || method.is_in_handshake(), "{name}");
+            assert!(
+                method.is_in_handshake() || method.is_in_stateless(),
+                "{name}"
+            );
+            assert!(
+                !method.needs_session() || method.is_in_handshake(),
+                "{name}"
+            );
         }
     }
 

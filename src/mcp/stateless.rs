@@ -95,15 +95,24 @@ impl<'a> Claim<'a> {
             .ok_or_else(|| wrong(CAPABILITIES, "expected an object"))?;
         let capabilities = Capabilities::read(capabilities.get())
             .map_err(|problem| wrong(CAPABILITIES, &problem))?;
-        if self.client.is_some_and(|client| !client.get().starts_with('{')) {
+        if self
+            .client
+            .is_some_and(|client| !client.get().starts_with('{'))
+        {
             return Err(wrong(CLIENT, "expected an object"));
         }
         let level = self.log_level.map(Level::read);
         if level == Some(None) {
             return Err(wrong(LOG_LEVEL, "expected a level such as \"info\""));
         }
-        if self.progress_token.is_some_and(|token| Id::of(token).is_none()) {
-            return Err(wrong("progressToken", "expected a string or a number of at most 128 bytes"));
+        if self
+            .progress_token
+            .is_some_and(|token| Id::of(token).is_none())
+        {
+            return Err(wrong(
+                "progressToken",
+                "expected a string or a number of at most 128 bytes",
+            ));
         }
         Ok(Told {
             version,
@@ -232,7 +241,10 @@ mod tests {
     fn errors_carry_what_programs_need() {
         let error = version_unsupported("v\"9");
         let data = error.data.unwrap();
-        assert_eq!(data.get(), r#"{"supported":["2026-07-28"],"requested":"v\"9"}"#);
+        assert_eq!(
+            data.get(),
+            r#"{"supported":["2026-07-28"],"requested":"v\"9"}"#
+        );
         let error = capability_missing(Capabilities::SAMPLING);
         let data = error.data.unwrap();
         assert_eq!(data.get(), r#"{"requiredCapabilities":{"sampling":{}}}"#);

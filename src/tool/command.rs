@@ -23,7 +23,7 @@ use super::{Annotations, CallLimits, Outcome, Start, Tool, ToolSpec, Work};
 use arguments::Arguments;
 pub use arguments::check_pattern;
 pub(crate) use nearest::nearest;
-pub use outcome::{Ended, Exit, Stopped, outcome};
+pub use outcome::{Ended, Exit, Stopped, outcome, stopped_text};
 use serde_json::value::RawValue;
 use std::rc::Rc;
 use template::Template;

@@ -83,6 +83,8 @@ pub enum Work {
     Command(Rc<command::CommandLine>),
     /// Collect facts about this machine.
     SystemInfo,
+    /// Call a function of the program that embeds this one.
+    Function(handler::Begin),
 }
 
 /// What a call came to.
@@ -207,8 +209,10 @@ fn encode_media(out: &mut Vec<u8>, kind: &str, data: &str, mime_type: &str) {
     out.push(b'}');
 }
 
+pub mod ask;
 pub mod builtin;
 pub mod command;
+pub mod handler;
 pub mod registry;
 
 #[cfg(test)]

@@ -391,6 +391,17 @@ pub fn request(
     write_call(out, Some(id), method, params)
 }
 
+/// Appends a call whose params are a JSON object already: a request if it has an id.
+pub fn call_raw(out: &mut Vec<u8>, id: Option<&Id>, method: &str, params_json: &[u8]) {
+    let start = out.len();
+    begin(out, id);
+    out.extend_from_slice(b",\"method\":");
+    json::push_string(out, method);
+    out.extend_from_slice(b",\"params\":");
+    out.extend_from_slice(params_json);
+    end(out, start);
+}
+
 fn write_call(
     out: &mut Vec<u8>,
     id: Option<&Id>,

@@ -18,6 +18,7 @@ use slimcp::engine::stream::Stream;
 use slimcp::engine::{Config, Engine, Job, Reply, Transmit};
 use slimcp::limits::{Limits, Memory, Timeouts};
 use slimcp::time::Instant;
+use slimcp::tool::ask::Answered;
 use slimcp::tool::command::{Argument, CommandSpec, CommandTool, Kind, Output, Scalar};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
@@ -37,6 +38,8 @@ pub struct Server {
     pub peers: Vec<Peer>,
     /// Work that was started and not finished.
     pub started: Vec<(Key<Call>, Work)>,
+    /// What clients have answered to the questions of calls, by key.
+    pub answered: Vec<(Key<Call>, String, Answered)>,
     /// Calls that were asked to end.
     pub terminated: Vec<Key<Call>>,
     /// Calls that were made to end.
@@ -134,6 +137,7 @@ impl Server {
             engine: Engine::new(config, memory, registry(), counting_ids()),
             peers: Vec::new(),
             started: Vec::new(),
+            answered: Vec::new(),
             terminated: Vec::new(),
             killed: Vec::new(),
         }
@@ -317,6 +321,7 @@ impl Server {
                     .handle_outcome(now, call, &Outcome::text("a machine"));
             }
             Job::Start { call, work, .. } => self.started.push((call, work)),
+            Job::Answer { call, key, answer } => self.answered.push((call, key, answer)),
             Job::Terminate(call) => self.terminated.push(call),
             Job::Kill(call) => self.killed.push(call),
             Job::CloseStream(stream) => {

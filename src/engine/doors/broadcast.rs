@@ -14,17 +14,15 @@ use super::{Exchange, Reply};
 use crate::auth::role::RoleIndex;
 use crate::bounded::{Event, Key};
 use crate::engine::Engine;
-use crate::engine::call::notification;
 use crate::engine::session::Session;
 use crate::engine::stream::Stream;
 use crate::limits::EVENT_OVERHEAD_BYTES;
-use crate::mcp::message::Level;
+use crate::mcp::message::{Level, log_params};
 use crate::mcp::refusal::Refusal;
 use crate::wire::dialect::{self, Dialect, Name};
 use crate::wire::head::Method;
 use crate::wire::status::Status;
 use crate::wire::{json, jsonrpc};
-use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -73,14 +71,6 @@ fn texts<'a>(
     });
     read.map_err(|error| format!("{name}: {error}"))?;
     Ok(Some(texts))
-}
-
-/// `params` of the `notifications/message` that standard clients get.
-#[derive(Serialize)]
-struct LogParams<'a> {
-    level: Level,
-    logger: &'a str,
-    data: &'a RawValue,
 }
 
 /// A message that can be said to everybody.
@@ -310,12 +300,9 @@ impl<'a> Message<'a> {
                 None => self.raw.get().as_bytes().to_vec(),
             }),
             Dialect::Standard | Dialect::Rest => {
-                let params = LogParams {
-                    level: self.level,
-                    logger: &self.name,
-                    data: self.raw,
-                };
-                let payload = notification("notifications/message", &params);
+                let params = log_params(self.level, &self.name, self.raw.get().as_bytes());
+                let mut payload = Vec::new();
+                jsonrpc::call_raw(&mut payload, None, "notifications/message", &params);
                 Event {
                     kind: Name::Message,
                     payload: Rc::from(payload),

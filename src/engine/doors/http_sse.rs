@@ -266,7 +266,9 @@ impl Engine {
                 let asker = exchange.asker(Some(key), dialect);
                 let method = &*method;
                 let about = match self.dispatch(now, asker, &id, method, params, &mut payload) {
-                    Dispatched::Answered | Dispatched::Wrong(_) => About::Request { method, params },
+                    Dispatched::Answered | Dispatched::Wrong(_) => {
+                        About::Request { method, params }
+                    }
                     Dispatched::ToolUnknown => About::ToolUnknown,
                     Dispatched::Called(call) => return self.direct_call(now, call, stream),
                     Dispatched::Refused(refusal) => {

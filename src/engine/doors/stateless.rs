@@ -67,7 +67,12 @@ impl Engine {
     }
 
     /// Adds to the result in `payload` what every result of this revision has.
-    pub(in crate::engine) fn stamp(&self, kind: &str, freshness: Option<Freshness>, payload: &mut Vec<u8>) {
+    pub(in crate::engine) fn stamp(
+        &self,
+        kind: &str,
+        freshness: Option<Freshness>,
+        payload: &mut Vec<u8>,
+    ) {
         let mut members = format!("\"resultType\":\"{kind}\",{}", self.stamp);
         if let Some(freshness) = freshness {
             members.push(',');

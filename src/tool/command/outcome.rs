@@ -74,7 +74,8 @@ fn signal_text(signal: i32) -> String {
     format!("ended by signal {signal} ({name})")
 }
 
-fn stopped_text(stopped: Stopped) -> String {
+/// What is said of work that was ended early.
+pub fn stopped_text(stopped: Stopped) -> String {
     match stopped {
         Stopped::TimedOut(timeout) => format!(
             "stopped after {} s, the tool's timeout; the operator can raise its timeout",

@@ -1,0 +1,211 @@
+//! Functions of a program that embeds this one, as tools, resources and prompts.
+//!
+//! A function gets a [`Context`] and gives a future. The edge polls it, takes out what it has said
+//! meanwhile, and puts in what the client answers: a mailbox, and no channel, no lock and no thread
+//! stands between the function and the engine. A call that is cancelled is dropped at the point
+//! where it waits, as everywhere in asynchronous Rust.
+
+use super::Outcome;
+use super::ask::{Answered, Ask};
+use crate::mcp::capability::Capabilities;
+use crate::mcp::message::Level;
+use crate::wire::jsonrpc::RpcError;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Waker};
+
+/// A function at work.
+pub type Running = Pin<Box<dyn Future<Output = Ended>>>;
+
+/// A function that is about to be called.
+pub struct Begin(Box<dyn FnOnce(Context) -> Running>);
+
+impl Begin {
+    /// The function, with its arguments in it.
+    pub fn new<F: Future<Output = Ended> + 'static>(
+        function: impl FnOnce(Context) -> F + 'static,
+    ) -> Begin {
+        Begin(Box::new(|context| Box::pin(function(context))))
+    }
+
+    /// Calls it.
+    pub fn call(self, context: Context) -> Running {
+        (self.0)(context)
+    }
+}
+
+impl fmt::Debug for Begin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Begin")
+    }
+}
+
+/// What a call came to.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// A tool's outcome.
+    Outcome(Outcome),
+    /// Any other result, as a JSON object.
+    Result(String),
+    /// There is no result: the request itself was wrong, or cannot be served.
+    Failed(RpcError),
+}
+
+/// What a function says while it works.
+#[derive(Clone, Debug)]
+pub enum Said {
+    /// How far it has come.
+    Progress(Progress),
+    /// A log message.
+    Log {
+        /// How severe it is.
+        level: Level,
+        /// Who says so; the tool where it is not said.
+        logger: Option<String>,
+        /// What it says: JSON.
+        data: String,
+    },
+    /// Something that only the client can answer.
+    Ask(Ask),
+    /// The client may go on without the connection and come back for the answer, where its revision
+    /// lets it (2025-11-25).
+    Release,
+}
+
+/// How far a function has come. Numbers are written out already: printing those with a fraction is
+/// a part of the program that commands do without.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Grows with every report.
+    pub progress: String,
+    /// What it grows to, if that is known.
+    pub total: Option<String>,
+    /// What is going on.
+    pub message: Option<String>,
+}
+
+/// What a function knows of the call it serves, and what it may say.
+#[derive(Clone)]
+pub struct Context(Rc<Mailbox>);
+
+/// What goes between a function and the engine.
+struct Mailbox {
+    told: Told,
+    stop: StopFlag,
+    said: RefCell<VecDeque<Said>>,
+    slots: RefCell<Vec<Slot>>,
+}
+
+/// What a function is told of its call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// What the client can be asked.
+    pub client: Capabilities,
+    /// Whether somebody hears of progress.
+    pub wants_progress: bool,
+}
+
+/// Where the answer to a question is waited for.
+struct Slot {
+    key: String,
+    answer: Option<Answered>,
+    waker: Option<Waker>,
+}
+
+/// Set when the call is not wanted any more: for work on another thread, which nothing can drop.
+#[derive(Clone, Debug, Default)]
+pub struct StopFlag(Arc<AtomicBool>);
+
+impl StopFlag {
+    /// Whether to give up.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Context {
+    /// For a call of which this is known.
+    pub fn new(told: Told) -> Context {
+        Context(Rc::new(Mailbox {
+            told,
+            stop: StopFlag::default(),
+            said: RefCell::default(),
+            slots: RefCell::default(),
+        }))
+    }
+
+    /// What is known of the call.
+    pub fn told(&self) -> Told {
+        self.0.told
+    }
+
+    /// Says something.
+    pub fn say(&self, said: Said) {
+        self.0.said.borrow_mut().push_back(said);
+    }
+
+    /// Asks the client, and waits for its answer. A key that was asked before in this call gives
+    /// the same answer again.
+    pub async fn ask(&self, ask: Ask) -> Answered {
+        let key = ask.key.clone();
+        if self.slot(&key, |_| ()).is_none() {
+            let (answer, waker) = (None, None);
+            let slot = Slot {
+                key: key.clone(),
+                answer,
+                waker,
+            };
+            self.0.slots.borrow_mut().push(slot);
+            self.say(Said::Ask(ask));
+        }
+        std::future::poll_fn(|context| {
+            let answer = self.slot(&key, |slot| {
+                slot.waker = Some(context.waker().clone());
+                slot.answer.clone()
+            });
+            answer.flatten().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    /// Whether the call is not wanted any more, for work on another thread.
+    pub fn stop_flag(&self) -> StopFlag {
+        self.0.stop.clone()
+    }
+
+    /// What was said since this was asked last, in order.
+    pub fn take_said(&self) -> VecDeque<Said> {
+        self.0.said.take()
+    }
+
+    /// The client's answer to the question with this key.
+    pub fn answer(&self, key: &str, answer: Answered) {
+        let waker = self.slot(key, |slot| {
+            slot.answer = Some(answer);
+            slot.waker.take()
+        });
+        if let Some(waker) = waker.flatten() {
+            waker.wake();
+        }
+    }
+
+    /// The call is not wanted any more.
+    pub fn stop(&self) {
+        self.0.stop.set();
+    }
+
+    fn slot<T>(&self, key: &str, with: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        let mut slots = self.0.slots.borrow_mut();
+        slots.iter_mut().find(|slot| slot.key == key).map(with)
+    }
+}
