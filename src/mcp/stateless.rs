@@ -168,7 +168,7 @@ pub fn with_data(error: RpcError, json: Vec<u8>) -> RpcError {
 }
 
 /// What every result of this revision has, made once: `resultType` and who the server is. The
-/// members stand without braces.
+/// members stand without braces, a comma before them.
 pub fn stamp(name: &str, title: Option<&str>, version: &str) -> String {
     let server = json::Object::default()
         .text("name", name)
@@ -176,17 +176,17 @@ pub fn stamp(name: &str, title: Option<&str>, version: &str) -> String {
         .text("version", version)
         .end();
     let server = String::from_utf8(server).expect("texts make a text");
-    format!("\"_meta\":{{\"io.modelcontextprotocol/serverInfo\":{server}}}")
+    format!(",\"_meta\":{{\"io.modelcontextprotocol/serverInfo\":{server}}}")
 }
 
-/// How long and for whom a result may be kept, as members without braces.
+/// How long and for whom a result may be kept, as members without braces, a comma before them.
 pub fn freshness(freshness: Freshness, is_public: bool) -> String {
     let millis = match freshness {
         Freshness::Listing => limits::LISTING_FRESH.as_millis(),
         Freshness::Contents => 0,
     };
     let scope = if is_public { "public" } else { "private" };
-    format!("\"ttlMs\":{millis},\"cacheScope\":\"{scope}\"")
+    format!(",\"ttlMs\":{millis},\"cacheScope\":\"{scope}\"")
 }
 
 #[cfg(test)]

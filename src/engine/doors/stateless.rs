@@ -84,13 +84,15 @@ impl Engine {
         freshness: Option<Freshness>,
         payload: &mut Vec<u8>,
     ) {
-        let mut members = format!("\"resultType\":\"{kind}\",{}", self.stamp);
-        if let Some(freshness) = freshness {
-            members.push(',');
+        let freshness = freshness.map(|freshness| {
             let is_public = is_public(&self.config.access);
-            members.push_str(&stateless::freshness(freshness, is_public));
-        }
-        jsonrpc::amend_result(payload, &members);
+            stateless::freshness(freshness, is_public)
+        });
+        let freshness = freshness.as_deref().unwrap_or_default();
+        jsonrpc::amend_result(
+            payload,
+            &["\"resultType\":\"", kind, "\"", freshness, &self.stamp],
+        );
     }
 }
 
