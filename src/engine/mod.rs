@@ -12,8 +12,10 @@
 //! | [`Engine::handle_parked`], [`Engine::handle_blocked`], [`Engine::handle_drained`], [`Engine::handle_stream_closed`] | what became of a stream's socket |
 //! | [`Engine::handle_line`], [`Engine::handle_outcome`] | a command reports, is over |
 //! | [`Engine::handle_said`], [`Engine::handle_ended`] | the same for a function |
+//! | [`Engine::handle_waiting_call`] | a function can go no further now |
 //! | [`Engine::handle_traffic`], [`Engine::handle_malformed`] | bytes to be counted |
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
+//! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
 //! | out | what |
@@ -22,10 +24,12 @@
 //! | [`Engine::poll_ready`], [`Engine::poll_transmit`] | a stream with something to send, its bytes |
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
 //!
-//! The state lives in four tables of fixed capacity (connections, sessions, streams, calls), one
-//! timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file of
-//! this folder owns the transitions of one of them.
+//! The state lives in five tables of fixed capacity (connections, sessions, streams, calls, tasks),
+//! one timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file
+//! of this folder owns the transitions of one of them.
 
+mod answer;
+mod ask;
 pub mod call;
 mod catalogue;
 mod check;
@@ -34,12 +38,15 @@ mod dispatch;
 mod doors;
 mod drain;
 mod handshake;
+mod listen;
 mod news;
+mod places;
 mod progress;
 mod quota;
 mod rates;
 mod replay;
 mod report;
+mod round;
 pub mod route;
 pub mod session;
 mod sessions;
@@ -47,6 +54,8 @@ mod stats;
 mod stop;
 pub mod stream;
 mod streams;
+pub mod task;
+mod tasks;
 mod transmit;
 
 use crate::admin::stats::{DoorKind, Stats};
@@ -55,24 +64,27 @@ use crate::auth::{Access, Principal};
 use crate::bounded::{Key, Pool, Slab, Timer, Wheel};
 use crate::limits::{Limits, Memory, Timeouts};
 use crate::mcp::capability::Capabilities;
-use crate::mcp::catalogue::Catalogue;
 use crate::mcp::message::Level;
 use crate::mcp::refusal::Refusal;
+use crate::mcp::request_state::SealKey;
 use crate::mcp::stateless;
 use crate::time::{Instant, UnixMillis};
 use crate::tool::Work;
 use crate::tool::ask::Answered;
+use crate::tool::catalogue::Catalogue;
 use crate::tool::handler::Told;
 use crate::tool::registry::Registry;
 use crate::wire::compat::Compat;
 use crate::wire::dialect::Dialect;
-use call::{Call, ToolState};
+use call::Call;
 use connection::Connection;
 use drain::Drain;
+use places::ToolState;
 use rates::Rates;
 use session::{Session, SessionId, Sessions};
 use std::collections::VecDeque;
 use stream::Stream;
+use task::Task;
 
 pub use doors::Reply;
 pub use stream::Transmit;
@@ -134,6 +146,8 @@ pub enum Job {
     Terminate(Key<Call>),
     /// Send KILL to the call's process group.
     Kill(Key<Call>),
+    /// Drop the function at work and report nothing: the engine has forgotten the call already.
+    Forget(Key<Call>),
     /// Close the socket that carries this stream: the engine has forgotten the stream already, or
     /// lets another connection carry it from here on.
     CloseStream(Key<Stream>),
@@ -157,6 +171,8 @@ enum Deadline {
     Stream(Key<Stream>),
     /// A call has run for too long, or a stopping one has used up its grace.
     Call(Key<Call>),
+    /// A task that is over was kept for long enough.
+    Task(Key<Task>),
     /// The drain has lasted too long.
     Drain,
 }
@@ -172,6 +188,7 @@ pub struct Engine {
     sessions: Sessions,
     streams: Slab<Stream>,
     calls: Slab<Call>,
+    tasks: Slab<Task>,
     wheel: Wheel<Deadline>,
     pool: Pool,
     /// What the edge has to do; drained after every input.
@@ -184,6 +201,10 @@ pub struct Engine {
     rates: Rates,
     /// What every result of 2026-07-28 has: members without braces.
     stamp: String,
+    /// Requests of ours to clients; the number of the latest is its id.
+    asks_sent: u64,
+    /// What request states are sealed with. Drawn when it is first needed.
+    seal_key: Option<SealKey>,
     stats: Stats,
     /// Listening streams that a connection carries.
     listening: u32,
@@ -239,6 +260,7 @@ impl Engine {
             sessions: Sessions::new(limits.sessions_max),
             streams: Slab::with_capacity(limits.streams_max()),
             calls: Slab::with_capacity(limits.calls_max),
+            tasks: Slab::with_capacity(limits.tasks_max),
             wheel: Wheel::with_capacity(limits.deadlines_max()),
             pool: Pool::new(memory.budget),
             tools: ToolState::for_registry(&registry),
@@ -246,6 +268,8 @@ impl Engine {
             ready: VecDeque::new(),
             reclaim_hand: 0,
             drain: None,
+            asks_sent: 0,
+            seal_key: None,
             stats: Stats::default(),
             listening: 0,
             door: DoorKind::None,
@@ -272,7 +296,16 @@ impl Engine {
 
     /// The next piece of work for the edge.
     pub fn poll_job(&mut self) -> Option<Job> {
-        self.jobs.pop_front()
+        loop {
+            let job = self.jobs.pop_front()?;
+            // A function ends at once, while jobs are done: its end may be the last thing that a
+            // drain waits for, and what that closes may be told to close already.
+            if !matches!(&job, Job::CloseConnection { connection, .. }
+                if !self.connections.contains(*connection))
+            {
+                return Some(job);
+            }
+        }
     }
 
     /// The next stream with something to send.
@@ -299,6 +332,7 @@ impl Engine {
                 Deadline::Session(key) => self.session_expired(now, key),
                 Deadline::Stream(key) => self.stream_expired(now, key),
                 Deadline::Call(key) => self.call_expired(now, key),
+                Deadline::Task(key) => self.task_expired(key),
                 Deadline::Drain => self.drain_expired(now),
             }
         }

@@ -14,6 +14,7 @@ use crate::mcp::capability::Capabilities;
 use crate::mcp::http_sse::{Base, Pair};
 use crate::mcp::message::Level;
 use crate::mcp::revision::Revision;
+use crate::mcp::subscription::Lists;
 use crate::time::Instant;
 use crate::wire::dialect::Dialect;
 
@@ -84,8 +85,8 @@ pub struct Session {
     /// From here on its events are kept for replay: the client has confirmed the handshake, or has
     /// come through a door that knows none.
     pub confirmed: bool,
-    /// The tools changed while there was no stream to say so.
-    pub tools_changed: bool,
+    /// Listings that changed while there was no stream to say so.
+    pub unheard: Lists,
     /// What it wants to hear of. Boxed: hardly any session says so.
     pub interests: Option<Box<Interests>>,
     /// Least severity of log messages the client asked for.
@@ -105,8 +106,8 @@ pub struct Session {
 /// What a session wants to hear of.
 #[derive(Debug, Default)]
 pub struct Interests {
-    /// Resources it has subscribed to.
-    pub resources: Vec<String>,
+    /// Resources it has subscribed to. Drawn from the budget.
+    pub resources: Vec<Box<str>>,
     /// Names of broadcast events, with commas between them; empty for all. Drawn from the budget.
     pub events: Box<str>,
 }
@@ -117,9 +118,15 @@ impl Interests {
         self.events.is_empty() || self.events.split(',').any(|wanted| wanted == name)
     }
 
-    /// Bytes of the budget that these names of events take.
-    pub(super) fn held_bytes(events: &str) -> usize {
-        match events.len() {
+    /// Bytes that a resource takes among them.
+    pub(super) const fn bytes_of(uri: &str) -> usize {
+        size_of::<Box<str>>() + uri.len()
+    }
+
+    /// Bytes of the budget that they take.
+    fn held_bytes(&self) -> usize {
+        let resources = self.resources.iter().map(|uri| Interests::bytes_of(uri));
+        match resources.sum::<usize>() + self.events.len() {
             0 => 0,
             bytes => bytes + size_of::<Interests>(),
         }
@@ -171,7 +178,15 @@ impl Session {
     /// Bytes of the budget that it holds.
     pub(super) fn held_bytes(&self) -> usize {
         let interests = self.interests.as_ref();
-        interests.map_or(0, |wanted| Interests::held_bytes(&wanted.events))
+        interests.map_or(0, |interests| interests.held_bytes())
+    }
+
+    /// Bytes of the budget that it takes to hear of more, which has this many bytes.
+    pub(super) fn bytes_to_hear(&self, more: usize) -> usize {
+        match self.held_bytes() {
+            0 => more + size_of::<Interests>(),
+            _ => more,
+        }
     }
 
     /// The number of a new stream of this session.

@@ -19,7 +19,7 @@ mod schema;
 mod template;
 mod value;
 
-use super::{Annotations, CallLimits, Outcome, Start, Tool, ToolSpec, Work};
+use super::{Annotations, Background, CallLimits, Outcome, Start, Tool, ToolSpec, Work};
 use arguments::Arguments;
 pub use arguments::check_pattern;
 pub(crate) use nearest::nearest;
@@ -56,6 +56,8 @@ pub struct CommandSpec {
     pub limits: CallLimits,
     /// Hints.
     pub annotations: Annotations,
+    /// Every call is a task: the answer comes at once and says how to ask for the result.
+    pub background: bool,
 }
 
 /// One typed argument.
@@ -114,6 +116,8 @@ pub enum Output {
     Json,
     /// An image or sound of this MIME type.
     Media(String),
+    /// Whatever it is, to the last byte: what a resource says.
+    Contents,
 }
 
 /// A command ready to run: every placeholder filled, every argument checked.
@@ -200,6 +204,10 @@ impl CommandTool {
                 input_schema,
                 output_schema: None,
                 annotations: spec.annotations,
+                background: match spec.background {
+                    true => Background::Always,
+                    false => Background::Never,
+                },
             },
             limits: spec.limits,
             output: spec.output,
@@ -293,7 +301,7 @@ impl Tool for CommandTool {
 
 fn check_output(output: &Output) -> Result<(), String> {
     match output {
-        Output::Text | Output::Json => Ok(()),
+        Output::Text | Output::Json | Output::Contents => Ok(()),
         Output::Media(mime) if mime.starts_with("image/") || mime.starts_with("audio/") => Ok(()),
         Output::Media(mime) => Err(format!(
             "the output {mime:?} is no text, json, image or audio type"

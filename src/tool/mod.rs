@@ -4,7 +4,8 @@
 //! or names the [`Work`] that the edge does for it. The engine owns the call meanwhile: its
 //! deadline, its progress, its cancellation.
 
-use crate::wire::json;
+use crate::wire::json::{self, Object};
+use catalogue::{Contents, ResourceSpec};
 use serde_json::value::RawValue;
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,6 +25,58 @@ pub struct ToolSpec {
     pub output_schema: Option<Box<RawValue>>,
     /// Hints on what a call may do, since 2025-03-26.
     pub annotations: Annotations,
+    /// Whether a call goes on without the exchange that it came by. Clients are not told: they
+    /// see it by the answer.
+    pub background: Background,
+}
+
+/// Whether calls of a tool become tasks: the client gets the task's id at once and asks for the
+/// result later (extension `io.modelcontextprotocol/tasks`, since 2026-07-28).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Background {
+    /// No: the answer is the result.
+    #[default]
+    Never,
+    /// If the client has the extension; the answer of others is the result.
+    Optional(Since),
+    /// Yes; clients without the extension cannot call it.
+    Required(Since),
+    /// Yes, for every client: one without the extension is told the id in a text and asks
+    /// `task-status` for the result.
+    Always,
+}
+
+/// Since when a call is in the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Since it began.
+    Start,
+    /// Since its function says so ([`handler::Said::Background`]): before that it may ask its
+    /// client, or end after all.
+    Said,
+}
+
+impl Background {
+    /// Whether some client may be given a task.
+    pub const fn is_offered(self) -> bool {
+        !matches!(self, Background::Never)
+    }
+
+    /// Whether a call begins as a task, where the client `has_tasks`.
+    pub const fn begins(self, has_tasks: bool) -> bool {
+        match self {
+            Background::Always => true,
+            Background::Optional(Since::Start) | Background::Required(Since::Start) => has_tasks,
+            Background::Never
+            | Background::Optional(Since::Said)
+            | Background::Required(Since::Said) => false,
+        }
+    }
+
+    /// Whether a client without the extension cannot call the tool.
+    pub const fn is_required(self) -> bool {
+        matches!(self, Background::Required(_))
+    }
 }
 
 /// Hints of `ToolAnnotations` (MCP 2025-03-26, server/tools). `None` is not sent.
@@ -74,6 +127,8 @@ pub enum Start {
     Done(Outcome),
     /// The edge has work to do and will report.
     Work(Work),
+    /// The engine knows: how the task with this id is, or all that are the caller's.
+    TaskStatus(Option<String>),
 }
 
 /// What the edge can do for a tool.
@@ -117,6 +172,10 @@ pub enum Content {
         /// For example `audio/wav`.
         mime_type: String,
     },
+    /// What a resource says, as part of what is said here. Its URI is never empty.
+    Resource(Contents),
+    /// Where a resource is, since 2025-06-18.
+    Link(Box<ResourceSpec>),
 }
 
 impl Outcome {
@@ -131,11 +190,21 @@ impl Outcome {
 
     /// Bytes of all content together, before it is encoded.
     pub fn bytes(&self) -> usize {
-        let content = self.content.iter().map(|content| match content {
-            Content::Text(text) => text.len(),
-            Content::Image { data, .. } | Content::Audio { data, .. } => data.len(),
-        });
+        let content = self.content.iter().map(Content::bytes);
         content.sum::<usize>() + self.structured.as_ref().map_or(0, String::len)
+    }
+
+    /// Its first text, if it has one.
+    pub fn said(&self) -> &str {
+        let mut content = self.content.iter();
+        let text = content.find_map(|content| match content {
+            Content::Text(text) => Some(text.as_str()),
+            Content::Image { .. }
+            | Content::Audio { .. }
+            | Content::Resource(_)
+            | Content::Link(_) => None,
+        });
+        text.unwrap_or_default()
     }
 
     /// A failed outcome whose text tells a model what to do about it.
@@ -180,6 +249,16 @@ impl Outcome {
 }
 
 impl Content {
+    /// Bytes of it before it is encoded.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Content::Text(text) => text.len(),
+            Content::Image { data, .. } | Content::Audio { data, .. } => data.len(),
+            Content::Resource(contents) => contents.bytes(),
+            Content::Link(spec) => spec.bytes(),
+        }
+    }
+
     /// Appends the item as a JSON object.
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
@@ -192,6 +271,14 @@ impl Content {
             }
             Content::Image { data, mime_type } => encode_media(out, "image", data, mime_type),
             Content::Audio { data, mime_type } => encode_media(out, "audio", data, mime_type),
+            Content::Resource(contents) => {
+                let object = Object::default().text("type", "resource");
+                let contents = contents.encode(("", None)).end();
+                out.append(&mut object.json("resource", &contents).end());
+            }
+            Content::Link(spec) => {
+                out.append(&mut spec.entry("uri").text("type", "resource_link").end());
+            }
         }
     }
 }
@@ -211,6 +298,7 @@ fn encode_media(out: &mut Vec<u8>, kind: &str, data: &str, mime_type: &str) {
 
 pub mod ask;
 pub mod builtin;
+pub mod catalogue;
 pub mod command;
 pub mod handler;
 pub mod registry;

@@ -7,13 +7,16 @@
 mod support;
 
 mod access;
+mod asks;
 mod broadcast;
 mod calls;
+mod catalogue;
 mod cors;
 mod counters;
 mod dialects;
 mod drain;
 mod eras;
+mod listen;
 mod mutations;
 mod quotas;
 mod refusals;
@@ -22,6 +25,7 @@ mod rest;
 mod sessions;
 mod stateless;
 mod streams;
+mod tasks;
 
 use slimcp::time::Instant;
 use support::reader::{Event, Head, Piece, Reader};

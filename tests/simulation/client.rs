@@ -4,14 +4,17 @@
 //! the id, the progress token, the text to echo, the argument of the command. So a message that
 //! reaches the wrong client, or comes twice, cannot be mistaken for another.
 
+mod answering;
 mod asking;
 mod dialect;
 mod ending;
+mod listening;
 mod seeing;
 
 use super::edge::{Edge, SocketId};
 use super::random::Random;
 use crate::support::reader::{Head, Reader};
+use answering::{Questions, Round};
 use slimcp::auth::token::{NewToken, Token};
 use slimcp::wire::dialect::Dialect;
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +28,8 @@ pub enum Era {
     Streamable(&'static str),
     /// Streamable HTTP without sessions.
     Bare,
+    /// 2026-07-28.
+    Stateless,
 }
 
 /// What a request is about.
@@ -36,6 +41,7 @@ pub enum What {
     Echo,
     Info,
     Sleep,
+    Ask,
     SetLevel,
     Subscribe,
     Unknown,
@@ -71,6 +77,28 @@ struct Request {
     progress: u64,
     /// The session it was sent in.
     session: Option<String>,
+    /// The number of the request that it goes on with, or its own.
+    about: u64,
+    /// It must not be served: what it names is not valid any more, or never was.
+    is_forged: bool,
+    /// The round whose answers it brings.
+    answers: Option<Round>,
+}
+
+impl Request {
+    fn new(what: What, number: u64, session: Option<String>) -> Request {
+        Request {
+            what,
+            fate: Fate::Sent,
+            has_token: false,
+            is_cancelled: false,
+            progress: 0,
+            session,
+            about: number,
+            is_forged: false,
+            answers: None,
+        }
+    }
 }
 
 /// What a response on a connection will be about.
@@ -86,6 +114,8 @@ enum Asked {
     Sse,
     /// The listening stream, or the rest of an answer stream behind this event.
     Listen(Option<(String, u64)>),
+    /// A subscription of this number, to the news of this mask.
+    Subscription(u64, usize),
     Delete,
     /// What must be refused.
     Wrong,
@@ -114,6 +144,8 @@ struct Connection {
     next: Option<u64>,
     /// Answers seen.
     seen: usize,
+    /// The subscription that is being read, once it is acknowledged.
+    subscription: Option<listening::Subscription>,
 }
 
 /// Who holds a token and has no session.
@@ -138,6 +170,9 @@ pub struct Client {
     is_confirmed: bool,
     has_level: bool,
     has_subscribed: bool,
+    /// It may be asked.
+    can_answer: bool,
+    questions: Questions,
     /// Highest sequence seen, by session and event-id prefix.
     last: BTreeMap<String, u64>,
     /// Lowest sequence it came back with, by session and event-id prefix.
@@ -148,6 +183,8 @@ pub struct Client {
     owed: BTreeMap<String, Vec<u64>>,
     /// Answers it got after it had come back for them.
     pub rescued: u64,
+    /// News that its subscriptions were told.
+    pub news: u64,
     /// How often it has asked for what it is owed at the end.
     collected: usize,
     /// Sessions that were, for requests that must be refused.
@@ -180,11 +217,14 @@ impl Client {
             is_confirmed: false,
             has_level: false,
             has_subscribed: false,
+            can_answer: !name.is_multiple_of(5),
+            questions: Questions::default(),
             last: BTreeMap::new(),
             asked_again: BTreeMap::new(),
             events: BTreeMap::new(),
             owed: BTreeMap::new(),
             rescued: 0,
+            news: 0,
             collected: 0,
             ended: Vec::new(),
         }
@@ -244,6 +284,7 @@ impl Client {
             for Exchange { asked, .. } in &connection.asked {
                 let may_stay = match asked {
                     Asked::Sse | Asked::Listen(_) | Asked::Half => true,
+                    Asked::Subscription(..) => connection.subscription.is_some(),
                     Asked::Requests(_) | Asked::Message(_) | Asked::Notices => false,
                     Asked::Delete | Asked::Wrong | Asked::Intrusion => false,
                 };
@@ -306,6 +347,7 @@ impl Connection {
             prefix: None,
             next: None,
             seen: 0,
+            subscription: None,
         }
     }
 }

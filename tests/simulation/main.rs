@@ -12,6 +12,7 @@ mod support;
 
 mod client;
 mod edge;
+mod function;
 mod random;
 
 use client::{Client, Era, Shared};
@@ -24,7 +25,7 @@ use slimcp::auth::role::RoleIndex;
 use slimcp::auth::token::{Token, parse_digest};
 use slimcp::engine::{Config, Engine};
 use slimcp::limits::{Limits, Memory, Timeouts};
-use slimcp::mcp::catalogue::{Catalogue, Contents, Resource};
+use slimcp::tool::catalogue::{Catalogue, Resource, Source};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Tool, builtin, command::CommandTool};
 use slimcp::wire::compat::Compat;
@@ -34,7 +35,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-const ERAS: [Era; 13] = [
+const ERAS: [Era; 15] = [
     Era::HttpSse("/sse", Dialect::Standard),
     Era::HttpSse("/mcp/sse/", Dialect::Standard),
     Era::HttpSse("/mcp", Dialect::Standard),
@@ -48,6 +49,8 @@ const ERAS: [Era; 13] = [
     Era::Streamable("2025-11-25"),
     Era::Streamable("2025-11-25"),
     Era::Bare,
+    Era::Stateless,
+    Era::Stateless,
 ];
 
 struct World {
@@ -104,16 +107,42 @@ impl World {
             }),
             740..765 => self.with_client(|client, shared| client.reset(shared)),
             765..780 => self.notice(),
-            780..880 => self.command(),
+            780..830 => self.command(),
+            830..880 => self.edge.function(),
             880..985 => self.wait(),
             985..990 => self.reload(),
-            _ => {
-                let now = self.edge.now;
-                self.edge.engine.handle_resource_updated(now, "test://a");
-                self.edge.settle();
-            }
+            _ => self.change(),
         }
         self.edge.check();
+    }
+
+    /// What can be listed or read is not what it was.
+    fn change(&mut self) {
+        let (now, engine) = (self.edge.now, &mut self.edge.engine);
+        match self.random.below(4) {
+            0 => engine.tools_changed(now),
+            1 => engine.prompts_changed(now),
+            2 => engine.resources_changed(now),
+            _ => engine.handle_resource_updated(now, "test://a"),
+        }
+        self.edge.settle();
+    }
+
+    /// Everything changes, and whoever has subscribed hears of it.
+    fn tell_news(&mut self) {
+        for client in &mut self.clients {
+            client.forget_news();
+        }
+        let (now, engine) = (self.edge.now, &mut self.edge.engine);
+        engine.tools_changed(now);
+        engine.prompts_changed(now);
+        engine.resources_changed(now);
+        engine.handle_resource_updated(now, "test://a");
+        self.edge.settle();
+        self.quiesce();
+        for client in &self.clients {
+            client.assert_has_heard_the_news();
+        }
     }
 
     fn join(&mut self) {
@@ -241,6 +270,10 @@ impl World {
                 self.edge.finish(0);
                 is_over = false;
             }
+            while !self.edge.workers.is_empty() {
+                self.edge.end_function(0);
+                is_over = false;
+            }
             for client in &mut self.clients {
                 is_over &= !client.read_all(&mut self.edge);
                 client.close_idle(&mut self.edge);
@@ -320,6 +353,7 @@ fn limits(random: &mut Random) -> Limits {
         connections_max: random.pick(&[3, 16, 200]),
         sessions_max: random.pick(&[1, 8, 100]),
         calls_max: random.pick(&[1, 3, 20]),
+        tasks_max: random.pick(&[1, 2, 8]),
         body_bytes_max: 2000,
         replay_bytes_max: random.pick(&[300, 1000, 20_000]),
         output_bytes_max: 500,
@@ -336,6 +370,7 @@ fn tools(random: &mut Random, has_sleep: bool) -> Registry {
     let mut tools: Vec<Rc<dyn Tool>> = vec![
         Rc::new(builtin::Echo::new()),
         Rc::new(builtin::SystemInfo::new()),
+        Rc::new(function::Asking::new()),
     ];
     if has_sleep {
         let mut sleep = support::command("sleep");
@@ -349,15 +384,8 @@ fn tools(random: &mut Random, has_sleep: bool) -> Registry {
 }
 
 fn catalogue() -> Catalogue {
-    let resource = Resource {
-        uri: "test://a".to_string(),
-        name: "a".to_string(),
-        description: None,
-        mime_type: None,
-        contents: Contents::Text("a".to_string()),
-    };
     Catalogue {
-        resources: vec![resource],
+        resources: vec![Resource::new("test://a", "a", Source::text("a"))],
         ..Catalogue::default()
     }
 }
@@ -369,6 +397,7 @@ fn live(seed: u64) -> Happened {
     let drains = world.random.percent(25);
     let mut step = 0;
     let mut rescued = 0;
+    let mut news = 0;
     let run = AssertUnwindSafe(|| {
         while step < steps {
             world.step();
@@ -378,9 +407,11 @@ fn live(seed: u64) -> Happened {
             world.drain();
         }
         world.quiesce();
+        world.tell_news();
         for client in &world.clients {
             client.assert_nothing_is_owed();
             rescued += client.rescued;
+            news += client.news;
         }
         assert_eq!(world.edge.engine.is_drained(), drains);
         world.end();
@@ -391,6 +422,7 @@ fn live(seed: u64) -> Happened {
     }
     let mut happened = happened(world.edge.engine.stats(), world.number);
     happened.insert("answers that clients came back for", rescued);
+    happened.insert("news that subscriptions were told", news);
     happened
 }
 
@@ -416,6 +448,11 @@ fn happened(stats: &Stats, requests: u64) -> Happened {
         ("calls_refused", stats.calls_refused),
         ("calls_cancelled", stats.calls_cancelled),
         ("calls_timed_out", stats.calls_timed_out),
+        ("calls_evicted", stats.calls_evicted),
+        ("calls_resumed", stats.calls_resumed),
+        ("asks", stats.asks),
+        ("asks_refused", stats.asks_refused),
+        ("responses_unasked", stats.responses_unasked),
         ("answers_unwanted", stats.answers_unwanted),
         ("memory_refusals", stats.memory_refusals),
         ("refusals", stats.refusals.total()),

@@ -6,6 +6,7 @@
 use super::{CommandLine, Output};
 use crate::bounded::Capture;
 use crate::limits::JSON_DEPTH_MAX;
+use crate::tool::catalogue::{Body, Contents};
 use crate::tool::{Content, Outcome};
 use crate::wire::json;
 use base64::Engine;
@@ -42,6 +43,8 @@ pub enum Exit {
 pub enum Stopped {
     /// It ran longer than this.
     TimedOut(Duration),
+    /// Its client has not answered a question for this long.
+    Unanswered(Duration),
     /// Nobody wants its outcome any more.
     Cancelled,
     /// The server is stopping.
@@ -81,6 +84,12 @@ pub fn stopped_text(stopped: Stopped) -> String {
             "stopped after {} s, the tool's timeout; the operator can raise its timeout",
             timeout.as_secs_f64()
         ),
+        Stopped::Unanswered(wait) => {
+            format!(
+                "stopped: no answer from the client for {} s",
+                wait.as_secs()
+            )
+        }
         Stopped::Cancelled => "cancelled".to_owned(),
         Stopped::Removed => "the tool was removed".to_owned(),
         Stopped::Draining => "stopped, because the server is stopping".to_owned(),
@@ -94,7 +103,7 @@ fn failed(output: &Output, what: String, ended: Ended) -> Outcome {
     match output {
         Output::Text | Output::Json => push_section(&mut said, "stdout", ended.stdout),
         // Half an image means nothing to anybody.
-        Output::Media(_) => {}
+        Output::Media(_) | Output::Contents => {}
     }
     Outcome::error(said)
 }
@@ -110,6 +119,7 @@ fn succeeded(output: &Output, ended: Ended) -> Outcome {
         Output::Text => plain(ended),
         Output::Json => structured(ended.stdout),
         Output::Media(mime_type) => media(mime_type, ended),
+        Output::Contents => contents(ended.stdout),
     }
 }
 
@@ -212,6 +222,20 @@ fn media(mime_type: &str, ended: Ended) -> Outcome {
         content: vec![content],
         structured: None,
         is_error: false,
+    }
+}
+
+/// What a resource says: nothing is an answer as well, and a part of it is none.
+fn contents(stdout: Capture) -> Outcome {
+    match stdout.into_bytes() {
+        Ok(bytes) => Outcome {
+            content: vec![Content::Resource(Contents::of(Body::of(bytes)))],
+            ..Outcome::default()
+        },
+        Err(cut) => Outcome::error(format!(
+            "the contents are too long by {} bytes: the operator can raise limits.output",
+            cut.bytes
+        )),
     }
 }
 
@@ -385,9 +409,24 @@ mod tests {
     }
 
     #[test]
+    fn contents_are_written_to_the_last_byte() {
+        for (stdout, body) in [
+            (&b"42\n"[..], Body::Text("42\n".into())),
+            (b"", Body::Text(String::new())),
+            (b"\xff\0", Body::Blob("/wA=".into())),
+        ] {
+            let contents = Content::Resource(Contents::of(body));
+            let outcome = succeed(Output::Contents, stdout, "noise");
+            assert_eq!(outcome.content, [contents]);
+        }
+        let failed = come_to(Output::Contents, Exit::Status(1), b"half", "no", None);
+        assert_eq!(error_text(failed), "exit status 1\nstderr:\nno");
+    }
+
+    #[test]
     fn what_was_cut_is_text_in_parts_and_nothing_else() {
         let long = vec![b'7'; 1001];
-        for output in [png(), Output::Json] {
+        for output in [png(), Output::Json, Output::Contents] {
             let text = error_text(succeed(output.clone(), &long, ""));
             assert!(text.contains("too long by 1 bytes"), "{text}");
             assert!(!succeed(output, &long[1..], "").is_error);
