@@ -179,6 +179,15 @@ const legacy = {
 
 // ---- checks: 2026-07-28 ----
 
+/** Runs `check` while the client listens to changes of tools; ends with the listening. */
+async function whileListening(connection, check) {
+    const subscription = await connection.client.listen({ toolsListChanged: true });
+    assert.deepEqual(subscription.honoredFilter, { toolsListChanged: true });
+    await check();
+    await subscription.close();
+    assert.equal(await subscription.closed, 'local');
+}
+
 const stateless = {
     async needs_no_session(_, { client, transport, wire }) {
         assert.equal(client.getProtocolEra(), 'modern');
@@ -191,6 +200,27 @@ const stateless = {
         assert.deepEqual({ tools, logging }, { tools: { listChanged: true }, logging: {} });
         assert.equal(client.getServerVersion().name, 'client-suite');
         assert.equal(client.getInstructions(), 'Tools that the client suite calls.');
+    },
+
+    async hears_of_changes_while_it_listens(suite, connection) {
+        await whileListening(connection, () => seesReloads(suite, connection));
+    },
+
+    async hears_of_nothing_without_listening(suite, connection) {
+        let news = 0;
+        await suite.sdk.hear(connection.client, 'notifications/tools/list_changed', () => {
+            news += 1;
+        });
+        const patient = await connect(suite, base);
+        await whileListening(patient, () => seesReloads(suite, patient));
+        await end(suite, patient);
+        assert.equal(news, 0);
+    },
+
+    async listens_twice_while_it_calls(suite, connection) {
+        await whileListening(connection, () =>
+            whileListening(connection, () => countCompletely(suite, connection, 5)));
+        await countCompletely(suite, connection, 3);
     },
 
     // Nothing resumes: the connection was the call.
@@ -207,7 +237,9 @@ const stateless = {
     async ends_every_call_when_it_leaves(suite) {
         const connection = await connect(suite, base);
         const { marker, answer } = await startSlow(suite, connection, 'left');
+        const subscription = await connection.client.listen({ toolsListChanged: true });
         await end(suite, connection);
+        assert.notEqual(await subscription.closed, 'graceful');
         await assert.rejects(answer);
         await isTerminated(marker);
     },

@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from mcp.client import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
-from mcp_types import ToolListChangedNotification
+from mcp_types import ResourceUpdatedNotification, ToolListChangedNotification
 
 BASE = os.environ.get("SLIMCP_URL", "http://127.0.0.1:8000")
 SLOWNESS = float(os.environ.get("SLOWNESS", "1"))
@@ -83,14 +83,15 @@ class Connection:
     kind: Kind
     client: Client
     wire: Wire
-    messages: list[str]
+    messages: list[str] = field(default_factory=list)
     news: int = 0
+    updated: list[str] = field(default_factory=list)
 
 
 @asynccontextmanager
 async def connected(kind: Kind, base: str = BASE, **callbacks):
     """Afterwards the session is gone, or will be (ENDED)."""
-    connection = Connection(kind, None, Wire(), [])
+    connection = Connection(kind, None, Wire())
 
     async def note_message(params) -> None:
         connection.messages.append(f"{params.level} {params.logger}: {params.data}")
@@ -98,6 +99,8 @@ async def connected(kind: Kind, base: str = BASE, **callbacks):
     async def note_news(message) -> None:
         if isinstance(message, ToolListChangedNotification):
             connection.news += 1
+        elif isinstance(message, ResourceUpdatedNotification):
+            connection.updated.append(str(message.params.uri))
 
     callbacks |= {"logging_callback": note_message, "message_handler": note_news}
     wire = connection.wire
@@ -157,8 +160,8 @@ def reload(name: str, is_there: bool) -> None:
     if is_there:
         # At once: another client's reload must not read half of it.
         new = path.with_suffix(".toml.new")
-        lines = ["[[tool]]", f'name = "{name}"', 'description = "Say nothing."', 'command = ["true"]']
-        new.write_text("\n".join([*lines, ""]))
+        lines = [f'name = "{name}"', 'description = "Say nothing."', 'command = ["true"]']
+        new.write_text("\n".join(["[[tool]]", *lines, ""]))
         new.rename(path)
     else:
         path.unlink()

@@ -15,6 +15,7 @@ import anyio
 from cutter import Cutter
 from harness import BASE, LEGACY, MODERN, SLOWNESS, Connection, Kind
 from harness import call, connected, reload, run, text, until
+from mcp.client.subscriptions import ToolsListChanged
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
@@ -53,11 +54,11 @@ async def slow():
         await until("process is gone", lambda: not process.exists())
 
 
-async def call_slow(connection: Connection, marker: Path) -> None:
-    """Asks for progress, so that the answer begins before its end."""
+async def call_slow(connection: Connection, marker: Path, begun=lambda: None) -> None:
+    """Asks for progress: the answer has `begun` before it ends."""
 
     async def note(*_progress) -> None:
-        pass
+        begun()
 
     await connection.client.call_tool("slow", {"marker": str(marker)}, progress_callback=note)
 
@@ -131,14 +132,14 @@ async def cancels_and_the_process_is_gone(connection: Connection) -> None:
 
 async def hears_log_messages_at_the_level_it_asked_for(connection: Connection) -> None:
     said = ["info grumble: too cold", "info grumble: too wet"]
-    for level, expected in [("debug", said), ("info", said), ("warning", [])]:
+    for level, expected in [("debug", said), ("info", said), ("warning", []), (None, [])]:
         connection.messages.clear()
-        meta = {}
-        if connection.kind.revision == MODERN:
-            meta = {"meta": {"io.modelcontextprotocol/logLevel": level}}
-        else:
-            await connection.client.set_logging_level(level)
-        assert text(await connection.client.call_tool("grumble", {}, **meta)) == "done"
+        meta = None
+        if connection.kind.revision == LEGACY:
+            await connection.client.set_logging_level(level or "error")
+        elif level:
+            meta = {"io.modelcontextprotocol/logLevel": level}
+        assert text(await connection.client.call_tool("grumble", {}, meta=meta)) == "done"
         assert connection.messages == expected, (level, connection.messages)
 
 
@@ -199,6 +200,23 @@ async def is_told_that_tools_changed(connection: Connection) -> None:
     await sees_reloads(connection)
 
 
+@asynccontextmanager
+async def listening(connection: Connection):
+    """The client listens to changes of tools."""
+
+    async def note(subscription) -> None:
+        async for event in subscription:
+            assert event == ToolsListChanged(), event
+            connection.news += 1
+
+    async with connection.client.listen(tools_list_changed=True) as subscription:
+        assert subscription.honored.tools_list_changed, subscription.honored
+        async with anyio.create_task_group() as group:
+            group.start_soon(note, subscription)
+            yield
+            group.cancel_scope.cancel()
+
+
 async def needs_no_session(connection: Connection) -> None:
     wire = connection.wire
     assert wire.session_id() is None
@@ -206,9 +224,34 @@ async def needs_no_session(connection: Connection) -> None:
     assert methods == {"POST"}, methods
 
 
+async def hears_of_changes_while_it_listens(connection: Connection) -> None:
+    async with listening(connection):
+        await sees_reloads(connection)
+
+
+async def hears_of_nothing_without_listening(connection: Connection) -> None:
+    before = connection.news
+    async with connected(connection.kind) as patient:
+        async with listening(patient):
+            await sees_reloads(patient)
+    assert connection.news == before
+
+
+async def listens_twice_while_it_calls(connection: Connection) -> None:
+    async with listening(connection), listening(connection):
+        await count_completely(connection, 5)
+    await count_completely(connection, 3)
+
+
 ON_ONE_CONNECTION = {
     LEGACY: [*EVERYWHERE, pings, is_told_that_tools_changed],
-    MODERN: [*EVERYWHERE, needs_no_session],
+    MODERN: [
+        *EVERYWHERE,
+        needs_no_session,
+        hears_of_changes_while_it_listens,
+        hears_of_nothing_without_listening,
+        listens_twice_while_it_calls,
+    ],
 }
 
 
@@ -273,19 +316,13 @@ async def learns_that_it_cannot_insist(kind: Kind) -> None:
 async def loses_the_call_when_cut_and_its_process_is_gone(kind: Kind) -> None:
     """Nothing resumes: the connection was the call."""
     async with cutter() as (network, base), connected(kind, base) as connection:
-        async with slow() as marker, anyio.create_task_group() as group:
-
-            async def lose() -> None:
-                try:
-                    await call_slow(connection, marker)
-                except MCPError:
-                    pass
-                else:
-                    raise AssertionError("the call survived the cut")
-
-            group.start_soon(lose)
-            await starts(marker)
-            network.cut()
+        async with slow() as marker:
+            try:
+                await call_slow(connection, marker, begun=network.cut)
+            except MCPError:
+                pass
+            else:
+                raise AssertionError("the call survived the cut")
         await count_completely(connection, 3)
 
 
@@ -293,7 +330,7 @@ async def ends_every_call_when_it_leaves(kind: Kind) -> None:
     async with slow() as marker, anyio.create_task_group() as group:
 
         async def leave() -> None:
-            async with connected(kind) as connection:
+            async with connected(kind) as connection, listening(connection):
                 await call_slow(connection, marker)
 
         group.start_soon(leave)
