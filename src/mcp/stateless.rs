@@ -2,6 +2,7 @@
 //! every result says what kind of result it is.
 
 use super::capability::Capabilities;
+use super::header::{self, HEADER_MISMATCH, Mismatch};
 use super::message::Level;
 use super::method::Freshness;
 use super::revision::MODERN;
@@ -11,9 +12,6 @@ use crate::wire::jsonrpc::{INTERNAL_ERROR, INVALID_PARAMS, Id, METHOD_NOT_FOUND,
 use crate::wire::status::Status;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-
-/// A header does not say what the body does (MCP 2026-07-28, basic/transports, server validation).
-pub const HEADER_MISMATCH: i32 = -32020;
 
 /// A request needs a capability that its client has not declared (MCP 2026-07-28, basic).
 pub const CAPABILITY_MISSING: i32 = -32021;
@@ -72,20 +70,10 @@ impl<'a> Claim<'a> {
     /// # Errors
     ///
     /// [`HEADER_MISMATCH`], [`VERSION_UNSUPPORTED`] or [`INVALID_PARAMS`].
-    pub fn check(self, header: Option<&str>) -> Result<Told<'a>, RpcError> {
+    pub fn check(self, sent: Option<&str>) -> Result<Told<'a>, RpcError> {
         let text = json::text(self.version);
         let version = text.ok_or_else(|| wrong(VERSION, "expected a string"))?;
-        match header {
-            Some(header) if header == version => {}
-            Some(_) => {
-                let text = "MCP-Protocol-Version does not repeat the version in params._meta";
-                return Err(RpcError::new(HEADER_MISMATCH, text));
-            }
-            None => {
-                let text = "MCP-Protocol-Version is missing: it repeats params._meta";
-                return Err(RpcError::new(HEADER_MISMATCH, text));
-            }
-        }
+        header::check_literal("MCP-Protocol-Version", sent, &version).map_err(mismatch)?;
         if version != MODERN {
             return Err(version_unsupported(&version));
         }
@@ -120,6 +108,11 @@ impl<'a> Claim<'a> {
             log_level: level.flatten(),
         })
     }
+}
+
+/// A header that does not say what the body says.
+pub fn mismatch(mismatch: Mismatch) -> RpcError {
+    RpcError::new(HEADER_MISMATCH, mismatch.to_string())
 }
 
 fn wrong(name: &str, problem: &str) -> RpcError {

@@ -8,9 +8,10 @@ use crate::auth::Access;
 use crate::engine::dispatch::Dispatched;
 use crate::engine::stream::Answer;
 use crate::engine::{Asker, Engine, Era};
+use crate::mcp::header;
 use crate::mcp::method::{Freshness, Method};
 use crate::mcp::refusal::Refusal;
-use crate::mcp::stateless::{self, Claim, HEADER_MISMATCH};
+use crate::mcp::stateless::{self, Claim, mismatch};
 use crate::wire::dialect::Dialect;
 use crate::wire::json;
 use crate::wire::jsonrpc::{self, Id, RpcError};
@@ -96,10 +97,7 @@ fn check_names(
     params: Option<&RawValue>,
 ) -> Result<(), RpcError> {
     let fields = exchange.fields();
-    if fields.mcp_method != Some(method) {
-        let text = "Mcp-Method is missing or does not repeat the method";
-        return Err(RpcError::new(HEADER_MISMATCH, text));
-    }
+    header::check_literal("Mcp-Method", fields.mcp_method, method).map_err(mismatch)?;
     let Some(member) = known.and_then(Method::named_by) else {
         return Ok(());
     };
@@ -108,11 +106,5 @@ fn check_names(
         // Whoever serves the method says what is missing.
         return Ok(());
     };
-    match fields.mcp_name {
-        Some(header) if header.trim_ascii() == name => Ok(()),
-        Some(_) | None => {
-            let text = "Mcp-Name is missing or does not repeat the name in params";
-            Err(RpcError::new(HEADER_MISMATCH, text))
-        }
-    }
+    header::check("Mcp-Name", fields.mcp_name, &name).map_err(mismatch)
 }

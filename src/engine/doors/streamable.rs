@@ -13,7 +13,7 @@ use crate::mcp::http_sse::Pair;
 use crate::mcp::message::InitializeParams;
 use crate::mcp::method::Method as McpMethod;
 use crate::mcp::refusal::Refusal;
-use crate::mcp::revision::Revision;
+use crate::mcp::revision::{MODERN, Revision};
 use crate::mcp::stateless;
 use crate::mcp::streamable;
 use crate::tool::command::Stopped;
@@ -83,10 +83,14 @@ impl Engine {
 
     /// `DELETE /mcp`: the client is done.
     fn streamable_delete(&mut self, exchange: &mut Exchange<'_>) -> Result<Reply, Refusal> {
-        let id = exchange
-            .fields()
-            .mcp_session_id
-            .ok_or(Refusal::SessionMissing)?;
+        let fields = exchange.fields();
+        let id = fields.mcp_session_id.ok_or({
+            // There it is no method of this door: nothing is kept that could be ended.
+            match fields.mcp_protocol_version {
+                Some(MODERN) => Refusal::MethodWrong("POST"),
+                Some(_) | None => Refusal::SessionMissing,
+            }
+        })?;
         let session = self.streamable_session(id, exchange.principal)?;
         self.end_session(exchange.now, session);
         Ok(exchange.empty(Status::NoContent))
@@ -267,11 +271,13 @@ impl Engine {
                 .mcp_protocol_version
                 .and_then(Revision::parse),
         };
-        let is_initialize = |message: &Result<Message<'_>, Fault>| match message {
-            Ok(Message::Request { method, .. }) => method == "initialize",
+        let stands_alone = |message: &Result<Message<'_>, Fault>| match message {
+            Ok(Message::Request { method, params, .. }) => {
+                method == "initialize" || stateless::claim(*params).is_some()
+            }
             Ok(_) | Err(_) => false,
         };
-        if !revision.is_none_or(Revision::has_batches) || messages.iter().any(is_initialize) {
+        if !revision.is_none_or(Revision::has_batches) || messages.iter().any(stands_alone) {
             return Err(Refusal::BatchWrong);
         }
         let mut answer = Answer {
