@@ -42,7 +42,7 @@
 //! `edge` and `daemon` only.
 //!
 //! ```text
-//! time -> limits -> bounded -> wire -> auth -> mcp -> tool -> admin -> engine -> edge -> daemon
+//! time -> limits -> bounded -> wire -> auth -> mcp -> tool -> admin -> engine -> edge -> server -> daemon
 //! ```
 //!
 //! | module | what |
@@ -57,6 +57,7 @@
 //! | [`admin`] | counters, and what operators see: metrics, OpenAPI, snippets, the console |
 //! | [`engine`] | connections, sessions, streams and calls |
 //! | [`edge`] | sockets, processes, signals, the clock |
+//! | [`server`] | functions of a program as tools: what embedders use |
 //! | [`daemon`] | arguments, configuration, log, start and stop |
 //!
 //! # For embedders
@@ -87,5 +88,18 @@ pub mod admin;
 
 pub mod engine;
 
-pub mod daemon;
 pub mod edge;
+
+pub mod server;
+
+pub mod daemon;
+
+pub use edge::unblock;
+pub use mcp::capability::Capabilities;
+pub use mcp::message::Level;
+pub use server::{
+    Action, Builder, Context, Elicited, Field, Form, FunctionTool, Handle, IntoOutcome, Json,
+    Sampling, Server,
+};
+pub use tool::{Body, Content, Outcome};
+pub use wire::jsonrpc::RpcError;

@@ -14,7 +14,6 @@ use crate::engine::Config;
 use crate::tool::command::CommandTool;
 use crate::tool::registry::Registry;
 use crate::tool::{Tool, builtin};
-use smol::future;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -64,7 +63,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
         orders,
     };
     let living = live(options, start, executor.clone());
-    match async_io::block_on(executor.run(living)) {
+    match serving::block_on(&executor, living) {
         Ok(()) => Exit::Done,
         Err(error) => {
             log::error!("{error}");
@@ -184,7 +183,7 @@ async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::i
         }
         Ok(())
     };
-    future::or(obeying, serving.broken()).await?;
+    serving.until(obeying).await?;
     systemd::notify(State::Stopping);
     log::info!(
         "stopping: sessions={}",

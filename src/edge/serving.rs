@@ -30,6 +30,23 @@ pub struct Door {
     pub path: Option<PathBuf>,
 }
 
+impl Door {
+    /// What to give to a client: `http://127.0.0.1:8000/mcp`, or `unix:` and the path.
+    pub fn url(&self) -> String {
+        match (&self.address, &self.path) {
+            (Some(address), _) => format!("http://{address}/mcp"),
+            (None, Some(path)) => format!("unix:{}", path.display()),
+            (None, None) => "unix:".to_string(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Door").field(&self.url()).finish()
+    }
+}
+
 /// Opens every listener, or says which one cannot be had. `admit` says whether an address that
 /// systemd has bound may be served; the others have been asked for by name.
 pub fn bind(
@@ -163,16 +180,20 @@ impl Serving {
         })
     }
 
-    /// Ends if a part breaks that nothing works without: the server would be up and deaf.
-    pub async fn broken(&mut self) -> io::Result<()> {
+    /// Ends when `told` does, or with an error if a part breaks that nothing works without: the
+    /// server would be up and deaf.
+    pub async fn until(&mut self, told: impl Future<Output = io::Result<()>>) -> io::Result<()> {
         let [ticking, carrying] = &mut self.carrying;
-        future::or(ticking, carrying).await
+        future::or(told, future::or(ticking, carrying)).await
     }
 
     /// Accepts nobody any more, lets calls finish for `drain` at most, and ends; at once if
     /// `insists` does.
     pub async fn stop(mut self, drain: Duration, insists: impl Future<Output = ()>) {
-        self.listening.clear();
+        for task in self.listening.drain(..) {
+            // Its socket is closed when this is done.
+            task.cancel().await;
+        }
         self.world.input(|engine, now| engine.drain(now));
         let lose_patience = future::or(insists, give_up(drain));
         future::or(self.world.drained(), lose_patience).await;
@@ -181,7 +202,15 @@ impl Serving {
             // Somebody may have tidied up before us.
             let _ = std::fs::remove_file(path);
         }
+        for task in self.carrying {
+            task.cancel().await;
+        }
     }
+}
+
+/// Runs on this thread until `living` ends, and with it what is spawned on `executor`.
+pub fn block_on<T>(executor: &Executor, living: impl Future<Output = T>) -> T {
+    async_io::block_on(executor.run(living))
 }
 
 /// Calls that are given up get a grace before they are killed, and their answers as much again to
