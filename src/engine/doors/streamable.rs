@@ -122,13 +122,12 @@ impl Engine {
             Ok(incoming) => incoming,
             Err(fault) => return Ok(exchange.fault(&fault)),
         };
-        let is_stateless = match &incoming {
-            Incoming::One(Message::Request { params, .. }) => stateless::claim(*params).is_some(),
-            Incoming::One(_) | Incoming::Batch(_) => false,
-        };
+        if let Incoming::One(Message::Request { id, method, params }) = &incoming
+            && let Some(claim) = stateless::claim(*params)
+        {
+            return Ok(self.stateless_request(exchange, id, method, *params, claim));
+        }
         let session = match fields.mcp_session_id {
-            // There are none, and whoever names one all the same is not to be turned away for it.
-            _ if is_stateless => None,
             Some(id) => Some(self.streamable_session(id, exchange.principal)?),
             None => None,
         };
@@ -175,9 +174,6 @@ impl Engine {
         method: &str,
         params: Option<&RawValue>,
     ) -> Result<Reply, Refusal> {
-        if let Some(claim) = stateless::claim(params) {
-            return self.stateless_request(exchange, id, method, params, claim);
-        }
         streamable::check_version(exchange.fields().mcp_protocol_version)?;
         if McpMethod::parse(method) == Some(McpMethod::Initialize) {
             return self.streamable_initialize(exchange, session, id, params);
