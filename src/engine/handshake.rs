@@ -88,11 +88,9 @@ impl Engine {
             logging: Empty {},
             resources: has_resources.then_some(ResourcesCapability {
                 subscribe: true,
-                list_changed: false,
+                list_changed: true,
             }),
-            prompts: has_prompts.then_some(ListChanged {
-                list_changed: false,
-            }),
+            prompts: has_prompts.then_some(ListChanged { list_changed: true }),
             completions: has_prompts.then_some(Empty {}),
         }
     }

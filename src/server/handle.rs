@@ -24,6 +24,21 @@ struct State {
 }
 
 impl Handle {
+    /// The list of tools has changed.
+    pub fn tools_changed(&self) {
+        self.tell(Engine::tools_changed);
+    }
+
+    /// The list of prompts has changed.
+    pub fn prompts_changed(&self) {
+        self.tell(Engine::prompts_changed);
+    }
+
+    /// The list of resources has changed.
+    pub fn resources_changed(&self) {
+        self.tell(Engine::resources_changed);
+    }
+
     /// Somebody who reads this resource has to read it again.
     pub fn resource_updated(&self, uri: impl Into<String>) {
         let uri = uri.into();
