@@ -5,10 +5,12 @@
 
 use serde::Deserialize;
 use slimcp::{
-    Body, Capabilities, Content, Context, Elicited, Field, Form, FunctionTool, Level, RpcError,
-    Sampling, Server,
+    Body, Capabilities, Completion, Content, Contents, Context, Elicited, Field, Form,
+    FunctionTool, Given, Level, Messages, Prompt, PromptMessage, Resource, ResourceSpec, RpcError,
+    Sampling, Server, Source,
 };
 use smol::future::zip;
+use std::future::ready;
 use std::time::Duration;
 
 /// A red pixel, as PNG in Base64.
@@ -19,7 +21,9 @@ const SILENCE: &str = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAA
 
 fn main() -> std::io::Result<()> {
     let port = std::env::var("PORT").unwrap_or_else(|_| "0".to_string());
-    Server::builder("conformance")
+    let server = Server::builder("conformance");
+    let handle = server.handle();
+    server
         .title("Conformance fixture")
         .tool(
             "test_simple_text",
@@ -127,6 +131,25 @@ fn main() -> std::io::Result<()> {
             },
         )
         .tool(
+            "test_trigger_tool_change",
+            "Tells that the list of tools has changed.",
+            {
+                let handle = handle.clone();
+                move || {
+                    handle.tools_changed();
+                    ready("Told.")
+                }
+            },
+        )
+        .tool(
+            "test_trigger_prompt_change",
+            "Tells that the list of prompts has changed.",
+            move || {
+                handle.prompts_changed();
+                ready("Told.")
+            },
+        )
+        .tool(
             "test_input_required_result_elicitation",
             "Asks for a name.",
             ask_name,
@@ -169,6 +192,88 @@ fn main() -> std::io::Result<()> {
             "Asks for what the client can be asked.",
             ask_what_is_possible,
         )
+        .prompt(
+            Prompt::new(
+                "test_simple_prompt",
+                Messages::Fixed(vec![PromptMessage::user(
+                    "This is a simple prompt for testing.",
+                )]),
+            )
+            .description("Says one thing."),
+        )
+        .prompt(
+            Prompt::new(
+                "test_prompt_with_arguments",
+                Messages::Fixed(vec![PromptMessage::user(
+                    "Prompt with arguments: arg1='{arg1}', arg2='{arg2}'",
+                )]),
+            )
+            .description("Says two things that it is told.")
+            .takes("arg1", "The first thing.")
+            .completed_by(Completion::Values(vec![
+                "test".to_string(),
+                "trial".to_string(),
+            ]))
+            .takes("arg2", "The second thing."),
+        )
+        .prompt(
+            Prompt::new("test_prompt_with_embedded_resource", about_resource())
+                .description("Shows a resource.")
+                .takes("resourceUri", "The address that it shall have."),
+        )
+        .prompt(
+            Prompt::new(
+                "test_prompt_with_image",
+                Messages::Fixed(vec![
+                    PromptMessage::user_content(image()),
+                    PromptMessage::user("Please analyze the image above."),
+                ]),
+            )
+            .description("Shows an image."),
+        )
+        .prompt(
+            Prompt::new(
+                "test_input_required_result_prompt",
+                Messages::function(with_context),
+            )
+            .description("Asks what it shall say."),
+        )
+        .resource(
+            Resource::new(
+                "test://static-text",
+                "Static text",
+                Source::text("This is the content of the static text resource."),
+            )
+            .mime_type("text/plain"),
+        )
+        .resource(
+            Resource::new(
+                "test://static-binary",
+                "Static image",
+                Source::Fixed(Body::Blob(PIXEL.to_string())),
+            )
+            .mime_type("image/png"),
+        )
+        .resource(
+            Resource::new(
+                "test://watched-resource",
+                "Watched text",
+                Source::text("This is the content of the watched resource."),
+            )
+            .mime_type("text/plain"),
+        )
+        .template(
+            ResourceSpec {
+                description: Some("The data that an id stands for.".to_string()),
+                mime_type: Some("application/json".to_string()),
+                ..ResourceSpec::new("test://template/{id}/data", "Data by id")
+            },
+            Source::function(|given: Given, _: Context| async move {
+                let id = given.get("id");
+                let data = format!("Data for ID: {id}");
+                serde_json::json!({"id": id, "templateTest": true, "data": data}).to_string()
+            }),
+        )
         .listen(&port)
         .on_listening(|door| println!("{}", door.url()))
         .run()
@@ -187,11 +292,11 @@ fn image() -> Content {
 }
 
 fn embedded(uri: &str, mime_type: &str, text: &str) -> Content {
-    Content::Resource {
+    Content::Resource(Contents {
         uri: uri.to_string(),
         mime_type: Some(mime_type.to_string()),
         body: Body::Text(text.to_string()),
-    }
+    })
 }
 
 async fn multiple_content_types() -> Vec<Content> {
@@ -234,11 +339,11 @@ fn one_string(name: &str) -> String {
 }
 
 #[derive(Deserialize)]
-struct Prompt {
+struct Question {
     prompt: String,
 }
 
-async fn sampling(given: Prompt, context: Context) -> Result<String, RpcError> {
+async fn sampling(given: Question, context: Context) -> Result<String, RpcError> {
     let asked = Sampling::new(100).user(given.prompt);
     let said = context.sample(asked).await?;
     Ok(format!("LLM response: {}", said.text()))
@@ -381,4 +486,25 @@ async fn ask_what_is_possible(context: Context) -> Result<String, RpcError> {
         return ask_capital(context).await;
     }
     ask_name(context).await
+}
+
+fn about_resource() -> Messages {
+    let text = "Embedded resource content for testing.";
+    Messages::Fixed(vec![
+        PromptMessage::user_content(embedded("{resourceUri}", "text/plain", text)),
+        PromptMessage::user("Please process the embedded resource above."),
+    ])
+}
+
+#[derive(Deserialize)]
+struct UserContext {
+    context: String,
+}
+
+async fn with_context(_: Given, context: Context) -> Result<String, RpcError> {
+    let form = Form::new("What context should the prompt use?").required("context", Field::text());
+    let asked = context.elicit(form).key("user_context").await?;
+    let context = asked.accepted()?.map(|UserContext { context }| context);
+    let context = context.as_deref().unwrap_or("none");
+    Ok(format!("Prompt with context: {context}"))
 }

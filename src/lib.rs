@@ -98,8 +98,9 @@ pub use edge::unblock;
 pub use mcp::capability::Capabilities;
 pub use mcp::message::Level;
 pub use server::{
-    Action, Builder, Context, Elicited, Field, Form, FunctionTool, Handle, IntoOutcome, Json,
-    Sampling, Server,
+    Action, Body, Builder, Completion, Contents, Context, Elicited, Field, Form, FunctionTool,
+    Given, Handle, IntoOutcome, Json, Messages, Prompt, PromptMessage, Resource, ResourceSpec,
+    Role, Sampling, Server, Source,
 };
-pub use tool::{Body, Content, Outcome};
+pub use tool::{Content, Outcome};
 pub use wire::jsonrpc::RpcError;

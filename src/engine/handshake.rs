@@ -91,7 +91,7 @@ impl Engine {
                 list_changed: true,
             }),
             prompts: has_prompts.then_some(ListChanged { list_changed: true }),
-            completions: has_prompts.then_some(Empty {}),
+            completions: self.catalogue.has_completions().then_some(Empty {}),
         }
     }
 

@@ -7,7 +7,6 @@
 //! | [`method`] | the requests and notifications a server answers |
 //! | [`capability`] | what a client can be asked |
 //! | [`message`] | parameters read and results written |
-//! | [`catalogue`] | resources and prompts with fixed contents |
 //! | [`http_sse`] | HTTP+SSE of 2024-11-05: its doors and its `endpoint` event |
 //! | [`streamable`] | Streamable HTTP of 2025: headers and event ids |
 //! | [`stateless`] | 2026-07-28: what every request carries, what every result has |
@@ -17,7 +16,6 @@
 //! | [`refusal`] | the one table of refusals |
 
 pub mod capability;
-pub mod catalogue;
 pub mod header;
 pub mod http_sse;
 pub mod message;

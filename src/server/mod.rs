@@ -21,6 +21,7 @@
 //! | [`Builder`], [`Server`] | what a server is made of, and how it runs |
 //! | `function.rs` | [`FunctionTool`], [`Handler`]: functions as tools |
 //! | `arguments.rs`, `outcome.rs` | what functions take and return |
+//! | `catalogue.rs` | functions that make resources, prompts and completions |
 //! | `context.rs`, `form.rs`, `sampling.rs` | what they say to the client, and ask it |
 //! | `handle.rs` | what the program says to its server |
 //!
@@ -28,6 +29,7 @@
 //! and every connection. [`unblock`](crate::unblock) takes it to another thread.
 
 mod arguments;
+mod catalogue;
 mod context;
 mod form;
 mod function;
@@ -35,6 +37,7 @@ mod handle;
 mod outcome;
 mod sampling;
 
+pub use catalogue::{Given, IntoContents, IntoMessages};
 pub use context::Asking;
 pub use form::{Action, Elicited, Field, Form};
 pub use function::{FunctionTool, Handler, IntoTool, Nothing, OfArguments, OfBoth, OfContext};
@@ -43,6 +46,10 @@ pub use outcome::{IntoOutcome, Json};
 pub use sampling::{Root, Sampled, Sampling};
 
 pub use crate::edge::serving::{Door, Executor};
+pub use crate::tool::catalogue::{
+    Body, Completion, Contents, Messages, Prompt, PromptMessage, Resource, ResourceSpec, Role,
+    Source,
+};
 pub use crate::tool::handler::Context;
 
 use crate::auth::Access;
@@ -54,8 +61,8 @@ use crate::edge::serving::{self, Serving};
 use crate::edge::signal::Orders;
 use crate::engine::Config;
 use crate::limits::{Limits, Memory, Timeouts};
-use crate::mcp::catalogue::Catalogue;
 use crate::tool::Tool;
+use crate::tool::catalogue::{Catalogue, ResourceTemplate};
 use crate::tool::registry::Registry;
 use crate::wire::compat::Compat;
 use std::fmt;
@@ -150,9 +157,42 @@ impl Builder {
         self
     }
 
-    /// Resources and prompts.
-    pub fn catalogue(mut self, catalogue: Catalogue) -> Builder {
-        self.catalogue = catalogue;
+    /// A resource, whose contents are fixed or made by a [function](Source::function).
+    ///
+    /// ```
+    /// use slimcp::{Resource, Server, Source};
+    ///
+    /// let motto = Resource::new("text://motto", "motto", Source::text("Small is beautiful."));
+    /// let server = Server::builder("mottoes").resource(motto.mime_type("text/plain"));
+    /// # let _ = server;
+    /// ```
+    pub fn resource(mut self, resource: Resource) -> Builder {
+        self.catalogue.resources.push(resource);
+        self
+    }
+
+    /// A resource for each URI that fits a pattern, such as `note://{name}`
+    /// ([`Pattern`](crate::tool::catalogue::Pattern)).
+    pub fn template(mut self, spec: ResourceSpec, source: Source) -> Builder {
+        match ResourceTemplate::new(spec, source) {
+            Ok(template) => self.catalogue.templates.push(template),
+            Err(problem) => self.wrong(format!("resource template: {problem}")),
+        }
+        self
+    }
+
+    /// A prompt, whose messages are fixed or made by a [function](Messages::function).
+    ///
+    /// ```
+    /// use slimcp::{Messages, Prompt, PromptMessage, Server};
+    ///
+    /// let messages = Messages::Fixed(vec![PromptMessage::user("Review {file}.")]);
+    /// let review = Prompt::new("review", messages).takes("file", "Which file.");
+    /// let server = Server::builder("reviews").prompt(review);
+    /// # let _ = server;
+    /// ```
+    pub fn prompt(mut self, prompt: Prompt) -> Builder {
+        self.catalogue.prompts.push(prompt);
         self
     }
 
@@ -257,6 +297,7 @@ impl Builder {
                 Listen::Tcp(_) | Listen::Unix(_) | Listen::Systemd => {}
             }
         }
+        self.catalogue.check().map_err(invalid)?;
         self.config.origins = Origins::new(&self.hosts, &self.origins);
         Ok(Server {
             memory: Memory::of(&self.config.limits).map_err(invalid)?,

@@ -2,7 +2,7 @@
 
 use crate::tool::handler::Ended;
 use crate::tool::{Content, Outcome};
-use crate::wire::jsonrpc::RpcError;
+use crate::wire::jsonrpc::{INTERNAL_ERROR, RpcError};
 use serde::Serialize;
 use std::any::Any;
 use std::error::Error;
@@ -103,12 +103,23 @@ impl<T: IntoOutcome, E: Display + 'static> IntoOutcome for Result<T, E> {
 
 /// An error of the request where it is one, else a failed outcome.
 fn failure<E: Display + 'static>(error: &E) -> Ended {
-    let any: &dyn Any = error;
-    let boxed = || any.downcast_ref::<Box<dyn Error>>()?.downcast_ref();
-    match any.downcast_ref::<RpcError>().or_else(boxed) {
-        Some(error) => Ended::Failed(error.clone()),
+    match rpc_error(error) {
+        Some(error) => Ended::Failed(error),
         None => Ended::Outcome(Outcome::error(error.to_string())),
     }
+}
+
+/// An error of the request, of whatever kind it is: what is no tool has no failed outcomes.
+pub(super) fn failed<E: Display + 'static>(error: &E) -> Ended {
+    let other = || RpcError::new(INTERNAL_ERROR, error.to_string());
+    Ended::Failed(rpc_error(error).unwrap_or_else(other))
+}
+
+/// The error of the request that this is, by itself or in a box.
+fn rpc_error<E: Display + 'static>(error: &E) -> Option<RpcError> {
+    let any: &dyn Any = error;
+    let boxed = || any.downcast_ref::<Box<dyn Error>>()?.downcast_ref();
+    any.downcast_ref::<RpcError>().or_else(boxed).cloned()
 }
 
 #[cfg(test)]

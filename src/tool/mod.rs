@@ -5,6 +5,7 @@
 //! deadline, its progress, its cancellation.
 
 use crate::wire::json::{self, Object};
+use catalogue::{Contents, ResourceSpec};
 use serde_json::value::RawValue;
 use std::rc::Rc;
 use std::time::Duration;
@@ -117,35 +118,10 @@ pub enum Content {
         /// For example `audio/wav`.
         mime_type: String,
     },
-    /// A resource with its contents.
-    Resource {
-        /// Its address; it need not be one that can be read.
-        uri: String,
-        /// For example `text/plain`.
-        mime_type: Option<String>,
-        /// The contents.
-        body: Body,
-    },
-    /// Where a resource is to be had, since 2025-06-18.
-    ResourceLink {
-        /// Its address.
-        uri: String,
-        /// Its name.
-        name: String,
-        /// What a model reads.
-        description: Option<String>,
-        /// For example `text/plain`.
-        mime_type: Option<String>,
-    },
-}
-
-/// The contents of a resource that stands in an outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
-    /// Text.
-    Text(String),
-    /// Base64 of bytes.
-    Blob(String),
+    /// What a resource says, as part of what is said here. Its URI is never empty.
+    Resource(Contents),
+    /// Where a resource is, since 2025-06-18.
+    Link(Box<ResourceSpec>),
 }
 
 impl Outcome {
@@ -160,8 +136,21 @@ impl Outcome {
 
     /// Bytes of all content together, before it is encoded.
     pub fn bytes(&self) -> usize {
-        let content: usize = self.content.iter().map(Content::bytes).sum();
-        content + self.structured.as_ref().map_or(0, String::len)
+        let content = self.content.iter().map(Content::bytes);
+        content.sum::<usize>() + self.structured.as_ref().map_or(0, String::len)
+    }
+
+    /// Its first text, if it has one.
+    pub fn said(&self) -> &str {
+        let mut content = self.content.iter();
+        let text = content.find_map(|content| match content {
+            Content::Text(text) => Some(text.as_str()),
+            Content::Image { .. }
+            | Content::Audio { .. }
+            | Content::Resource(_)
+            | Content::Link(_) => None,
+        });
+        text.unwrap_or_default()
     }
 
     /// A failed outcome whose text tells a model what to do about it.
@@ -206,16 +195,13 @@ impl Outcome {
 }
 
 impl Content {
-    /// Bytes of what it holds, before it is encoded.
-    fn bytes(&self) -> usize {
+    /// Bytes of it before it is encoded.
+    pub fn bytes(&self) -> usize {
         match self {
             Content::Text(text) => text.len(),
             Content::Image { data, .. } | Content::Audio { data, .. } => data.len(),
-            Content::Resource { uri, body, .. } => {
-                let (Body::Text(body) | Body::Blob(body)) = body;
-                uri.len() + body.len()
-            }
-            Content::ResourceLink { uri, name, .. } => uri.len() + name.len(),
+            Content::Resource(contents) => contents.bytes(),
+            Content::Link(spec) => spec.bytes(),
         }
     }
 
@@ -231,35 +217,13 @@ impl Content {
             }
             Content::Image { data, mime_type } => encode_media(out, "image", data, mime_type),
             Content::Audio { data, mime_type } => encode_media(out, "audio", data, mime_type),
-            Content::Resource {
-                uri,
-                mime_type,
-                body,
-            } => {
-                let (member, text) = match body {
-                    Body::Text(text) => ("text", text),
-                    Body::Blob(blob) => ("blob", blob),
-                };
-                let resource = Object::default()
-                    .text("uri", uri)
-                    .optional_text("mimeType", mime_type.as_deref())
-                    .text(member, text);
-                let item = Object::default().text("type", "resource");
-                out.extend_from_slice(&item.json("resource", &resource.end()).end());
+            Content::Resource(contents) => {
+                let object = Object::default().text("type", "resource");
+                let contents = contents.encode(("", None)).end();
+                out.append(&mut object.json("resource", &contents).end());
             }
-            Content::ResourceLink {
-                uri,
-                name,
-                description,
-                mime_type,
-            } => {
-                let item = Object::default()
-                    .text("type", "resource_link")
-                    .text("uri", uri)
-                    .text("name", name)
-                    .optional_text("description", description.as_deref())
-                    .optional_text("mimeType", mime_type.as_deref());
-                out.extend_from_slice(&item.end());
+            Content::Link(spec) => {
+                out.append(&mut spec.entry("uri").text("type", "resource_link").end());
             }
         }
     }
@@ -280,6 +244,7 @@ fn encode_media(out: &mut Vec<u8>, kind: &str, data: &str, mime_type: &str) {
 
 pub mod ask;
 pub mod builtin;
+pub mod catalogue;
 pub mod command;
 pub mod handler;
 pub mod registry;
@@ -307,17 +272,6 @@ mod tests {
                     data: "".into(),
                     mime_type: "audio/wav".into(),
                 },
-                Content::Resource {
-                    uri: "a:b".into(),
-                    mime_type: None,
-                    body: Body::Blob("QQ==".into()),
-                },
-                Content::ResourceLink {
-                    uri: "a:b".into(),
-                    name: "b".into(),
-                    description: None,
-                    mime_type: Some("text/plain".into()),
-                },
             ],
             structured: Some(r#"{"a":1}"#.into()),
             is_error: false,
@@ -338,10 +292,7 @@ mod tests {
                 concat!(
                     r#"{"content":[{"type":"text","text":"a"},"#,
                     r#"{"type":"image","data":"QQ==","mimeType":"image/png"},"#,
-                    r#"{"type":"audio","data":"","mimeType":"audio/wav"},"#,
-                    r#"{"type":"resource","resource":{"uri":"a:b","blob":"QQ=="}},"#,
-                    r#"{"type":"resource_link","uri":"a:b","name":"b","#,
-                    r#""mimeType":"text/plain"}],"#,
+                    r#"{"type":"audio","data":"","mimeType":"audio/wav"}],"#,
                     r#""structuredContent":{"a":1}}"#
                 ),
             ),
