@@ -158,6 +158,13 @@ pub const SUBSCRIPTIONS_MAX: usize = 64;
 /// Sessions that one view of them lists.
 pub const SESSIONS_SHOWN_MAX: usize = 100;
 
+/// Questions of one call that its client has not answered. A form has many fields; this is how many
+/// forms.
+pub const ASKS_MAX: usize = 16;
+
+/// How long a call waits for its client to answer a question. A person may have to be found first.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(600);
+
 /// How long a client of 2026-07-28 may go by a listing before it asks again; one that listens for
 /// changes hears of them at once.
 pub const LISTING_FRESH: Duration = Duration::from_secs(60);

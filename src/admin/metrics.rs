@@ -136,6 +136,14 @@ fn work(text: &mut Text, stats: &Stats) {
         "slimcp_calls_timed_out_total" "Calls stopped at their timeout." = stats.calls_timed_out,
         "slimcp_calls_refused_total"
             "Calls refused, since the table or the tool's queue was full." = stats.calls_refused,
+        "slimcp_calls_evicted_total"
+            "Calls ended to make room, whose client had questions to answer." = stats.calls_evicted,
+        "slimcp_calls_resumed_total"
+            "Calls that went on with a client's answers." = stats.calls_resumed,
+        "slimcp_asks_total" "Questions of calls to their clients." = stats.asks,
+        "slimcp_asks_refused_total" "Questions that could not be asked." = stats.asks_refused,
+        "slimcp_responses_unasked_total"
+            "Responses of clients to nothing that is asked." = stats.responses_unasked,
         "slimcp_answers_unwanted_total"
             "Answers that nobody could receive any more." = stats.answers_unwanted,
     }

@@ -74,6 +74,16 @@ pub struct Stats {
     pub calls_timed_out: u64,
     /// Calls whose outcome was an error.
     pub calls_failed: u64,
+    /// Calls ended, in want of room, whose client had not come back with its answers.
+    pub calls_evicted: u64,
+    /// Calls that went on with the answers of a further request.
+    pub calls_resumed: u64,
+    /// Questions of calls to their clients.
+    pub asks: u64,
+    /// Questions that could not be asked.
+    pub asks_refused: u64,
+    /// Responses of clients to nothing that is asked.
+    pub responses_unasked: u64,
     /// Answers that nobody could receive any more.
     pub answers_unwanted: u64,
     /// Requests for bytes of the shared budget that could not be met.

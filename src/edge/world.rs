@@ -195,6 +195,7 @@ impl World {
             Job::Answer { call, key, answer } => self.answer(call, &key, answer),
             Job::Terminate(call) => self.stop(call, Group::terminate),
             Job::Kill(call) => self.stop(call, Group::kill),
+            Job::Forget(call) => drop(self.forget(call)),
             Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
                 connection,

@@ -4,14 +4,18 @@
 //! |---|---|---|---|
 //! | Queued | a place in the tool comes free | Running | the edge starts the work |
 //! | Queued | cancelled, timed out | gone | answered; nothing ever ran |
-//! | Running | outcome | gone | answered |
-//! | Running | cancelled, timed out | Stopping | TERM to the process group |
+//! | Running | asks its client | Waiting | the question is sent |
+//! | Running, Waiting | outcome | gone | answered |
+//! | Running, Waiting | cancelled, timed out | Stopping | TERM to the process group |
+//! | Waiting | the last question is answered | Running | the work gets the answers |
 //! | Stopping | grace is over | Stopping | KILL to the process group |
 //! | Stopping | outcome | gone | answered, unless the client cancelled over HTTP+SSE |
 //!
 //! A call keeps its place in the table until its process is reaped, so `limits.calls` bounds the
-//! processes as well.
+//! processes as well. The one exception is a call that waits for a client which may never come back
+//! (see [`round`](super::round)): it has no process, and makes room for others.
 
+use super::ask::Asked;
 use super::session::Session;
 use super::stream::Stream;
 use super::{Asker, Deadline, Engine, Era, Job};
@@ -68,12 +72,14 @@ pub struct Call {
     pub(super) progress_token: Option<Box<RawValue>>,
     /// Progress notifications sent.
     pub(super) progress: u64,
+    /// What it has asked of its client; `None` for most.
+    pub(super) asked: Option<Box<Asked>>,
     /// How far it has come.
     pub(super) state: State,
-    /// When it arrived.
+    /// When the request arrived that waits for it; while none does, when the last one was answered.
     pub(super) since: Instant,
-    /// Where it came in.
-    door: DoorKind,
+    /// Where that request came in; `None` while none waits.
+    pub(super) door: Option<DoorKind>,
     /// From start to TERM.
     pub(super) timeout: Duration,
     /// Bytes of output to keep.
@@ -89,6 +95,8 @@ pub(super) enum State {
     Queued(Work),
     /// The edge works on it.
     Running,
+    /// The edge works on it, and its client has to answer first.
+    Waiting,
     /// It was told to end.
     Stopping(Stopped),
 }
@@ -139,7 +147,7 @@ impl Call {
 
     /// Whether the edge works on it and nobody has told it to end.
     pub(super) fn is_running(&self) -> bool {
-        matches!(self.state, State::Running)
+        matches!(self.state, State::Running | State::Waiting)
     }
 
     /// Whether it was told to end.
@@ -150,6 +158,19 @@ impl Call {
     /// Whether the edge works on it.
     pub(super) fn is_with_edge(&self) -> bool {
         !matches!(self.state, State::Queued(_))
+    }
+
+    /// Whether its client has to answer a question.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting)
+    }
+
+    /// How long it may stay in its state.
+    pub(super) fn patience(&self) -> Duration {
+        match self.state {
+            State::Waiting => limits::ANSWER_WAIT,
+            State::Queued(_) | State::Running | State::Stopping(_) => self.timeout,
+        }
     }
 }
 
@@ -211,16 +232,22 @@ impl Engine {
         if self.id_in_use(&wanted) {
             return Err(Refusal::IdInUse);
         }
-        self.allow_call(wanted.asker.principal)?;
+        self.allow_call(now, wanted.asker.principal)?;
+        if self.calls.is_full() {
+            self.make_call_room(now, |_| true);
+        }
         let asker = wanted.asker;
         let session = asker.session.and_then(|key| self.sessions.get(key));
+        let client = session.map_or(asker.client, |session| session.client);
+        let is_function = matches!(work, Work::Function(_));
+        let asks = is_function && asker.era == Era::Stateless && !client.is_empty();
         let call = Call {
             id: wanted.id,
             session: wanted.asker.session,
             principal: wanted.asker.principal,
             method: wanted.method,
             era: wanted.asker.era,
-            client: session.map_or(asker.client, |session| session.client),
+            client,
             log_level: wanted.asker.log_level,
             dialect: wanted.asker.dialect,
             stream: None,
@@ -228,9 +255,10 @@ impl Engine {
             name,
             progress_token: wanted.progress_token,
             progress: 0,
+            asked: asks.then(Box::default),
             state: State::Queued(work),
             since: now,
-            door: self.door,
+            door: Some(self.door),
             timeout: bounds.timeout.unwrap_or(self.config.timeouts.call),
             output_bytes_max: bounds
                 .output_bytes_max
@@ -293,12 +321,21 @@ impl Engine {
         let Some(call) = self.calls.get(key).filter(|call| call.timer.is_none()) else {
             return;
         };
-        let deadline = now + call.timeout;
+        let deadline = now + call.patience();
         let timer = self.schedule(deadline, Deadline::Call(key));
         self.calls
             .get_mut(key)
             .expect("it was there a line above")
             .timer = timer;
+    }
+
+    /// The same for one whose clock runs: what it is in now has a time of its own.
+    pub(super) fn restart_clock(&mut self, now: Instant, key: Key<Call>) {
+        let call = self.calls.get_mut(key).expect("the caller has seen it");
+        if let Some(timer) = call.timer.take() {
+            self.wheel.cancel(timer);
+            self.watch_call(now, key);
+        }
     }
 
     /// The work of a call is over: its process, if any, is reaped.
@@ -354,15 +391,10 @@ impl Engine {
             .remove_call(now, key)
             .expect("the edge reports each call once");
         self.stats.calls_failed += u64::from(has_failed);
-        if let Some(tool) = call.tool {
-            self.tools[tool.as_usize()].running -= 1;
-            if let Some(next) = self.tools[tool.as_usize()].queue.pop_front() {
-                self.run_call(next);
-            }
-        }
+        self.leave_tool(&call);
         match call.state {
             State::Stopping(Stopped::Cancelled) => self.answer_cancelled(now, &call),
-            State::Queued(_) | State::Running | State::Stopping(_) => {
+            State::Queued(_) | State::Running | State::Waiting | State::Stopping(_) => {
                 let mut payload = Vec::new();
                 let status = write(&mut payload, &call.id);
                 self.finish_call(now, &call, payload, status);
@@ -371,11 +403,22 @@ impl Engine {
         self.drain_further();
     }
 
+    /// The place of a call in its tool is free for the next one.
+    pub(super) fn leave_tool(&mut self, call: &Call) {
+        let Some(tool) = call.tool else { return };
+        self.tools[tool.as_usize()].running -= 1;
+        if let Some(next) = self.tools[tool.as_usize()].queue.pop_front() {
+            self.run_call(next);
+        }
+    }
+
     /// Takes a call out of the table and out of its session's count.
     pub(super) fn remove_call(&mut self, now: Instant, key: Key<Call>) -> Option<Call> {
-        let call = self.calls.remove(key)?;
-        self.cancel(call.timer);
-        self.stats.call_over(call.door, now.since(call.since));
+        let mut call = self.calls.remove(key)?;
+        self.cancel(call.timer.take());
+        if let Some(door) = call.door {
+            self.stats.call_over(door, now.since(call.since));
+        }
         if let Some(session) = call
             .session
             .and_then(|session| self.sessions.get_mut(session))
@@ -383,6 +426,7 @@ impl Engine {
             session.calls -= 1;
             session.last_seen = session.last_seen.max(call.since);
         }
+        self.withdraw(now, call.stream, call.asked.take());
         Some(call)
     }
 

@@ -39,6 +39,9 @@ impl Engine {
                 payloads.insert(Rc::as_ptr(&event.payload).addr(), event.payload.len());
             }
         }
+        for (_, call) in self.calls.iter() {
+            held += call.held_bytes();
+        }
         held += payloads.values().sum::<usize>();
         assert_eq!(
             self.pool.used(),
@@ -161,8 +164,12 @@ impl Engine {
             );
             assert!(call.stream.is_none_or(|key| self.streams.contains(key)));
             assert!(call.is_bounded(), "a call may run for ever");
-            let is_wanted = call.session.is_some() || call.stream.is_some();
+            call.check_questions();
+            let is_wanted = call.session.is_some() || call.stream.is_some() || call.is_away();
             assert!(is_wanted || call.is_stopping(), "a call runs for nobody");
+            if call.is_away() {
+                assert!(call.session.is_none() && call.stream.is_none());
+            }
         }
         self.check_tools();
     }

@@ -57,9 +57,19 @@ impl Engine {
         let Some(known) = Method::parse(method).filter(is_in_era) else {
             return self.answer_wrong(payload, id, &method_unknown(method));
         };
+        if asker.era == Era::Handshake {
+            return self.serve_method(now, asker, id, known, params, payload);
+        }
+        if known.may_ask()
+            && let Some(dispatched) = self.retry(now, asker, id, known, params, payload)
+        {
+            return dispatched;
+        }
         let dispatched = self.serve_method(now, asker, id, known, params, payload);
-        if let (Era::Stateless, Dispatched::Answered) = (asker.era, &dispatched) {
-            self.stamp("complete", known.freshness(), payload);
+        match &dispatched {
+            Dispatched::Answered => self.stamp("complete", known.freshness(), payload),
+            Dispatched::Called(call) => self.prepare_to_ask(*call, known, params),
+            Dispatched::Wrong(_) | Dispatched::ToolUnknown | Dispatched::Refused(_) => {}
         }
         dispatched
     }

@@ -12,6 +12,7 @@
 //! | [`Engine::handle_parked`], [`Engine::handle_blocked`], [`Engine::handle_drained`], [`Engine::handle_stream_closed`] | what became of a stream's socket |
 //! | [`Engine::handle_line`], [`Engine::handle_outcome`] | a command reports, is over |
 //! | [`Engine::handle_said`], [`Engine::handle_ended`] | the same for a function |
+//! | [`Engine::handle_waiting_call`] | a function can go no further now |
 //! | [`Engine::handle_traffic`], [`Engine::handle_malformed`] | bytes to be counted |
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
@@ -27,6 +28,8 @@
 //! timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file of
 //! this folder owns the transitions of one of them.
 
+mod answer;
+mod ask;
 pub mod call;
 mod catalogue;
 mod check;
@@ -42,6 +45,7 @@ mod quota;
 mod rates;
 mod replay;
 mod report;
+mod round;
 pub mod route;
 pub mod session;
 mod sessions;
@@ -59,6 +63,7 @@ use crate::limits::{Limits, Memory, Timeouts};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::mcp::refusal::Refusal;
+use crate::mcp::request_state::SealKey;
 use crate::mcp::stateless;
 use crate::time::{Instant, UnixMillis};
 use crate::tool::Work;
@@ -136,6 +141,8 @@ pub enum Job {
     Terminate(Key<Call>),
     /// Send KILL to the call's process group.
     Kill(Key<Call>),
+    /// Drop the function at work and report nothing: the engine has forgotten the call already.
+    Forget(Key<Call>),
     /// Close the socket that carries this stream: the engine has forgotten the stream already, or
     /// lets another connection carry it from here on.
     CloseStream(Key<Stream>),
@@ -186,6 +193,10 @@ pub struct Engine {
     rates: Rates,
     /// What every result of 2026-07-28 has: members without braces.
     stamp: String,
+    /// Requests of ours to clients; the number of the latest is its id.
+    asks_sent: u64,
+    /// What request states are sealed with. Drawn when it is first needed.
+    seal_key: Option<SealKey>,
     stats: Stats,
     /// Listening streams that a connection carries.
     listening: u32,
@@ -248,6 +259,8 @@ impl Engine {
             ready: VecDeque::new(),
             reclaim_hand: 0,
             drain: None,
+            asks_sent: 0,
+            seal_key: None,
             stats: Stats::default(),
             listening: 0,
             door: DoorKind::None,

@@ -101,11 +101,11 @@ impl Engine {
                     call.principal = principal;
                     self.recheck_call(now, key);
                 }
-                None => {
-                    if let (None, Some(stream)) = (call.session, call.stream) {
-                        self.abandon(now, stream);
-                    }
-                }
+                None => match (call.session, call.stream) {
+                    (None, Some(stream)) => self.abandon(now, stream),
+                    (None, None) => self.stop_call(now, key, Stopped::Cancelled),
+                    (Some(_), _) => {}
+                },
             }
         }
     }

@@ -1,15 +1,14 @@
-//! What a running call says before its answer: progress and log lines, and its questions.
+//! What a running call says before its answer: progress and log lines.
 
 use super::call::Call;
-use super::{Engine, Era, Job};
+use super::{Engine, Era};
 use crate::bounded::Key;
 use crate::mcp::message::{Level, log_params, progress_params};
 use crate::time::Instant;
-use crate::tool::ask::Ask;
 use crate::tool::handler::{Progress, Said};
 use crate::wire::dialect::About;
 use crate::wire::json;
-use crate::wire::jsonrpc::{self, METHOD_NOT_FOUND, RpcError};
+use crate::wire::jsonrpc;
 
 impl Engine {
     /// What a function at work says.
@@ -21,18 +20,9 @@ impl Engine {
                 logger,
                 data,
             } => self.tell_log(now, key, level, logger.as_deref(), data.as_bytes()),
-            Said::Ask(ask) => self.handle_ask(key, ask),
+            Said::Ask(ask) => self.handle_ask(now, key, ask),
             Said::Release => {}
         }
-    }
-
-    fn handle_ask(&mut self, call: Key<Call>, ask: Ask) {
-        let text = "the client cannot be asked";
-        self.jobs.push_back(Job::Answer {
-            call,
-            key: ask.key,
-            answer: Err(RpcError::new(METHOD_NOT_FOUND, text)),
-        });
     }
 
     /// A line of a running command's output: progress, if the client asked for it.

@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod asks;
 mod broadcast;
 mod calls;
 mod cors;

@@ -44,6 +44,8 @@ pub struct Server {
     pub terminated: Vec<Key<Call>>,
     /// Calls that were made to end.
     pub killed: Vec<Key<Call>>,
+    /// Calls that were dropped without a word.
+    pub forgotten: Vec<Key<Call>>,
 }
 
 /// One connection as its client sees it.
@@ -140,6 +142,7 @@ impl Server {
             answered: Vec::new(),
             terminated: Vec::new(),
             killed: Vec::new(),
+            forgotten: Vec::new(),
         }
     }
 
@@ -324,6 +327,7 @@ impl Server {
             Job::Answer { call, key, answer } => self.answered.push((call, key, answer)),
             Job::Terminate(call) => self.terminated.push(call),
             Job::Kill(call) => self.killed.push(call),
+            Job::Forget(call) => self.forgotten.push(call),
             Job::CloseStream(stream) => {
                 if let Some(peer) = self.carrier(stream) {
                     self.peers[peer].stream = None;

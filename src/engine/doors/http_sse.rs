@@ -283,8 +283,7 @@ impl Engine {
                 self.say(now, stream, dialect, payload, about);
             }
             Message::Notification { method, params } => self.notice(now, key, &method, params),
-            // This server sends no requests yet, so there is nothing a response could answer.
-            Message::Response { .. } => {}
+            Message::Response { id, result } => self.take_response(now, key, &id, result),
         }
     }
 

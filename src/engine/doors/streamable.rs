@@ -161,7 +161,12 @@ impl Engine {
                 Ok(exchange.empty(Status::Accepted))
             }
             Message::Response { .. } if session.is_none() => Err(Refusal::ResponseUnasked),
-            Message::Response { .. } => Ok(exchange.empty(Status::Accepted)),
+            Message::Response { id, result } => {
+                if let Some(session) = session {
+                    self.take_response(exchange.now, session, &id, result);
+                }
+                Ok(exchange.empty(Status::Accepted))
+            }
         }
     }
 
@@ -341,7 +346,12 @@ impl Engine {
                 }
                 return;
             }
-            Ok(Message::Response { .. }) => return,
+            Ok(Message::Response { id, result }) => {
+                if let Some(session) = session {
+                    self.take_response(now, session, &id, result);
+                }
+                return;
+            }
         }
         answer.done.push(payload);
     }

@@ -43,6 +43,8 @@ pub enum Exit {
 pub enum Stopped {
     /// It ran longer than this.
     TimedOut(Duration),
+    /// Its client has not answered a question for this long.
+    Unanswered(Duration),
     /// Nobody wants its outcome any more.
     Cancelled,
     /// The server is stopping.
@@ -82,6 +84,12 @@ pub fn stopped_text(stopped: Stopped) -> String {
             "stopped after {} s, the tool's timeout; the operator can raise its timeout",
             timeout.as_secs_f64()
         ),
+        Stopped::Unanswered(wait) => {
+            format!(
+                "stopped: no answer from the client for {} s",
+                wait.as_secs()
+            )
+        }
         Stopped::Cancelled => "cancelled".to_owned(),
         Stopped::Removed => "the tool was removed".to_owned(),
         Stopped::Draining => "stopped, because the server is stopping".to_owned(),
