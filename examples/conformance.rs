@@ -71,7 +71,7 @@ fn main() -> std::io::Result<()> {
                 "Logged."
             },
         )
-        .add(
+        .with(
             FunctionTool::new(
                 "json_schema_2020_12_tool",
                 "Takes arguments that only JSON Schema 2020-12 can describe.",
@@ -79,7 +79,7 @@ fn main() -> std::io::Result<()> {
             )
             .schema(include_str!("conformance/schema_2020_12.json")),
         )
-        .add(
+        .with(
             FunctionTool::new(
                 "test_custom_header",
                 "Takes an argument that a header repeats.",
@@ -90,11 +90,11 @@ fn main() -> std::io::Result<()> {
                     "value":{"type":"string","x-mcp-header":"Value"}},"required":["value"]}"#,
             ),
         )
-        .add(
+        .with(
             FunctionTool::new("test_sampling", "Asks the client's model.", sampling)
                 .schema(&one_string("prompt")),
         )
-        .add(
+        .with(
             FunctionTool::new("test_elicitation", "Asks a person.", elicitation)
                 .schema(&one_string("message")),
         )

@@ -137,19 +137,19 @@ impl Builder {
     }
 
     /// A function as a tool: [`Handler`] says what it may take, [`IntoOutcome`] what it may return.
-    /// More can be said with [`Builder::add`].
+    /// More can be said with [`Builder::with`].
     pub fn tool<H: Handler<T>, T>(
         self,
         name: impl Into<String>,
         description: impl Into<String>,
         run: H,
     ) -> Builder {
-        self.add(FunctionTool::new(name, description, run))
+        self.with(FunctionTool::new(name, description, run))
     }
 
     /// A [`FunctionTool`], or any type that implements [`Tool`]. Tools are listed in the order in
     /// which they come.
-    pub fn add(mut self, tool: impl IntoTool) -> Builder {
+    pub fn with(mut self, tool: impl IntoTool) -> Builder {
         match tool.into_tool() {
             Ok(tool) => self.tools.push(tool),
             Err(problem) => self.wrong(problem),
@@ -423,7 +423,7 @@ impl Server {
         };
         let doors = serving::bind(&self.listen, admitted).map_err(io::Error::other)?;
         for tell in self.on_listening {
-            doors.iter().for_each(|door| tell(door));
+            doors.iter().for_each(&tell);
         }
         let drain = self.config.timeouts.drain;
         let engine = serving::engine(self.config, self.memory, self.registry);
