@@ -31,14 +31,13 @@ use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
 use crate::tool::handler::{Ended, Told};
-use crate::tool::registry::{Registry, ToolIndex};
-use crate::tool::{CallLimits, Outcome, Tool, Work};
+use crate::tool::registry::ToolIndex;
+use crate::tool::{CallLimits, Outcome, Work};
 use crate::wire::dialect::Dialect;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::status::Status;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -111,27 +110,6 @@ pub(super) struct Wanted {
     pub method: Method,
     /// The progress token, if any.
     pub progress_token: Option<Box<RawValue>>,
-}
-
-/// How busy one tool is.
-#[derive(Debug)]
-pub(super) struct ToolState {
-    name: Rc<str>,
-    running: u32,
-    pub(super) queue: VecDeque<Key<Call>>,
-}
-
-impl ToolState {
-    /// One state per tool, in the registry's order.
-    pub fn for_registry(registry: &Registry) -> Vec<ToolState> {
-        let name = |tool: &Rc<dyn Tool>| Rc::from(tool.spec().name.as_str());
-        let idle = |tool| ToolState {
-            name: name(tool),
-            running: 0,
-            queue: VecDeque::new(),
-        };
-        registry.iter().map(idle).collect()
-    }
 }
 
 impl Call {
@@ -290,7 +268,7 @@ impl Engine {
     }
 
     /// Hands a queued call to the edge.
-    fn run_call(&mut self, key: Key<Call>) {
+    pub(super) fn run_call(&mut self, key: Key<Call>) {
         let call = self
             .calls
             .get_mut(key)
@@ -403,15 +381,6 @@ impl Engine {
         self.drain_further();
     }
 
-    /// The place of a call in its tool is free for the next one.
-    pub(super) fn leave_tool(&mut self, call: &Call) {
-        let Some(tool) = call.tool else { return };
-        self.tools[tool.as_usize()].running -= 1;
-        if let Some(next) = self.tools[tool.as_usize()].queue.pop_front() {
-            self.run_call(next);
-        }
-    }
-
     /// Takes a call out of the table and out of its session's count.
     pub(super) fn remove_call(&mut self, now: Instant, key: Key<Call>) -> Option<Call> {
         let mut call = self.calls.remove(key)?;
@@ -444,52 +413,6 @@ impl Engine {
         match call.stream {
             Some(stream) => self.answer(now, stream, call, payload, status),
             None => self.stats.answers_unwanted += 1,
-        }
-    }
-
-    /// Matches the running and queued calls to a new set of tools. Calls of a tool that is gone
-    /// run to their end; queued ones are answered at once.
-    pub(super) fn replace_tools(&mut self, now: Instant, registry: Registry) {
-        let mut states = ToolState::for_registry(&registry);
-        let old = std::mem::take(&mut self.tools);
-        let moved: Vec<Option<ToolIndex>> =
-            old.iter().map(|state| registry.find(&state.name)).collect();
-        let mut orphans = Vec::new();
-        for (state, to) in old.into_iter().zip(&moved) {
-            match to {
-                Some(to) => states[to.as_usize()] = state,
-                None => orphans.extend(state.queue),
-            }
-        }
-        self.tools = states;
-        self.registry = registry;
-        let keys: Vec<Key<Call>> = self.calls.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            let call = self.calls.get_mut(key).expect("the keys were just read");
-            call.tool = call.tool.and_then(|tool| moved[tool.as_usize()]);
-        }
-        for key in orphans {
-            self.stop_call(now, key, Stopped::Removed);
-        }
-    }
-
-    /// The tools' counts are those of the calls.
-    pub(super) fn check_tools(&self) {
-        for (index, tool) in self.tools.iter().enumerate() {
-            let of_tool = |call: &Call| call.tool.is_some_and(|tool| tool.as_usize() == index);
-            let calls = || self.calls.iter().filter(|(_, call)| of_tool(call));
-            let running = calls().filter(|(_, call)| call.is_with_edge()).count();
-            assert_eq!(
-                tool.running as usize, running,
-                "{} miscounts its calls",
-                tool.name
-            );
-            assert_eq!(
-                tool.queue.len(),
-                calls().count() - running,
-                "{} lost a call",
-                tool.name
-            );
         }
     }
 }

@@ -7,11 +7,12 @@
 //! that is held against the call, since anybody may send anything.
 
 use super::call::{Call, State};
-use super::dispatch::{Dispatched, Wrong};
+use super::dispatch::{Dispatched, Wrong, parse};
 use super::stream::Stream;
 use super::{Asker, Engine, Era, Job};
 use crate::bounded::Key;
 use crate::limits;
+use crate::mcp::message::Meta;
 use crate::mcp::method::Method;
 use crate::mcp::request_state::{self, RequestState, SealKey};
 use crate::time::Instant;
@@ -157,9 +158,9 @@ impl Engine {
     ) -> Option<Dispatched> {
         // Hardly any request does, and to look is cheaper than to read.
         let params = params.filter(|params| params.get().contains(STATE))?;
-        let names = [STATE, RESPONSES, "_meta"];
+        let names = [STATE, RESPONSES];
         let picked = json::pick(params.get(), names);
-        let [state, responses, meta] = match picked {
+        let [state, responses] = match picked {
             Ok(found) => found.map(json::said),
             Err(error) => {
                 let wrong = RpcError::new(jsonrpc::INVALID_PARAMS, format!("params: {error}"));
@@ -171,8 +172,8 @@ impl Engine {
             Ok(key) => key,
             Err(wrong) => return Some(self.answer_wrong(payload, id, &wrong)),
         };
-        let token = meta.and_then(|meta| json::pick(meta.get(), ["progressToken"]).ok());
-        let token = token.and_then(|[token]| json::said(token));
+        let token = parse::<Meta<'_>>(Some(params)).ok();
+        let token = token.and_then(|meta| meta.progress_token);
         let call = self.calls.get_mut(key).expect("it was just found");
         call.client = asker.client;
         call.log_level = asker.log_level;

@@ -39,8 +39,7 @@ fn stocked() -> Server {
 }
 
 fn catalogue() -> Catalogue {
-    let uri = |name: &str| format!("test://{name}");
-    let resource = |name: &str| Resource::new(uri(name), name, Source::text(name));
+    let resource = |name: &str| Resource::new(format!("test://{name}"), name, Source::text(name));
     let prompt = Prompt::new("greet", Messages::Fixed(Vec::new()));
     Catalogue {
         resources: vec![resource("a"), resource("b")],
