@@ -10,6 +10,7 @@ mod access;
 mod asks;
 mod broadcast;
 mod calls;
+mod catalogue;
 mod cors;
 mod counters;
 mod dialects;
