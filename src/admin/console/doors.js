@@ -85,6 +85,68 @@ class StreamableSession extends Session {
     }
 }
 
+/** The revision without sessions. */
+const STATELESS = '2026-07-28';
+
+/** Where a message says what it is of. */
+const META = 'io.modelcontextprotocol/';
+
+/** 2026-07-28: every request says of itself what it is, and one that does not end listens. */
+class StatelessSession extends Session {
+    async stay(connected) {
+        const about = await this.request('server/discover');
+        const serverInfo = about._meta?.[`${META}serverInfo`];
+        this.about = { ...about, serverInfo, protocolVersion: STATELESS };
+        const notifications = { toolsListChanged: true };
+        await this.request('subscriptions/listen', { notifications }, { onopen: connected });
+    }
+
+    dispatch(message, call) {
+        const meta = {
+            ...message.params._meta,
+            [`${META}protocolVersion`]: STATELESS,
+            [`${META}clientInfo`]: CLIENT,
+            [`${META}clientCapabilities`]: {},
+            [`${META}logLevel`]: 'info',
+        };
+        const params = { ...message.params, _meta: meta };
+        return super.dispatch({ ...message, params }, call);
+    }
+
+    async send(message, call) {
+        const { id, method, params } = message;
+        call.abort = new AbortController();
+        const response = await this.server.ask('mcp', {
+            method: 'POST',
+            headers: {
+                'MCP-Protocol-Version': STATELESS,
+                'Mcp-Method': method,
+                ...(params.name && { 'Mcp-Name': params.name }),
+            },
+            body: message,
+            signal: AbortSignal.any([call.abort.signal, this.signal]),
+            accept: 'application/json, text/event-stream',
+        });
+        call.onopen?.();
+        if (isStream(response)) await this.#read(response);
+        else this.receive(await response.json());
+        this.settle(id, ({ reject }) => reject(new Refusal('The stream ended without an answer.')));
+    }
+
+    async #read(response) {
+        for await (const { data, comment } of readEvents(response)) {
+            this.listener.beat(comment);
+            if (data) this.receive(parseJson(data));
+        }
+    }
+
+    /** Whoever hangs up has cancelled. */
+    cancel(call) {
+        this.settle(call.id, ({ reject }) => reject(new Refusal('Cancelled.')));
+        call.abort?.abort();
+    }
+}
+
 /** What every session on one long stream has in common: it is greeted, and answered there. */
 class StreamSession extends Session {
     #lastEvent = '';
@@ -316,6 +378,7 @@ class PlainSession extends RestSession {
 /** The ways in, by their value in the page's list. */
 const DOORS = {
     streamable: StreamableSession,
+    stateless: StatelessSession,
     sse: SseSession,
     underscored: UnderscoredSession,
     hyphenated: HyphenatedSession,

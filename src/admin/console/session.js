@@ -6,6 +6,9 @@
 /** The revision that is asked for. */
 const REVISION = '2025-11-25';
 
+/** Who asks. */
+const CLIENT = { name: 'slimcp-console', version: '1' };
+
 /** Milliseconds before each further attempt to connect again; the last one repeats. */
 const BACK_OFF = [500, 1000, 2000, 4000, 8000, 15000, 30000];
 
@@ -154,8 +157,7 @@ class Session {
     }
 
     async initialize() {
-        const clientInfo = { name: 'slimcp-console', version: '1' };
-        const params = { protocolVersion: REVISION, capabilities: {}, clientInfo };
+        const params = { protocolVersion: REVISION, capabilities: {}, clientInfo: CLIENT };
         this.about = await this.request('initialize', params);
         await this.notify('notifications/initialized');
     }

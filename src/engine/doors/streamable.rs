@@ -92,6 +92,7 @@ impl Engine {
             }
         })?;
         let session = self.streamable_session(id, exchange.principal)?;
+        streamable::check_version(fields.mcp_protocol_version)?;
         self.end_session(exchange.now, session);
         Ok(exchange.empty(Status::NoContent))
     }
@@ -147,6 +148,9 @@ impl Engine {
         session: Option<Key<Session>>,
         message: Message<'_>,
     ) -> Result<Reply, Refusal> {
+        if let (Message::Response { .. }, Some(_)) = (&message, session) {
+            streamable::check_version(exchange.fields().mcp_protocol_version)?;
+        }
         match message {
             Message::Request { id, method, params } => {
                 let answered = self.streamable_request(exchange, session, &id, &method, params);
