@@ -17,7 +17,8 @@ use std::fmt::Display;
 /// | [`Json`] | `structuredContent`, and the same as text for older clients |
 /// | [`Content`], `Vec<Content>` | texts, images, sounds, resources, links |
 /// | [`Outcome`] | all of that together |
-/// | `Result<_, E>` | `E` as a failed outcome that models read; an [`RpcError`] as an error of the request |
+/// | `Result<_, E>` | the same, or `E` as a failed outcome that models read |
+/// | `Result<_, RpcError>` | the same, or an error of the request |
 ///
 /// `E` is whatever can be shown. An [`RpcError`] inside a `Box<dyn Error>` is found, so that `?`
 /// works on the questions of a [`Context`](super::Context) and on everything else alike.

@@ -75,7 +75,7 @@ pub enum Unfit {
     Duplicate(String),
     /// There are this many tools, more than [`TOOLS_MAX`].
     TooMany(usize),
-    /// The schema of this tool marks arguments for headers in a way that clients pass over; and why.
+    /// The schema of this tool marks arguments for headers as no client takes it; and why.
     Header(String, String),
 }
 
