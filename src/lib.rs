@@ -22,7 +22,8 @@
 //! | a socket is accepted | `edge/listener.rs` |
 //! | its bytes become a request, within bounds | `edge/connection.rs`, `wire/receive.rs` |
 //! | host, origin, path, credentials, role, rates: may it come in | `engine/doors/gate.rs` |
-//! | what the transport asks of it | `engine/doors/{streamable,stateless,http_sse}.rs` |
+//! | what the transport asks of it | `engine/doors/streamable.rs`, `engine/doors/http_sse.rs` |
+//! | the same for requests that stand for themselves | `engine/doors/stateless.rs` |
 //! | the same for older front-ends, and for scripts | `engine/doors/dialect.rs`, `engine/doors/rest.rs` |
 //! | JSON-RPC becomes a message, the message an answer or a call | `wire/jsonrpc.rs`, `engine/dispatch.rs` |
 //! | the tool checks its arguments and says what is to be done | `tool/registry.rs`, `tool/command.rs` |
@@ -104,6 +105,7 @@
 //! | their results | [`IntoOutcome`]: texts, [`Json`], [`Content`], `Result` |
 //! | progress, log lines, questions | [`Context`], the same in every revision |
 //! | resources, prompts, completion | [`Resource`], [`Prompt`], [`Completion`]: fixed, or functions |
+//! | tasks: calls in the background | [`FunctionTool::background`] |
 //! | changes | [`Handle`], by [`Builder::handle`] |
 //! | work that blocks | [`unblock`]: everything else runs on one thread |
 //! | an executor of your own | [`Server::serve`] |
@@ -147,5 +149,5 @@ pub use server::{
     Given, Handle, IntoOutcome, Json, Messages, Prompt, PromptMessage, Resource, ResourceSpec,
     Role, Sampling, Server, Source,
 };
-pub use tool::{Content, Outcome};
+pub use tool::{Background, Content, Outcome, Since};
 pub use wire::jsonrpc::RpcError;

@@ -8,10 +8,12 @@
 //! | `content.rs` | what tools return, and what they say while they work |
 //! | `questions.rs` | what tools ask: a person, a model, folders |
 //! | `catalogue.rs` | resources and prompts |
+//! | `tasks.rs` | tools that go on in the background |
 
 mod catalogue;
 mod content;
 mod questions;
+mod tasks;
 
 use slimcp::Server;
 
@@ -21,6 +23,7 @@ fn main() -> std::io::Result<()> {
     let server = content::add(server);
     let server = questions::add(server);
     let server = catalogue::add(server);
+    let server = tasks::add(server);
     server
         .listen(&port)
         .on_listening(|door| println!("{}", door.url()))

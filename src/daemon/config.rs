@@ -348,6 +348,7 @@ impl Reader {
         self.check_doors();
         self.check_memory();
         self.check_heartbeat();
+        self.add_task_status();
         self.check_tools();
         self.complaints.finish()?;
         self.settings.tools = self.tools.into_iter().map(|tool| tool.spec).collect();
@@ -386,6 +387,15 @@ impl Reader {
             // The complaint names the key already.
             let problem = text.strip_prefix("limits.memory ").unwrap_or(&text);
             self.complain("limits.memory", problem.to_string());
+        }
+    }
+
+    /// Who starts something in the background has to be able to ask for the result.
+    fn add_task_status(&mut self) {
+        let builtins = &mut self.settings.builtins;
+        let is_wanted = self.tools.iter().any(|tool| tool.spec.background);
+        if is_wanted && !builtins.contains(&Builtin::TaskStatus) {
+            builtins.push(Builtin::TaskStatus);
         }
     }
 

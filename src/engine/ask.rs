@@ -145,6 +145,7 @@ impl Engine {
         let asked = call.asked.get_or_insert_default();
         asked.pending.push(pending);
         self.restart_clock(now, key);
+        self.note_questions(now, key);
         if era == Era::Handshake {
             self.send_question(now, key);
         }
@@ -160,6 +161,10 @@ impl Engine {
             return Err(RpcError::new(INTERNAL_ERROR, "the server is stopping"));
         }
         let session = call.session.and_then(|session| self.sessions.get(session));
+        if session.is_some_and(|session| !session.confirmed) {
+            let text = "the client has not confirmed its handshake";
+            return Err(RpcError::new(INTERNAL_ERROR, text));
+        }
         let has_pages = session.is_none_or(|session| session.revision.has_pages());
         let speaks_requests = call.dialect == Dialect::Standard;
         let needed = ask.kind.needs();
@@ -314,6 +319,7 @@ impl Engine {
         });
         if goes_on {
             self.restart_clock(now, key);
+            self.note_questions(now, key);
         }
     }
 

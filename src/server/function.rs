@@ -3,7 +3,7 @@
 use super::arguments;
 use super::outcome::IntoOutcome;
 use crate::tool::handler::{Begin, Context};
-use crate::tool::{Annotations, CallLimits, Outcome, Start, Tool, ToolSpec, Work};
+use crate::tool::{Annotations, Background, CallLimits, Outcome, Start, Tool, ToolSpec, Work};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::fmt;
@@ -155,6 +155,7 @@ impl FunctionTool {
                 input_schema: raw(H::SCHEMA).expect("ours are JSON"),
                 output_schema: None,
                 annotations: Annotations::default(),
+                background: Background::Never,
             },
             limits: CallLimits::default(),
             begin: Box::new(move |arguments| run.clone().begin(arguments)),
@@ -220,6 +221,14 @@ impl FunctionTool {
     /// Whether it reaches beyond this machine.
     pub fn open_world(mut self, is_so: bool) -> FunctionTool {
         self.spec.annotations.open_world = Some(is_so);
+        self
+    }
+
+    /// Whether its calls go on in the background, as tasks whose result the client asks for later:
+    /// from their start, or from when the function calls
+    /// [`Context::go_to_background`](super::Context::go_to_background).
+    pub fn background(mut self, background: Background) -> FunctionTool {
+        self.spec.background = background;
         self
     }
 

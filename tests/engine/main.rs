@@ -26,6 +26,7 @@ mod rest;
 mod sessions;
 mod stateless;
 mod streams;
+mod tasks;
 
 use slimcp::time::Instant;
 use support::reader::{Event, Head, Piece, Reader};
