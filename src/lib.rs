@@ -110,8 +110,8 @@
 //! | work that blocks | [`unblock`]: everything else runs on one thread |
 //! | an executor of your own | [`Server::serve`] |
 //!
-//! Below that, the [`engine`] needs no daemon and no socket: whoever has bytes and a clock can drive
-//! it. Make an [`Engine`](engine::Engine) from a [`Config`](engine::Config), the
+//! Below that, the [`engine`] needs no daemon and no socket: whoever has bytes and a clock can
+//! drive it. Make an [`Engine`](engine::Engine) from a [`Config`](engine::Config), the
 //! [`Memory`](limits::Memory) of its limits, a [`Registry`](tool::registry::Registry) of tools, and
 //! a function that draws session ids. Then give it one input, take out everything that `poll_job`
 //! and `poll_ready` have, and go on to the next input. `tests/support` is such a driver for tests,

@@ -189,8 +189,8 @@ impl Field {
     }
 
     /// The same for a number or an integer.
-    pub fn default_number(self, value: f64) -> Field {
-        Field(self.0.plain("default", value))
+    pub fn default_number(self, value: impl Into<f64>) -> Field {
+        Field(self.0.plain("default", value.into()))
     }
 
     /// The same for yes or no.
@@ -204,13 +204,13 @@ impl Field {
     }
 
     /// The least number.
-    pub fn minimum(self, value: f64) -> Field {
-        Field(self.0.plain("minimum", value))
+    pub fn minimum(self, value: impl Into<f64>) -> Field {
+        Field(self.0.plain("minimum", value.into()))
     }
 
     /// The greatest number.
-    pub fn maximum(self, value: f64) -> Field {
-        Field(self.0.plain("maximum", value))
+    pub fn maximum(self, value: impl Into<f64>) -> Field {
+        Field(self.0.plain("maximum", value.into()))
     }
 
     /// How many letters a text has.
@@ -290,4 +290,102 @@ impl Elicited {
 /// The client's answer is none.
 pub(super) fn unfit(error: serde_json::Error) -> RpcError {
     RpcError::new(INVALID_PARAMS, format!("the client's answer: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(field: Field) -> String {
+        text(field.0)
+    }
+
+    #[test]
+    fn fields_are_written_as_the_plain_schemas_that_forms_may_have() {
+        let table = [
+            (
+                Field::text().title("A \"b\"").length(1..=9),
+                r#"{"type":"string","title":"A \"b\"","minLength":1,"maxLength":9}"#,
+            ),
+            (
+                Field::format("email").description("Yours."),
+                r#"{"type":"string","format":"email","description":"Yours."}"#,
+            ),
+            (
+                Field::integer().minimum(-1).maximum(9).default_number(3),
+                r#"{"type":"integer","minimum":-1,"maximum":9,"default":3}"#,
+            ),
+            (
+                Field::number().default_number(0.5),
+                r#"{"type":"number","default":0.5}"#,
+            ),
+            (
+                Field::boolean().default_boolean(true),
+                r#"{"type":"boolean","default":true}"#,
+            ),
+            (
+                Field::choice(["a", "b"]).default_text("b"),
+                r#"{"type":"string","enum":["a","b"],"default":"b"}"#,
+            ),
+            (
+                Field::titled_choice([("a", "A")]),
+                r#"{"type":"string","oneOf":[{"const":"a","title":"A"}]}"#,
+            ),
+            (
+                Field::named_choice([("a", "A"), ("b", "B")]),
+                r#"{"type":"string","enum":["a","b"],"enumNames":["A","B"]}"#,
+            ),
+            (
+                Field::choices(["a"]).count(1..=2).default_choices(["a"]),
+                concat!(
+                    r#"{"type":"array","items":{"type":"string","enum":["a"]},"#,
+                    r#""minItems":1,"maxItems":2,"default":["a"]}"#
+                ),
+            ),
+            (
+                Field::titled_choices([("a", "A")]),
+                r#"{"type":"array","items":{"anyOf":[{"const":"a","title":"A"}]}}"#,
+            ),
+        ];
+        for (made, expected) in table {
+            assert_eq!(field(made), expected);
+        }
+    }
+
+    #[test]
+    fn a_form_asks_for_an_object() {
+        let form = Form::new("Well?")
+            .required("a\"", Field::boolean())
+            .field("b", Field::text());
+        assert_eq!(
+            form.params(),
+            concat!(
+                r#"{"mode":"form","message":"Well?","requestedSchema":{"type":"object","#,
+                r#""properties":{"a\"":{"type":"boolean"},"b":{"type":"string"}},"#,
+                r#""required":["a\""]}}"#
+            )
+        );
+        let form = Form::with_schema("Well?", "{\n \"type\": \"object\"\n}").unwrap();
+        assert!(
+            form.params()
+                .ends_with(r#""requestedSchema":{"type":"object"}}"#)
+        );
+        assert!(Form::with_schema("Well?", "{").is_err());
+    }
+
+    #[test]
+    fn what_was_filled_in_is_read_if_it_was_accepted() {
+        let read = |json: &str| Elicited::read(&RawValue::from_string(json.to_string()).unwrap());
+        let accepted = read(r#"{"action":"accept","content":{"a":1}}"#).unwrap();
+        let value = accepted.accepted::<std::collections::BTreeMap<String, u8>>();
+        assert_eq!(value.unwrap().unwrap()["a"], 1);
+        assert!(accepted.accepted::<Vec<u8>>().is_err());
+        for json in [
+            r#"{"action":"decline"}"#,
+            r#"{"action":"cancel","content":null}"#,
+        ] {
+            assert_eq!(read(json).unwrap().accepted::<()>().unwrap(), None);
+        }
+        assert!(read(r#"{"action":"agree"}"#).is_err());
+    }
 }

@@ -106,17 +106,8 @@ where
 /// A function as a tool, with all that can be said of it.
 ///
 /// ```
-/// use slimcp::FunctionTool;
-///
-/// let double = FunctionTool::new("double", "Doubles a number.", |(n,): (i64,)| async move {
-///     (2 * n).to_string()
-/// });
-/// let half = FunctionTool::new("half", "Halves a number.", half)
-///     .title("Half")
-///     .schema(r#"{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}"#)
-///     .read_only()
-///     .timeout(std::time::Duration::from_secs(5));
-/// # let _ = (double, half);
+/// use slimcp::{Context, FunctionTool};
+/// use std::time::Duration;
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Half { n: i64 }
@@ -127,6 +118,16 @@ where
 ///         _ => Err("n is odd"),
 ///     }
 /// }
+///
+/// let half = FunctionTool::new("half", "Halves a number.", half)
+///     .title("Half")
+///     .schema(r#"{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}"#)
+///     .read_only()
+///     .timeout(Duration::from_secs(5));
+/// let can_ask = FunctionTool::new("can-ask", "Whether you can be asked.", async |it: Context| {
+///     (!it.client().is_empty()).to_string()
+/// });
+/// # let _ = (half, can_ask);
 /// ```
 pub struct FunctionTool {
     spec: ToolSpec,

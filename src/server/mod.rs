@@ -196,8 +196,8 @@ impl Builder {
         self
     }
 
-    /// Listens here: `127.0.0.1:8000`, `[::]:8000`, `localhost:8000`, `8000` or `unix:/path`. Port 0
-    /// is one of the system's choice. Where nothing is said it is `127.0.0.1:8000`; may be said
+    /// Listens here: `127.0.0.1:8000`, `[::]:8000`, `localhost:8000`, `8000` or `unix:/path`. Port
+    /// 0 is one of the system's choice. Where nothing is said it is `127.0.0.1:8000`; may be said
     /// again for more.
     pub fn listen(mut self, address: &str) -> Builder {
         match Listen::parse(address) {

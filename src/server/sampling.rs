@@ -171,3 +171,52 @@ pub(super) fn roots(result: &RawValue) -> Result<Vec<Root>, RpcError> {
     let Wire { roots } = serde_json::from_str(result.get()).map_err(unfit)?;
     Ok(roots)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_is_written_as_it_was_put_together() {
+        let tools = RawValue::from_string("[\n]".to_string()).unwrap();
+        let (kind, params) = Sampling::new(9)
+            .user("Hi")
+            .assistant("Ho")
+            .system("Sing.")
+            .temperature(0.5)
+            .stop(&["."])
+            .model("small")
+            .priorities(1.0, 0.5, 0.0)
+            .tools(&tools, None)
+            .params();
+        assert_eq!(kind, AskKind::SampleWithTools);
+        assert_eq!(
+            params,
+            concat!(
+                r#"{"messages":[{"role":"user","content":{"type":"text","text":"Hi"}},"#,
+                r#"{"role":"assistant","content":{"type":"text","text":"Ho"}}],"#,
+                r#""modelPreferences":{"costPriority":1,"speedPriority":0.5,"#,
+                r#""intelligencePriority":0,"hints":[{"name":"small"}]},"#,
+                r#""maxTokens":9,"systemPrompt":"Sing.","temperature":0.5,"#,
+                r#""stopSequences":["."],"tools":[]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn what_a_model_has_said_may_be_one_content_or_many() {
+        let table = [
+            (r#"{"type":"text","text":"a"}"#, "a"),
+            (
+                r#"[{"type":"text","text":"a"},{"type":"image","data":""},{"text":"b"}]"#,
+                "ab",
+            ),
+            (r#"{"type":"image","data":""}"#, ""),
+        ];
+        for (content, text) in table {
+            let json = format!(r#"{{"role":"assistant","model":"m","content":{content}}}"#);
+            let said = Sampled::read(&RawValue::from_string(json).unwrap()).unwrap();
+            assert_eq!((said.text().as_str(), said.model.as_str()), (text, "m"));
+        }
+    }
+}
