@@ -54,7 +54,7 @@
 //! | [`wire`] | HTTP/1.1, server-sent events, JSON-RPC, lines: bytes to values and back |
 //! | [`auth`] | whose requests are let in, and what they may do |
 //! | [`mcp`] | what the protocol says, revision by revision; the one table of refusals, roles named |
-//! | [`tool`] | what a tool is; the built-in ones and those that run a command |
+//! | [`tool`] | what a tool is, built in or a command; resources and prompts |
 //! | [`admin`] | counters, and what operators see: metrics, OpenAPI, snippets, the console |
 //! | [`engine`] | connections, sessions, streams and calls |
 //! | [`edge`] | sockets, processes, signals, the clock |
