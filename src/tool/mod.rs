@@ -261,7 +261,7 @@ impl Content {
     }
 
     /// Appends the item as a JSON object.
-    fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Content::Text(text) => {
                 // One growth instead of several: most texts need no escape.
