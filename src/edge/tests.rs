@@ -40,6 +40,7 @@ fn registry() -> Registry {
         output: Output::Text,
         limits: CallLimits::default(),
         annotations: Annotations::default(),
+        background: false,
     });
     let spec = builtin::Echo::new().spec().clone();
     let name = "ask".to_owned();

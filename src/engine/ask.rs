@@ -149,6 +149,7 @@ impl Engine {
         asked.pending.push(pending);
         asked.elicitations.extend(page);
         self.restart_clock(now, key);
+        self.note_questions(now, key);
         if has_handshake {
             self.send_question(now, key);
         }
@@ -164,6 +165,10 @@ impl Engine {
             return Err(RpcError::new(INTERNAL_ERROR, "the server is stopping"));
         }
         let session = call.session.and_then(|session| self.sessions.get(session));
+        if session.is_some_and(|session| !session.confirmed) {
+            let text = "the client has not confirmed its handshake";
+            return Err(RpcError::new(INTERNAL_ERROR, text));
+        }
         let has_pages = session.is_none_or(|session| session.revision.has_pages());
         let speaks_requests = call.dialect == Dialect::Standard;
         let needed = ask.kind.needs();
@@ -316,6 +321,7 @@ impl Engine {
         });
         if goes_on {
             self.restart_clock(now, key);
+            self.note_questions(now, key);
         }
     }
 

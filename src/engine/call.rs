@@ -13,11 +13,12 @@
 //!
 //! A call keeps its place in the table until its process is reaped, so `limits.calls` bounds the
 //! processes as well. The one exception is a call that waits for a client which may never come back
-//! (see [`round`](super::round)): it has no process, and makes room for others.
+//! (see `round.rs`): it has no process, and makes room for others.
 
 use super::ask::Asked;
 use super::session::Session;
 use super::stream::Stream;
+use super::task::Task;
 use super::{Asker, Deadline, Engine, Era, Job};
 use crate::admin::stats::DoorKind;
 use crate::auth::Principal;
@@ -77,6 +78,8 @@ pub struct Call {
     pub(super) state: State,
     /// When the request arrived that waits for it; while none does, when the last one was answered.
     pub(super) since: Instant,
+    /// Its task, which its answer goes to; it may be gone already.
+    pub(super) task: Option<Key<Task>>,
     /// Where that request came in; `None` while none waits.
     pub(super) door: Option<DoorKind>,
     /// From start to TERM.
@@ -110,6 +113,8 @@ pub(super) struct Wanted {
     pub method: Method,
     /// The progress token, if any.
     pub progress_token: Option<Box<RawValue>>,
+    /// It begins as a task, which outlives the session and hears of its progress.
+    pub in_background: bool,
 }
 
 impl Call {
@@ -210,34 +215,45 @@ impl Engine {
         if self.id_in_use(&wanted) {
             return Err(Refusal::IdInUse);
         }
+        if wanted.in_background && !self.has_task_room() {
+            self.stats.tasks_refused += 1;
+            return Err(Refusal::TasksFull);
+        }
         self.allow_call(now, wanted.asker.principal)?;
         if self.calls.is_full() {
             self.make_call_room(now, |_| true);
         }
         let asker = wanted.asker;
-        let session = asker.session.and_then(|key| self.sessions.get(key));
+        let session_key = asker.session.filter(|_| !wanted.in_background);
+        let session = session_key.and_then(|key| self.sessions.get(key));
+        let timeout = match wanted.in_background {
+            true => self.config.timeouts.task,
+            false => self.config.timeouts.call,
+        };
         let client = session.map_or(asker.client, |session| session.client);
         let is_function = matches!(work, Work::Function(_));
-        let asks = is_function && asker.era == Era::Stateless && !client.is_empty();
+        let is_tasks = wanted.in_background;
+        let asks = is_function && asker.era == Era::Stateless && !client.is_empty() && !is_tasks;
         let call = Call {
             id: wanted.id,
-            session: wanted.asker.session,
-            principal: wanted.asker.principal,
+            session: session_key,
+            principal: asker.principal,
             method: wanted.method,
-            era: wanted.asker.era,
+            era: asker.era,
             client,
-            log_level: wanted.asker.log_level,
-            dialect: wanted.asker.dialect,
+            log_level: asker.log_level,
+            dialect: asker.dialect,
             stream: None,
             tool,
             name,
-            progress_token: wanted.progress_token,
+            progress_token: wanted.progress_token.filter(|_| !wanted.in_background),
             progress: 0,
             asked: asks.then(Box::default),
             state: State::Queued(work),
             since: now,
-            door: Some(self.door),
-            timeout: bounds.timeout.unwrap_or(self.config.timeouts.call),
+            task: None,
+            door: Some(self.door).filter(|_| !wanted.in_background),
+            timeout: bounds.timeout.unwrap_or(timeout),
             output_bytes_max: bounds
                 .output_bytes_max
                 .unwrap_or(self.config.limits.output_bytes_max),
@@ -248,8 +264,13 @@ impl Engine {
             Refusal::CallsFull
         })?;
         self.stats.calls += 1;
-        self.stats.calls_begun += 1;
-        if let Some(session) = wanted.asker.session {
+        if wanted.in_background {
+            let task = self.add_task(now, key, asker.session);
+            self.calls.get_mut(key).expect("it was just added").task = Some(task);
+        } else {
+            self.stats.calls_begun += 1;
+        }
+        if let Some(session) = session_key {
             self.sessions
                 .get_mut(session)
                 .expect("the request was checked")
@@ -269,14 +290,19 @@ impl Engine {
 
     /// Hands a queued call to the edge.
     pub(super) fn run_call(&mut self, key: Key<Call>) {
+        let may_become_task = self
+            .calls
+            .get(key)
+            .is_some_and(|call| self.may_become_task(call));
         let call = self
             .calls
             .get_mut(key)
             .expect("the caller has just seen it");
         let tool = call.tool;
+        let is_told = call.progress_token.is_some() || call.dialect.tells_progress_unasked();
         let told = Told {
             client: call.client,
-            wants_progress: call.progress_token.is_some() || call.dialect.tells_progress_unasked(),
+            wants_progress: is_told || call.task.is_some() || may_become_task,
         };
         let State::Queued(work) = std::mem::replace(&mut call.state, State::Running) else {
             unreachable!("only queued calls are started");
@@ -407,12 +433,18 @@ impl Engine {
         mut payload: Vec<u8>,
         status: Status,
     ) {
-        if (call.era, status) == (Era::Stateless, Status::Ok) {
+        if (call.era, status, call.task) == (Era::Stateless, Status::Ok, None) {
             self.stamp("complete", call.method.freshness(), &mut payload);
         }
-        match call.stream {
-            Some(stream) => self.answer(now, stream, call, payload, status),
-            None => self.stats.answers_unwanted += 1,
+        match (call.task, call.stream) {
+            (Some(task), _) => {
+                if (call.era, status) == (Era::Stateless, Status::Ok) {
+                    jsonrpc::amend_result(&mut payload, &["\"resultType\":\"complete\""]);
+                }
+                self.finish_task(now, task, &payload);
+            }
+            (None, Some(stream)) => self.answer(now, stream, call, payload, status),
+            (None, None) => self.stats.answers_unwanted += 1,
         }
     }
 }

@@ -24,9 +24,9 @@
 //! | [`Engine::poll_ready`], [`Engine::poll_transmit`] | a stream with something to send, its bytes |
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
 //!
-//! The state lives in four tables of fixed capacity (connections, sessions, streams, calls), one
-//! timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file of
-//! this folder owns the transitions of one of them.
+//! The state lives in five tables of fixed capacity (connections, sessions, streams, calls, tasks),
+//! one timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file
+//! of this folder owns the transitions of one of them.
 
 mod answer;
 mod ask;
@@ -54,6 +54,8 @@ mod stats;
 mod stop;
 pub mod stream;
 mod streams;
+pub mod task;
+mod tasks;
 mod transmit;
 
 use crate::admin::stats::{DoorKind, Stats};
@@ -82,6 +84,7 @@ use rates::Rates;
 use session::{Session, SessionId, Sessions};
 use std::collections::VecDeque;
 use stream::Stream;
+use task::Task;
 
 pub use doors::Reply;
 pub use stream::Transmit;
@@ -168,6 +171,8 @@ enum Deadline {
     Stream(Key<Stream>),
     /// A call has run for too long, or a stopping one has used up its grace.
     Call(Key<Call>),
+    /// A task that is over was kept for long enough.
+    Task(Key<Task>),
     /// The drain has lasted too long.
     Drain,
 }
@@ -183,6 +188,7 @@ pub struct Engine {
     sessions: Sessions,
     streams: Slab<Stream>,
     calls: Slab<Call>,
+    tasks: Slab<Task>,
     wheel: Wheel<Deadline>,
     pool: Pool,
     /// What the edge has to do; drained after every input.
@@ -254,6 +260,7 @@ impl Engine {
             sessions: Sessions::new(limits.sessions_max),
             streams: Slab::with_capacity(limits.streams_max()),
             calls: Slab::with_capacity(limits.calls_max),
+            tasks: Slab::with_capacity(limits.tasks_max),
             wheel: Wheel::with_capacity(limits.deadlines_max()),
             pool: Pool::new(memory.budget),
             tools: ToolState::for_registry(&registry),
@@ -325,6 +332,7 @@ impl Engine {
                 Deadline::Session(key) => self.session_expired(now, key),
                 Deadline::Stream(key) => self.stream_expired(now, key),
                 Deadline::Call(key) => self.call_expired(now, key),
+                Deadline::Task(key) => self.task_expired(key),
                 Deadline::Drain => self.drain_expired(now),
             }
         }

@@ -22,12 +22,16 @@ impl Engine {
                 data,
             } => self.tell_log(now, key, level, logger.as_deref(), data.as_bytes()),
             Said::Ask(ask) => self.handle_ask(now, key, ask),
-            Said::Release => {}
+            Said::Release => self.release_stream(now, key),
+            Said::Background => self.go_to_background(now, key),
         }
     }
 
     /// A line of a running command's output: progress, if the client asked for it.
     pub fn handle_line(&mut self, now: Instant, key: Key<Call>, line: &str) {
+        if self.note_progress(now, key, line) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(key).filter(|call| call.hears_progress()) else {
             return;
         };
@@ -43,6 +47,9 @@ impl Engine {
 
     /// How far a function has come.
     fn tell_progress(&mut self, now: Instant, key: Key<Call>, progress: &Progress) {
+        if self.note_progress(now, key, &progress.line()) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(key).filter(|call| call.hears_progress()) else {
             return;
         };

@@ -40,7 +40,7 @@ const STATE: &str = "requestState";
 impl Call {
     /// Whether it waits for its client to come back.
     pub(super) fn is_away(&self) -> bool {
-        matches!(self.state, State::Waiting) && self.door.is_none()
+        matches!(self.state, State::Waiting) && self.door.is_none() && self.task.is_none()
     }
 }
 

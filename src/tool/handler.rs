@@ -11,6 +11,7 @@ use super::catalogue::{Contents, PromptMessage, Values};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::wire::jsonrpc::RpcError;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -107,6 +108,9 @@ pub enum Said {
     /// The client may go on without the connection and come back for the answer, where its revision
     /// lets it (2025-11-25).
     Release,
+    /// The call is to go on as a task, if its tool and its client allow it: the client has its
+    /// answer then, and asks for the result later (tasks extension). Otherwise nothing changes.
+    Background,
 }
 
 /// How far a function has come. Numbers are written out already: printing those with a fraction is
@@ -119,6 +123,17 @@ pub struct Progress {
     pub total: Option<String>,
     /// What is going on.
     pub message: Option<String>,
+}
+
+impl Progress {
+    /// As people read it.
+    pub fn line(&self) -> Cow<'_, str> {
+        match (&self.message, &self.total) {
+            (Some(message), _) => Cow::Borrowed(message),
+            (None, Some(total)) => Cow::Owned(format!("{} of {total}", self.progress)),
+            (None, None) => Cow::Borrowed(&self.progress),
+        }
+    }
 }
 
 /// What a function knows of the call it serves, and what it may say.
@@ -185,28 +200,46 @@ impl Context {
         self.0.said.borrow_mut().push_back(said);
     }
 
+    /// Lets the call go on in the background ([`Said::Background`]). What follows may take long.
+    pub fn go_to_background(&self) {
+        self.say(Said::Background);
+    }
+
     /// Asks the client, and waits for its answer. A key that was asked before in this call gives
     /// the same answer again.
     pub async fn ask(&self, ask: Ask) -> Answered {
         let key = ask.key.clone();
-        if self.slot(&key, |_| ()).is_none() {
-            let (answer, waker) = (None, None);
-            let slot = Slot {
-                key: key.clone(),
-                answer,
-                waker,
-            };
-            self.0.slots.borrow_mut().push(slot);
-            self.say(Said::Ask(ask));
+        self.begin_ask(ask);
+        std::future::poll_fn(|task| self.poll_answer(&key, task.waker())).await
+    }
+
+    /// Puts a question to the client, unless one with its key has been put in this call.
+    pub fn begin_ask(&self, ask: Ask) {
+        if self.slot(&ask.key, |_| ()).is_some() {
+            return;
         }
-        std::future::poll_fn(|context| {
-            let answer = self.slot(&key, |slot| {
-                slot.waker = Some(context.waker().clone());
-                slot.answer.clone()
-            });
-            answer.flatten().map_or(Poll::Pending, Poll::Ready)
-        })
-        .await
+        self.0.slots.borrow_mut().push(Slot {
+            key: ask.key.clone(),
+            answer: None,
+            waker: None,
+        });
+        self.say(Said::Ask(ask));
+    }
+
+    /// The client's answer to the question with this key, or word to `waker` when it is here.
+    pub fn poll_answer(&self, key: &str, waker: &Waker) -> Poll<Answered> {
+        let answer = self.slot(key, |slot| {
+            slot.waker = Some(waker.clone());
+            slot.answer.clone()
+        });
+        answer.flatten().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// A key that no question of this call has: `elicitation_1` for the first of its kind.
+    pub fn free_key(&self, kind: &str) -> String {
+        let mut keys = (1_u32..).map(|number| format!("{kind}_{number}"));
+        let free = keys.find(|key| self.slot(key, |_| ()).is_none());
+        free.expect("a call asks few questions")
     }
 
     /// Whether the call is not wanted any more, for work on another thread.

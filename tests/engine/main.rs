@@ -16,6 +16,7 @@ mod counters;
 mod dialects;
 mod drain;
 mod eras;
+mod functions;
 mod listen;
 mod mutations;
 mod quotas;
@@ -25,6 +26,7 @@ mod rest;
 mod sessions;
 mod stateless;
 mod streams;
+mod tasks;
 
 use slimcp::time::Instant;
 use support::reader::{Event, Head, Piece, Reader};

@@ -103,6 +103,7 @@ pub fn command(name: &str) -> CommandSpec {
             ..CallLimits::default()
         },
         annotations: Annotations::default(),
+        background: false,
     }
 }
 

@@ -219,6 +219,7 @@ fn push_tool(text: &mut String, tool: &CommandSpec) {
         .timeout
         .map(|timeout| format!("\"{}\"", Span(timeout)));
     push_pair(text, "timeout", timeout);
+    push_pair(text, "background", tool.background.then_some(true));
     push_pair(text, "concurrency", limits.concurrency);
     push_pair(text, "queue", limits.queue);
     let output_limit = limits
