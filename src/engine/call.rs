@@ -199,20 +199,12 @@ impl Engine {
         Ok(key)
     }
 
-    /// Puts a call into the table.
-    fn add_call(
-        &mut self,
-        now: Instant,
-        wanted: Wanted,
-        tool: Option<ToolIndex>,
-        name: Rc<str>,
-        work: Work,
-        bounds: CallLimits,
-    ) -> Result<Key<Call>, Refusal> {
+    /// Whether there may be one more call, and makes room for it.
+    fn admit_call(&mut self, now: Instant, wanted: &Wanted) -> Result<(), Refusal> {
         if self.drain.is_some() {
             return Err(Refusal::Stopping);
         }
-        if self.id_in_use(&wanted) {
+        if self.id_in_use(wanted) {
             return Err(Refusal::IdInUse);
         }
         if wanted.in_background && !self.has_task_room() {
@@ -223,6 +215,20 @@ impl Engine {
         if self.calls.is_full() {
             self.make_call_room(now, |_| true);
         }
+        Ok(())
+    }
+
+    /// Puts a call into the table.
+    fn add_call(
+        &mut self,
+        now: Instant,
+        wanted: Wanted,
+        tool: Option<ToolIndex>,
+        name: Rc<str>,
+        work: Work,
+        bounds: CallLimits,
+    ) -> Result<Key<Call>, Refusal> {
+        self.admit_call(now, &wanted)?;
         let asker = wanted.asker;
         let session_key = asker.session.filter(|_| !wanted.in_background);
         let session = session_key.and_then(|key| self.sessions.get(key));
@@ -232,8 +238,7 @@ impl Engine {
         };
         let client = session.map_or(asker.client, |session| session.client);
         let is_function = matches!(work, Work::Function(_));
-        let is_tasks = wanted.in_background;
-        let asks = is_function && asker.era == Era::Stateless && !client.is_empty() && !is_tasks;
+        let asks = is_function && asker.era == Era::Stateless && !client.is_empty();
         let call = Call {
             id: wanted.id,
             session: session_key,
@@ -248,7 +253,7 @@ impl Engine {
             name,
             progress_token: wanted.progress_token.filter(|_| !wanted.in_background),
             progress: 0,
-            asked: asks.then(Box::default),
+            asked: asks.then(Box::default).filter(|_| !wanted.in_background),
             state: State::Queued(work),
             since: now,
             task: None,
