@@ -159,6 +159,9 @@ pub const PAGE_ENTRIES_MAX: usize = 100;
 /// Values in one answer to `completion/complete`; the protocol's own limit.
 pub const COMPLETIONS_MAX: usize = 100;
 
+/// Bytes of a resource's URI. Longer ones are known to nobody: proxies give up at 2 to 8 KiB.
+pub const URI_BYTES_MAX: usize = 4 * KIB;
+
 /// Resources that one session or one subscription may be told of, and tasks.
 pub const SUBSCRIPTIONS_MAX: usize = 64;
 

@@ -3,12 +3,13 @@
 
 use super::call::{Call, State, Wanted};
 use super::dispatch::{Dispatched, Wrong, cursor_unknown, parse, progress_token};
-use super::session::Session;
+use super::session::{Interests, Session};
 use super::{Asker, Engine, Era};
 use crate::bounded::Key;
 use crate::limits;
 use crate::mcp::message::{CompletionParams, GetPromptParams, ListParams, Meta, ResourceParams};
 use crate::mcp::method::Method;
+use crate::mcp::refusal::Refusal;
 use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::catalogue::{
@@ -273,31 +274,39 @@ impl Engine {
         )
     }
 
-    /// `resources/subscribe`.
+    /// `resources/subscribe`. Without memory for it, it is refused.
     pub(super) fn subscribe(
         &mut self,
         asker: Asker,
         params: Option<&RawValue>,
-    ) -> Result<(), Wrong> {
-        let uri = parse::<ResourceParams<'_>>(params)?.uri;
+    ) -> Result<Result<(), Wrong>, Refusal> {
+        let uri = match parse::<ResourceParams<'_>>(params) {
+            Ok(params) => params.uri,
+            Err(wrong) => return Ok(Err(wrong)),
+        };
         if !self.catalogue.has_resource(&uri) {
-            return Err(resource_unknown(asker.era, &uri));
+            return Ok(Err(resource_unknown(asker.era, &uri)));
         }
-        let session = asker.session.and_then(|key| self.sessions.get_mut(key));
-        let session = session.expect("the method needs a session");
-        let subscriptions = &mut session.interests.get_or_insert_default().resources;
-        if subscriptions.iter().any(|subscribed| *subscribed == uri) {
-            return Ok(());
+        let key = asker.session.expect("the method needs a session");
+        let session = self.sessions.get_mut(key).expect("the caller has found it");
+        let interests = session.interests.as_deref();
+        let subscriptions = interests.map_or(&[][..], |interests| &interests.resources);
+        if subscriptions.iter().any(|subscribed| **subscribed == *uri) {
+            return Ok(Ok(()));
         }
         if subscriptions.len() >= limits::SUBSCRIPTIONS_MAX {
-            let text = format!(
-                "a session may subscribe to {} resources",
-                subscriptions.len()
-            );
-            return Err(wrong_params(text));
+            let most = limits::SUBSCRIPTIONS_MAX;
+            let text = format!("a session may subscribe to {most} resources");
+            return Ok(Err(wrong_params(text)));
         }
-        subscriptions.push(uri.into_owned());
-        Ok(())
+        let bytes = session.bytes_to_hear(Interests::bytes_of(&uri));
+        if !self.take_bytes(bytes) {
+            return Err(Refusal::MemoryFull);
+        }
+        let session = self.sessions.get_mut(key).expect("it was there above");
+        let interests = session.interests.get_or_insert_default();
+        interests.resources.push(Box::from(&*uri));
+        Ok(Ok(()))
     }
 
     /// `resources/unsubscribe`. What is not subscribed to is left alone.
@@ -309,9 +318,12 @@ impl Engine {
         let uri = parse::<ResourceParams<'_>>(params)?.uri;
         let session = session.and_then(|session| self.sessions.get_mut(session));
         let session = session.expect("the method needs a session");
+        let before = session.held_bytes();
         if let Some(interests) = &mut session.interests {
-            interests.resources.retain(|subscribed| *subscribed != uri);
+            interests.resources.retain(|known| **known != *uri);
         }
+        let freed = before - session.held_bytes();
+        self.pool.give(freed);
         Ok(())
     }
 }

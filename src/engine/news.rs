@@ -155,7 +155,7 @@ impl Engine {
     pub fn handle_resource_updated(&mut self, now: Instant, uri: &str) {
         let is_wanted = |session: &Session| {
             let interests = session.interests.as_deref();
-            interests.is_some_and(|wanted| wanted.resources.iter().any(|known| known == uri))
+            interests.is_some_and(|wanted| wanted.resources.iter().any(|known| **known == *uri))
         };
         let wanted = self
             .sessions

@@ -51,6 +51,8 @@ pub struct Stream {
     pub head_due: bool,
     /// A heartbeat is to be sent.
     pub heartbeat_due: bool,
+    /// Its connection ends once all is sent: the client comes back for the rest.
+    pub released: bool,
     /// Its number in the session, first part of its event ids.
     pub ordinal: u32,
     /// The sequence to send next.
@@ -186,6 +188,7 @@ impl Stream {
             queued: false,
             head_due: true,
             heartbeat_due: false,
+            released: false,
             ordinal: 0,
             next: 1,
             ring: Ring::new(),

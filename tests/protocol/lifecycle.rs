@@ -1,8 +1,11 @@
 //! The handshake of 2024 and 2025: which revision, what there is, and when.
 
-use crate::client::{Client, HANDSHAKES, Line, SESSIONS, initialize, message, whole};
+use crate::client::{Client, HANDSHAKES, INITIALIZED, Line, SESSIONS};
+use crate::client::{initialize, message, whole};
 use crate::support::{Server, at, get, post};
 use serde_json::{Value, json};
+use slimcp::tool::ask::{Ask, AskKind};
+use slimcp::tool::handler::Said;
 
 /// The answer to `initialize` for this revision, at `/mcp` or at a door of HTTP+SSE.
 fn handshake(server: &mut Server, revision: &str, is_http_sse: bool) -> Value {
@@ -117,4 +120,42 @@ fn initialize_with_the_header_of_2026_07_28_needs_a_claim() {
     let response = whole(&mut server, at(0), request);
     let result = &message(&response.body)["result"];
     assert_eq!(result["protocolVersion"], "2025-11-25");
+}
+
+/// A call asks for the roots of its client; how many questions that client hears.
+fn roots(server: &mut Server, fields: &str) -> usize {
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"sleep"}}"#;
+    let mut line = Line::open(server, at(1), post("/mcp", fields, call));
+    let (key, _) = server.started.pop().expect("it has begun");
+    let ask = Ask {
+        key: "roots".to_string(),
+        kind: AskKind::Roots,
+        params: "{}".to_string(),
+    };
+    server.engine.handle_said(at(2), key, Said::Ask(ask));
+    server.settle(at(2));
+    let events = line.events(server);
+    server
+        .engine
+        .handle_outcome(at(3), key, &slimcp::tool::Outcome::text("done"));
+    server.settle(at(3));
+    let questions = events
+        .iter()
+        .filter(|event| event.data.contains("roots/list"));
+    questions.count()
+}
+
+#[test]
+fn nothing_is_asked_before_the_client_has_confirmed() {
+    for revision in SESSIONS {
+        let mut server = Server::new();
+        let able =
+            initialize(revision).replace("\"capabilities\":{}", "\"capabilities\":{\"roots\":{}}");
+        let response = whole(&mut server, at(0), post("/mcp", "", &able));
+        let id = response.head.field("mcp-session-id").expect("a session");
+        let fields = format!("Mcp-Session-Id: {id}\r\n");
+        assert_eq!(roots(&mut server, &fields), 0, "{revision}");
+        whole(&mut server, at(4), post("/mcp", &fields, INITIALIZED));
+        assert_eq!(roots(&mut server, &fields), 1, "{revision}");
+    }
 }

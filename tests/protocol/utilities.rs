@@ -272,3 +272,34 @@ fn nobody_hears_log_messages_who_has_named_no_level() {
         assert_eq!(heard.len(), 1, "{revision} {heard:?}");
     }
 }
+
+#[test]
+fn a_flood_of_log_messages_does_not_cost_the_answer() {
+    for revision in HANDSHAKES {
+        let mut server = Server::new();
+        let mut client = Client::open(&mut server, at(0), revision);
+        client.ask(
+            &mut server,
+            at(0),
+            "0",
+            "logging/setLevel",
+            r#""level":"debug""#,
+        );
+        let mut line = call(&mut server, &client, "1", r#""progressToken":1"#);
+        let key = server.started[0].0;
+        server.line(at(2), "begun");
+        let stream = client.stream_peer().unwrap_or(line.peer);
+        let stream = server.peers[stream].stream.expect("it is open");
+        server.engine.handle_blocked(stream);
+        for _ in 0..5000 {
+            server.engine.handle_stderr_line(at(3), key, "chatter");
+        }
+        server.finish(at(4), &Outcome::text("slept"));
+        server.engine.handle_drained(stream);
+        server.settle(at(5));
+        let heard = client.hear(&mut server, &mut line);
+        let answer = heard.last().expect("an answer");
+        assert_eq!(answer["id"], 1, "{revision}");
+        assert!(heard.len() < 1100, "{revision} {}", heard.len());
+    }
+}

@@ -17,7 +17,7 @@ class StreamableSession extends Session {
             const headers = this.#resuming(this.#lastEvent);
             const response = await this.server.listen('mcp', { headers, signal: this.signal });
             connected();
-            await this.#read(response, id => (this.#lastEvent = id));
+            await this.read(response, id => (this.#lastEvent = id));
         } catch (error) {
             if (error.status === 405) return this.#withoutStream(connected);
             if (error.status !== 404 || isNew) throw error;
@@ -41,14 +41,6 @@ class StreamableSession extends Session {
         return { ...this.#headers, ...(event && { 'Last-Event-ID': event }) };
     }
 
-    async #read(response, seen) {
-        for await (const { data, comment, id } of readEvents(response)) {
-            this.listener.beat(comment);
-            if (id) seen(id);
-            if (data) this.receive(parseJson(data));
-        }
-    }
-
     async send(message) {
         const response = await this.server.ask('mcp', {
             method: 'POST',
@@ -66,7 +58,7 @@ class StreamableSession extends Session {
     async #answers(response, id) {
         let event = '';
         for (const pause of BACK_OFF) {
-            if (response) await this.#read(response, seen => (event = seen)).catch(() => {});
+            if (response) await this.read(response, seen => (event = seen)).catch(() => {});
             if (!this.pending.has(id) || !event) break;
             await new Promise(resolve => setTimeout(resolve, pause));
             const options = { headers: this.#resuming(event), signal: this.signal };
@@ -128,16 +120,9 @@ class StatelessSession extends Session {
             accept: 'application/json, text/event-stream',
         });
         call.onopen?.();
-        if (isStream(response)) await this.#read(response);
+        if (isStream(response)) await this.read(response);
         else this.receive(await response.json());
         this.settle(id, ({ reject }) => reject(new Refusal('The stream ended without an answer.')));
-    }
-
-    async #read(response) {
-        for await (const { data, comment } of readEvents(response)) {
-            this.listener.beat(comment);
-            if (data) this.receive(parseJson(data));
-        }
     }
 
     /** Whoever hangs up has cancelled. */

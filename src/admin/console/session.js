@@ -122,6 +122,15 @@ class Session {
         if (call) how(call);
     }
 
+    /** Takes the messages of a stream. */
+    async read(response, seen) {
+        for await (const { data, comment, id } of readEvents(response)) {
+            this.listener.beat(comment);
+            if (id) seen?.(id);
+            if (data) this.receive(parseJson(data));
+        }
+    }
+
     /** Takes a JSON-RPC message of the server. */
     receive(message, label = describe(message)) {
         if (Array.isArray(message)) return message.forEach(each => this.receive(each));

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::engine::dispatch::Dispatched;
 use crate::engine::report::{self, Opened};
 use crate::engine::route::Door;
-use crate::engine::session::{Interests, Session, Transport};
+use crate::engine::session::{Session, Transport};
 use crate::engine::stream::{Kind, Stream};
 use crate::mcp::http_sse::{self, Base, Pair, SESSION_PARAMETERS};
 use crate::mcp::refusal::Refusal;
@@ -159,14 +159,16 @@ impl Engine {
     /// Narrows the broadcasts of a session to events of these names.
     fn want_events(&mut self, key: Key<Session>, events: Box<str>) -> Result<(), Refusal> {
         let session = self.sessions.get_mut(key).expect("it has a stream");
-        self.pool.give(session.held_bytes());
+        let before = session.held_bytes();
         if let Some(interests) = &mut session.interests {
             interests.events = Box::default();
         }
+        let (after, more) = (session.held_bytes(), session.bytes_to_hear(events.len()));
+        self.pool.give(before - after);
         if events.is_empty() {
             return Ok(());
         }
-        if !self.take_bytes(Interests::held_bytes(&events)) {
+        if !self.take_bytes(more) {
             return Err(Refusal::MemoryFull);
         }
         let session = self.sessions.get_mut(key).expect("it was there above");

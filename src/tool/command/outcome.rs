@@ -409,9 +409,24 @@ mod tests {
     }
 
     #[test]
+    fn contents_are_written_to_the_last_byte() {
+        for (stdout, body) in [
+            (&b"42\n"[..], Body::Text("42\n".into())),
+            (b"", Body::Text(String::new())),
+            (b"\xff\0", Body::Blob("/wA=".into())),
+        ] {
+            let contents = Content::Resource(Contents::of(body));
+            let outcome = succeed(Output::Contents, stdout, "noise");
+            assert_eq!(outcome.content, [contents]);
+        }
+        let failed = come_to(Output::Contents, Exit::Status(1), b"half", "no", None);
+        assert_eq!(error_text(failed), "exit status 1\nstderr:\nno");
+    }
+
+    #[test]
     fn what_was_cut_is_text_in_parts_and_nothing_else() {
         let long = vec![b'7'; 1001];
-        for output in [png(), Output::Json] {
+        for output in [png(), Output::Json, Output::Contents] {
             let text = error_text(succeed(output.clone(), &long, ""));
             assert!(text.contains("too long by 1 bytes"), "{text}");
             assert!(!succeed(output, &long[1..], "").is_error);
