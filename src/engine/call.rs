@@ -199,8 +199,9 @@ impl Engine {
         Ok(key)
     }
 
-    /// Whether there may be one more call, and makes room for it.
-    fn admit_call(&mut self, now: Instant, wanted: &Wanted) -> Result<(), Refusal> {
+    /// Whether a call may be put into the table: its client may have another one, and there is
+    /// room, or can be made.
+    fn make_room_for(&mut self, now: Instant, wanted: &Wanted) -> Result<(), Refusal> {
         if self.drain.is_some() {
             return Err(Refusal::Stopping);
         }
@@ -228,7 +229,7 @@ impl Engine {
         work: Work,
         bounds: CallLimits,
     ) -> Result<Key<Call>, Refusal> {
-        self.admit_call(now, &wanted)?;
+        self.make_room_for(now, &wanted)?;
         let asker = wanted.asker;
         let session_key = asker.session.filter(|_| !wanted.in_background);
         let session = session_key.and_then(|key| self.sessions.get(key));
@@ -238,7 +239,8 @@ impl Engine {
         };
         let client = session.map_or(asker.client, |session| session.client);
         let is_function = matches!(work, Work::Function(_));
-        let asks = is_function && asker.era == Era::Stateless && !client.is_empty();
+        let is_tasks = wanted.in_background;
+        let asks = is_function && asker.era == Era::Stateless && !client.is_empty() && !is_tasks;
         let call = Call {
             id: wanted.id,
             session: session_key,
@@ -253,7 +255,7 @@ impl Engine {
             name,
             progress_token: wanted.progress_token.filter(|_| !wanted.in_background),
             progress: 0,
-            asked: asks.then(Box::default).filter(|_| !wanted.in_background),
+            asked: asks.then(Box::default),
             state: State::Queued(work),
             since: now,
             task: None,
