@@ -13,7 +13,7 @@
 //!
 //! A call keeps its place in the table until its process is reaped, so `limits.calls` bounds the
 //! processes as well. The one exception is a call that waits for a client which may never come back
-//! (see [`round`](super::round)): it has no process, and makes room for others.
+//! (see `round.rs`): it has no process, and makes room for others.
 
 use super::ask::Asked;
 use super::session::Session;

@@ -92,6 +92,9 @@ impl Engine {
         if known.needs_session() && session.is_none() {
             return Dispatched::Refused(Refusal::SessionNeeded);
         }
+        if !self.is_offered(known) {
+            return self.answer_wrong(payload, id, &not_offered(known));
+        }
         let result = match known {
             Method::ToolsCall => return self.call_tool(now, asker, id, params, payload),
             Method::Initialize => return self.initialize_again(session, id, params, payload),
@@ -106,29 +109,9 @@ impl Engine {
             Method::Ping => Ok(()),
             Method::LoggingSetLevel => self.set_level(session, params),
             Method::SubscriptionsListen => Err(not_offered(known)),
-            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel
-                if !self.offers_tasks() =>
-            {
-                Err(not_offered(known))
-            }
             Method::TasksGet => return self.get_task(asker, id, params, payload),
             Method::TasksUpdate => self.update_task(now, &asker, params),
             Method::TasksCancel => self.cancel_task(now, &asker, params),
-            Method::ResourcesList
-            | Method::ResourceTemplatesList
-            | Method::ResourcesRead
-            | Method::ResourcesSubscribe
-            | Method::ResourcesUnsubscribe
-                if !self.catalogue.has_resources() =>
-            {
-                Err(not_offered(known))
-            }
-            Method::PromptsList | Method::PromptsGet if !self.catalogue.has_prompts() => {
-                Err(not_offered(known))
-            }
-            Method::CompletionComplete if !self.catalogue.has_completions() => {
-                Err(not_offered(known))
-            }
             Method::ResourcesSubscribe => match self.subscribe(asker, params) {
                 Ok(result) => result,
                 Err(refusal) => return Dispatched::Refused(refusal),
@@ -149,6 +132,27 @@ impl Engine {
                 Dispatched::Answered
             }
             Err(wrong) => self.answer_wrong(payload, id, &wrong),
+        }
+    }
+
+    /// Whether there is something here that the method is about.
+    fn is_offered(&self, method: Method) -> bool {
+        match method {
+            Method::Initialize
+            | Method::Ping
+            | Method::ToolsList
+            | Method::ToolsCall
+            | Method::LoggingSetLevel
+            | Method::ServerDiscover
+            | Method::SubscriptionsListen => true,
+            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => self.offers_tasks(),
+            Method::ResourcesList
+            | Method::ResourceTemplatesList
+            | Method::ResourcesRead
+            | Method::ResourcesSubscribe
+            | Method::ResourcesUnsubscribe => self.catalogue.has_resources(),
+            Method::PromptsList | Method::PromptsGet => self.catalogue.has_prompts(),
+            Method::CompletionComplete => self.catalogue.has_completions(),
         }
     }
 

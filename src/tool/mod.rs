@@ -1,4 +1,5 @@
-//! Tools: what one is, what it asks the edge to do, and what comes out of it.
+//! Tools: what one is, what it asks the edge to do, and what comes out of it. Resources and prompts
+//! go by the same rules: see [`catalogue`].
 //!
 //! A tool never does I/O. [`Tool::start`] checks the arguments and either has the outcome at once
 //! or names the [`Work`] that the edge does for it. The engine owns the call meanwhile: its
@@ -260,7 +261,7 @@ impl Content {
     }
 
     /// Appends the item as a JSON object.
-    fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Content::Text(text) => {
                 // One growth instead of several: most texts need no escape.
