@@ -130,6 +130,7 @@
 //! | and as often as they may | all | must | server/tools, security considerations | `tests/engine/quotas::s1_08_whoever_asks_too_often_is_told_how_long_to_wait` |
 //! | what a tool says cannot break out of its message | all | must | server/tools, security considerations | `src/tool/mod::a_result_never_breaks_its_line`, `tests/daemon/commands::a_flood_of_output_is_cut_within_the_memory` |
 //! | structured content is said as text as well | from 2025-06-18 | should | server/tools, structured content | `tools::structured_content_is_an_object_and_said_as_text_as_well`, `src/tool/command/outcome::objects_are_structured_as_they_are_and_other_json_is_text` |
+//! | it is an object | 2025-06-18 to 2025-11-25 | must | server/tools, structured content | `tools::structured_content_that_is_no_object_is_not_for_older_clients` |
 //! | it is what the schema of the output says | from 2025-06-18 | must | server/tools, output schema | `src/tool/builtin/facts::the_json_and_its_schema_name_the_same_things` |
 //! | media are base64 with their type | all | must | server/tools, image content | `src/tool/command/outcome::media_is_base64_of_all_of_it_or_an_error` |
 //!
