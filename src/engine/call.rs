@@ -355,8 +355,9 @@ impl Engine {
             let answer = self.answer_of_outcome(key, outcome);
             return self.conclude_with(now, key, answer);
         }
+        let era = self.calls.get(key).map_or(Era::Handshake, |call| call.era);
         self.conclude(now, key, outcome.is_error, |payload, id| {
-            encode_outcome(payload, id, outcome);
+            encode_outcome(payload, id, era, outcome);
             Status::Ok
         });
     }
@@ -456,8 +457,17 @@ impl Engine {
     }
 }
 
-/// The response that carries an outcome.
-pub(super) fn encode_outcome(payload: &mut Vec<u8>, id: &Id, outcome: &Outcome) {
+/// The response that carries an outcome. Structured content that is no object is of 2026-07-28:
+/// older clients would refuse the whole result, and have its text.
+pub(super) fn encode_outcome(payload: &mut Vec<u8>, id: &Id, era: Era, outcome: &Outcome) {
+    let structured = outcome.structured.as_deref();
+    if era == Era::Handshake && structured.is_some_and(|json| !json.starts_with('{')) {
+        let plain = Outcome {
+            structured: None,
+            ..outcome.clone()
+        };
+        return encode_outcome(payload, id, era, &plain);
+    }
     jsonrpc::response_with(payload, id, |payload| outcome.encode(payload));
 }
 

@@ -93,7 +93,7 @@ impl Engine {
                 .text("status", task.status(None));
             outcome.structured = Some(into_text(status));
         }
-        call::encode_outcome(payload, &id, &outcome);
+        call::encode_outcome(payload, &id, asker.era, &outcome);
         self.whole(asker, payload)
     }
 

@@ -33,8 +33,8 @@ impl Context {
     }
 
     /// Tells how far the work has come, for instance `(3.0, 10.0, "third file")`; `None` where the
-    /// whole is not known or there is nothing to say. Numbers have to grow from report to report.
-    /// Nothing is sent unless the client wants to hear of it.
+    /// whole is not known or there is nothing to say. What is no more than was told before is
+    /// not sent, and nothing is unless the client wants to hear of it.
     pub fn progress<'a>(
         &self,
         done: f64,
@@ -42,7 +42,7 @@ impl Context {
         message: impl Into<Option<&'a str>>,
     ) {
         let finite = |number: &f64| number.is_finite();
-        if self.told().wants_progress && finite(&done) {
+        if self.told().wants_progress && finite(&done) && self.goes_further(done) {
             self.say(Said::Progress(Progress {
                 progress: done.to_string(),
                 total: total.into().filter(finite).map(|total| total.to_string()),

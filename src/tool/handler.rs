@@ -12,7 +12,7 @@ use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::wire::jsonrpc::RpcError;
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -146,6 +146,8 @@ struct Mailbox {
     stop: StopFlag,
     said: RefCell<VecDeque<Said>>,
     slots: RefCell<Vec<Slot>>,
+    /// How far it has said to have come.
+    furthest: Cell<f64>,
 }
 
 /// What a function is told of its call.
@@ -187,6 +189,7 @@ impl Context {
             stop: StopFlag::default(),
             said: RefCell::default(),
             slots: RefCell::default(),
+            furthest: Cell::new(f64::NEG_INFINITY),
         }))
     }
 
@@ -198,6 +201,16 @@ impl Context {
     /// Says something.
     pub fn say(&self, said: Said) {
         self.0.said.borrow_mut().push_back(said);
+    }
+
+    /// Whether this is further than whatever was said before, as every report of progress has to be
+    /// (MCP 2025-11-25, basic/utilities/progress); from here on it was said.
+    pub fn goes_further(&self, done: f64) -> bool {
+        let is_further = done > self.0.furthest.get();
+        if is_further {
+            self.0.furthest.set(done);
+        }
+        is_further
     }
 
     /// Lets the call go on in the background ([`Said::Background`]). What follows may take long.

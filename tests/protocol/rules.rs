@@ -71,9 +71,10 @@
 //! | no two events of a session have the same id | 2025-03-26 to 2025-11-25 | must | basic/transports, resumability | `resume::no_two_events_of_a_session_have_the_same_id_and_each_names_its_stream` |
 //! | an event id says of which stream it is | 2025-11-25 | should | basic/transports, resumability | `resume::no_two_events_of_a_session_have_the_same_id_and_each_names_its_stream` |
 //! | a stream begins with an id to come back with, no data, and `retry` | 2025-11-25 | should | basic/transports, sending messages | `resume::answer_streams_begin_with_an_id_to_come_back_with_for_2025_11_25_only`, `tests/engine/streams::only_clients_of_2025_11_25_get_an_event_without_data` |
+//! | a connection that is closed before the answer says when to come back | 2025-11-25 | should | basic/transports, sending messages | `tests/engine/functions::a_client_that_was_let_go_comes_back_for_the_answer`, `tests/engine/functions::clients_that_could_not_come_back_are_not_let_go` |
 //! | who comes back gets what came after the event it names | 2025-03-26 to 2025-11-25 | should | basic/transports, resumability | `resume::a_listening_stream_is_resumed_behind_the_event_that_was_seen`, `tests/engine/streams::an_answer_stream_is_resumed_behind_the_event_that_was_seen` |
 //! | and nothing of another stream | 2025-03-26 to 2025-11-25 | must | basic/transports, resumability | `resume::only_what_its_own_stream_has_missed_is_sent_again`, `resume::nobody_resumes_the_stream_of_another_session` |
-//! | what is no longer kept is said to be, and not passed over | 2025-03-26 to 2025-11-25 | should | basic/transports, resumability | `tests/engine/streams::what_is_no_longer_kept_or_was_never_sent_is_410`, `tests/engine/streams::an_http_sse_client_with_a_gap_gets_a_new_session` |
+//! | what is no longer kept is said to be, and not passed over | 2025-03-26 to 2025-11-25 | should | basic/transports, resumability | `tests/engine/streams::what_is_no_longer_kept_or_was_never_sent_is_410` |
 //! | a session id is visible ASCII | 2025-03-26 to 2025-11-25 | must | basic/transports, session management | `tests/contracts/seed_1::s1_02_the_first_event_is_a_relative_path_with_an_unguessable_id` |
 //! | nobody can guess it | 2025-03-26 to 2025-11-25 | should | basic/transports, session management | `tests/contracts/seed_1::s1_02_the_first_event_is_a_relative_path_with_an_unguessable_id`, `src/edge/chance::as_many_bytes_come_as_are_asked_for_and_never_the_same` |
 //! | it comes with the answer to `initialize` | 2025-03-26 to 2025-11-25 | must | basic/transports, session management | `tests/engine/sessions::the_session_is_named_in_the_head_of_initialize_only` |
@@ -92,7 +93,7 @@
 //! | a cancelled call is stopped, its place is free, and it has no result | to 2025-11-25 | should | basic/utilities/cancellation, behavior | `utilities::a_cancelled_call_is_stopped_and_has_no_result`, `tests/engine/calls::a_cancelled_call_over_http_sse_is_not_answered` |
 //! | a cancellation that is wrong or comes too late is ignored | to 2025-11-25 | must | basic/utilities/cancellation, timing | `utilities::a_cancellation_of_nothing_is_ignored`, `tests/engine/calls::a_stranger_cannot_cancel` |
 //! | the server cancels only what it has asked and waits for | to 2025-11-25 | must | basic/utilities/cancellation, behavior | `tests/engine/asks::a_question_of_a_cancelled_call_is_taken_back`, `tests/engine/asks::a_question_that_the_work_does_not_wait_for_is_taken_back` |
-//! | progress grows with every report | all | must | basic/utilities/progress, progress flow | `utilities::progress_increases_under_its_token_and_stops_with_the_answer` |
+//! | progress grows with every report | all | must | basic/utilities/progress, progress flow | `utilities::progress_increases_under_its_token_and_stops_with_the_answer`, `utilities::a_report_of_no_progress_is_not_told` |
 //! | it is told under a token that is in use, as it was given, and to nobody without | all | must | basic/utilities/progress, behavior | `utilities::progress_increases_under_its_token_and_stops_with_the_answer`, `utilities::nobody_hears_of_progress_without_a_token` |
 //! | a token is a string or a number | all | must | basic/utilities/progress, progress flow | `utilities::a_token_is_a_string_or_a_number` |
 //! | it stops with the answer | all | must | basic/utilities/progress, implementation notes | `utilities::progress_increases_under_its_token_and_stops_with_the_answer` |
@@ -100,7 +101,6 @@
 //! | a level lets through itself and what is more severe | all | must | server/utilities/logging, log levels | `utilities::a_level_lets_through_itself_and_what_is_more_severe` |
 //! | a level that is none is -32602 | all | should | server/utilities/logging, error handling | `utilities::a_level_that_is_none_is_wrong_and_changes_nothing`, `tests/engine/stateless::what_a_request_must_say_of_itself_is_missed` |
 //! | who names no level hears nothing | 2026-07-28 | must | server/utilities/logging, per-request log level | `utilities::nobody_hears_log_messages_who_has_named_no_level`, `tests/engine/stateless::log_messages_come_only_to_requests_that_name_a_level_and_only_from_that_level_on` |
-//! | log messages tell no secret of the server | all | must | server/utilities/logging, security | `tests/engine/access::no_answer_shows_a_secret`, `tests/engine/broadcast::the_log_level_of_a_session_lets_a_broadcast_through_or_not` |
 //!
 //! # Listings
 //!
@@ -130,6 +130,7 @@
 //! | and as often as they may | all | must | server/tools, security considerations | `tests/engine/quotas::s1_08_whoever_asks_too_often_is_told_how_long_to_wait` |
 //! | what a tool says cannot break out of its message | all | must | server/tools, security considerations | `src/tool/mod::a_result_never_breaks_its_line`, `tests/daemon/commands::a_flood_of_output_is_cut_within_the_memory` |
 //! | structured content is said as text as well | from 2025-06-18 | should | server/tools, structured content | `tools::structured_content_is_an_object_and_said_as_text_as_well`, `src/tool/command/outcome::objects_are_structured_as_they_are_and_other_json_is_text` |
+//! | it is an object | 2025-06-18 to 2025-11-25 | must | server/tools, structured content | `tools::structured_content_that_is_no_object_is_not_for_older_clients` |
 //! | it is what the schema of the output says | from 2025-06-18 | must | server/tools, output schema | `src/tool/builtin/facts::the_json_and_its_schema_name_the_same_things` |
 //! | media are base64 with their type | all | must | server/tools, image content | `src/tool/command/outcome::media_is_base64_of_all_of_it_or_an_error` |
 //!
@@ -159,9 +160,10 @@
 //! | the version header says what the body says, or it is -32020 with 400 | 2026-07-28 | must | basic/transports/streamable-http, protocol version header | `tests/engine/stateless::each_header_that_does_not_repeat_the_body_is_refused` |
 //! | so do `Mcp-Method` and `Mcp-Name`, case and all | 2026-07-28 | must | basic/transports/streamable-http, server validation | `tests/engine/stateless::each_header_that_does_not_repeat_the_body_is_refused`, `stateless::a_method_with_a_name_needs_it_in_its_head` |
 //! | a value in base64 is decoded before it is compared | 2026-07-28 | must | basic/transports/streamable-http, value encoding | `src/mcp/header/tests::values_are_taken_as_they_are_or_out_of_their_base64`, `tests/engine/stateless::each_header_that_does_not_repeat_the_body_is_refused` |
-//! | a header of a parameter is there if the parameter is, and says the same | 2026-07-28 | must | basic/transports/streamable-http, server behavior | `src/mcp/header/tests::a_value_and_its_header_come_and_go_together` |
+//! | a header of a parameter is there if the parameter is, and says the same | 2026-07-28 | must | basic/transports/streamable-http, server behavior | `tests/engine/functions::headers_that_repeat_arguments_are_held_against_them`, `src/mcp/header/tests::a_value_and_its_header_come_and_go_together` |
+//! | one that is no text is refused | 2026-07-28 | must | basic/transports/streamable-http, server behavior | `src/mcp/header/tests::a_header_that_is_no_text_is_seen_and_refused` |
 //! | integers are compared by value | 2026-07-28 | should | basic/transports/streamable-http, server validation | `src/mcp/header/tests::integers_are_compared_by_value_within_the_safe_range` |
-//! | annotations for headers are as the specification wants them | 2026-07-28 | must | server/tools, x-mcp-header | `src/mcp/header/tests::annotations_have_a_good_name_and_a_simple_type`, `src/mcp/header/tests::annotations_elsewhere_make_a_definition_invalid`, `src/mcp/header/tests::annotations_have_a_name_each_whatever_its_case` |
+//! | annotations for headers are as the specification wants them | 2026-07-28 | must | server/tools, x-mcp-header | `tests/engine/functions::a_schema_that_marks_what_no_header_can_say_is_refused`, `src/mcp/header/tests::annotations_have_a_good_name_and_a_simple_type`, `src/mcp/header/tests::annotations_elsewhere_make_a_definition_invalid`, `src/mcp/header/tests::annotations_have_a_name_each_whatever_its_case` |
 //! | a version that is not served is -32022 with 400, and those that are served are named | 2026-07-28 | must | basic/versioning, protocol version negotiation | `tests/engine/stateless::a_version_that_is_not_served_is_named_with_those_that_are` |
 //! | a method that is not there is -32601 with 404, those of older revisions as well | 2026-07-28 | must | basic/transports/streamable-http, protocol version header | `tests/engine/stateless::methods_of_older_revisions_and_unknown_ones_are_not_found` |
 //! | every result says of which kind it is | 2026-07-28 | must | basic, responses | `tests/engine/stateless::every_result_is_stamped_and_only_listings_may_be_kept` |
@@ -244,6 +246,7 @@
 //! | pings of the server | to 2025-11-25 | heartbeats find dead peers |
 //! | tasks of the core | 2025-11-25 | never declared; they became an extension |
 //! | remote `$ref` is not fetched, bounds of schema validation | 2026-07-28 | nothing here fetches, and no schema is run |
+//! | secrets in log messages | all | they are what a command writes to stderr: its operator knows what that is |
 //! | trace context | 2026-07-28 | passed over, like all metadata of others |
 
 use std::collections::BTreeSet;
