@@ -199,20 +199,13 @@ impl Engine {
         Ok(key)
     }
 
-    /// Puts a call into the table.
-    fn add_call(
-        &mut self,
-        now: Instant,
-        wanted: Wanted,
-        tool: Option<ToolIndex>,
-        name: Rc<str>,
-        work: Work,
-        bounds: CallLimits,
-    ) -> Result<Key<Call>, Refusal> {
+    /// Whether a call may be put into the table: its client may have another one, and there is
+    /// room, or can be made.
+    fn make_room_for(&mut self, now: Instant, wanted: &Wanted) -> Result<(), Refusal> {
         if self.drain.is_some() {
             return Err(Refusal::Stopping);
         }
-        if self.id_in_use(&wanted) {
+        if self.id_in_use(wanted) {
             return Err(Refusal::IdInUse);
         }
         if wanted.in_background && !self.has_task_room() {
@@ -223,6 +216,20 @@ impl Engine {
         if self.calls.is_full() {
             self.make_call_room(now, |_| true);
         }
+        Ok(())
+    }
+
+    /// Puts a call into the table.
+    fn add_call(
+        &mut self,
+        now: Instant,
+        wanted: Wanted,
+        tool: Option<ToolIndex>,
+        name: Rc<str>,
+        work: Work,
+        bounds: CallLimits,
+    ) -> Result<Key<Call>, Refusal> {
+        self.make_room_for(now, &wanted)?;
         let asker = wanted.asker;
         let session_key = asker.session.filter(|_| !wanted.in_background);
         let session = session_key.and_then(|key| self.sessions.get(key));
