@@ -209,20 +209,7 @@ impl Engine {
         work: Work,
         bounds: CallLimits,
     ) -> Result<Key<Call>, Refusal> {
-        if self.drain.is_some() {
-            return Err(Refusal::Stopping);
-        }
-        if self.id_in_use(&wanted) {
-            return Err(Refusal::IdInUse);
-        }
-        if wanted.in_background && !self.has_task_room() {
-            self.stats.tasks_refused += 1;
-            return Err(Refusal::TasksFull);
-        }
-        self.allow_call(now, wanted.asker.principal)?;
-        if self.calls.is_full() {
-            self.make_call_room(now, |_| true);
-        }
+        self.admit_call(now, &wanted)?;
         let asker = wanted.asker;
         let session_key = asker.session.filter(|_| !wanted.in_background);
         let session = session_key.and_then(|key| self.sessions.get(key));
@@ -277,6 +264,25 @@ impl Engine {
                 .calls += 1;
         }
         Ok(key)
+    }
+
+    /// Whether there may be one more call, for which room is made if need be.
+    fn admit_call(&mut self, now: Instant, wanted: &Wanted) -> Result<(), Refusal> {
+        if self.drain.is_some() {
+            return Err(Refusal::Stopping);
+        }
+        if self.id_in_use(wanted) {
+            return Err(Refusal::IdInUse);
+        }
+        if wanted.in_background && !self.has_task_room() {
+            self.stats.tasks_refused += 1;
+            return Err(Refusal::TasksFull);
+        }
+        self.allow_call(now, wanted.asker.principal)?;
+        if self.calls.is_full() {
+            self.make_call_room(now, |_| true);
+        }
+        Ok(())
     }
 
     /// Whether the session has a request with this id in flight: the two answers could not be told
