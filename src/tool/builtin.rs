@@ -28,6 +28,7 @@ impl Echo {
                 output_schema: None,
                 annotations: READS_THIS_MACHINE,
                 background: Background::Never,
+                icons: None,
             },
         }
     }
@@ -80,6 +81,7 @@ impl SystemInfo {
                 output_schema: Some(schema(facts::SCHEMA)),
                 annotations: READS_THIS_MACHINE,
                 background: Background::Never,
+                icons: None,
             },
         }
     }
@@ -131,6 +133,7 @@ impl TaskStatus {
                 output_schema: None,
                 annotations: READS_THIS_MACHINE,
                 background: Background::Never,
+                icons: None,
             },
         }
     }
