@@ -199,6 +199,26 @@ impl Engine {
         Ok(key)
     }
 
+    /// Whether a call may be put into the table: its client may have another one, and there is
+    /// room, or can be made.
+    fn make_room_for(&mut self, now: Instant, wanted: &Wanted) -> Result<(), Refusal> {
+        if self.drain.is_some() {
+            return Err(Refusal::Stopping);
+        }
+        if self.id_in_use(wanted) {
+            return Err(Refusal::IdInUse);
+        }
+        if wanted.in_background && !self.has_task_room() {
+            self.stats.tasks_refused += 1;
+            return Err(Refusal::TasksFull);
+        }
+        self.allow_call(now, wanted.asker.principal)?;
+        if self.calls.is_full() {
+            self.make_call_room(now, |_| true);
+        }
+        Ok(())
+    }
+
     /// Puts a call into the table.
     fn add_call(
         &mut self,
@@ -209,7 +229,7 @@ impl Engine {
         work: Work,
         bounds: CallLimits,
     ) -> Result<Key<Call>, Refusal> {
-        self.admit_call(now, &wanted)?;
+        self.make_room_for(now, &wanted)?;
         let asker = wanted.asker;
         let session_key = asker.session.filter(|_| !wanted.in_background);
         let session = session_key.and_then(|key| self.sessions.get(key));
@@ -264,25 +284,6 @@ impl Engine {
                 .calls += 1;
         }
         Ok(key)
-    }
-
-    /// Whether there may be one more call, for which room is made if need be.
-    fn admit_call(&mut self, now: Instant, wanted: &Wanted) -> Result<(), Refusal> {
-        if self.drain.is_some() {
-            return Err(Refusal::Stopping);
-        }
-        if self.id_in_use(wanted) {
-            return Err(Refusal::IdInUse);
-        }
-        if wanted.in_background && !self.has_task_room() {
-            self.stats.tasks_refused += 1;
-            return Err(Refusal::TasksFull);
-        }
-        self.allow_call(now, wanted.asker.principal)?;
-        if self.calls.is_full() {
-            self.make_call_room(now, |_| true);
-        }
-        Ok(())
     }
 
     /// Whether the session has a request with this id in flight: the two answers could not be told
