@@ -29,6 +29,7 @@ impl Echo {
                 output_schema: None,
                 annotations: READS_THIS_MACHINE,
                 background: Background::Never,
+                icons: None,
             },
         }
     }
@@ -81,6 +82,7 @@ impl SystemInfo {
                 output_schema: Some(schema(facts::SCHEMA)),
                 annotations: READS_THIS_MACHINE,
                 background: Background::Never,
+                icons: None,
             },
         }
     }
@@ -132,6 +134,7 @@ impl TaskStatus {
                 output_schema: None,
                 annotations: READS_THIS_MACHINE,
                 background: Background::Never,
+                icons: None,
             },
         }
     }
