@@ -491,6 +491,27 @@ fn questions_are_bounded_in_number_and_in_bytes() {
 }
 
 #[test]
+fn errors_of_a_client_are_drawn_from_the_budget_as_well() {
+    let mut server = server();
+    let fields = session(&mut server, "2025-11-25", ALL);
+    let (_, call) = begun(&mut server, &fields);
+    let large = "x".repeat(900 << 10);
+    for id in 1..=8 {
+        asks(&mut server, 2, call, &[form(&format!("q{id}"))]);
+        let error = format!(r#"{{"code":1,"message":"{id}","data":"{large}"}}"#);
+        let error = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#);
+        request(&mut server, at(3), post("/mcp", &fields, &error));
+        server.engine.check(0);
+    }
+    let codes: Vec<i32> = heard(&mut server)
+        .into_iter()
+        .map(|(_, answer)| answer.expect_err("the client refuses"))
+        .collect();
+    assert_eq!((codes[0], codes[7]), (1, -32603), "{codes:?}");
+    ends(&mut server, 4, call, "no");
+}
+
+#[test]
 fn a_client_that_has_left_for_good_is_not_asked() {
     let mut server = server();
     let fields = session(&mut server, "2025-06-18", ALL);
