@@ -77,6 +77,25 @@ fn the_ten_lines_are_a_server() {
 }
 
 #[test]
+fn a_function_that_panics_takes_nobody_with_it() {
+    let (client, _) = start(|server| {
+        server
+            .tool("at-once", "", async || -> String { panic!("at once") })
+            .tool("later", "", async || -> String {
+                smol::future::yield_now().await;
+                panic!("later")
+            })
+            .tool("well", "", async || "well")
+    });
+    for tool in ["at-once", "later"] {
+        let told = client.modern(modern_call(tool, json!({}), json!({})));
+        let error = json!({"code": -32603, "message": "the function has panicked"});
+        assert_eq!(told[0]["error"], error, "{tool}");
+        assert_eq!(client.text(call("well", json!({}))), "well");
+    }
+}
+
+#[test]
 fn functions_take_arguments_a_context_both_or_nothing() {
     let (client, _) = start(|server| {
         server

@@ -4,9 +4,10 @@ use super::world::World;
 use crate::bounded::Key;
 use crate::engine::call::Call;
 use crate::tool::handler::{Begin, Context, Ended, Running, Told};
+use crate::wire::jsonrpc::{INTERNAL_ERROR, RpcError};
 use smol::Task;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{self, Poll, Waker};
 
@@ -34,9 +35,7 @@ impl Drop for Function {
 pub fn start(world: &Rc<World>, call: Key<Call>, begin: Begin, told: Told) -> Option<Function> {
     let context = Context::new(told);
     let mut running = begin.call(context.clone());
-    let polled = running
-        .as_mut()
-        .poll(&mut task::Context::from_waker(Waker::noop()));
+    let polled = poll(&mut running, &mut task::Context::from_waker(Waker::noop()));
     let now = world.clock.now();
     let mut engine = world.engine.borrow_mut();
     for said in context.take_said() {
@@ -56,10 +55,20 @@ pub fn start(world: &Rc<World>, call: Key<Call>, begin: Begin, told: Told) -> Op
     })
 }
 
+/// Polls a function once. One that panics has ended: it is no reason to end with it, and the hook
+/// for panics has said where it was.
+fn poll(running: &mut Running, task: &mut task::Context<'_>) -> Poll<Ended> {
+    let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(task)));
+    polled.unwrap_or_else(|_| {
+        let error = RpcError::new(INTERNAL_ERROR, "the function has panicked");
+        Poll::Ready(Ended::Failed(error))
+    })
+}
+
 /// Polls a function until it has ended. What it says is told before what it does next.
 async fn drive(world: Rc<World>, call: Key<Call>, context: Context, mut running: Running) {
     let ended = poll_fn(|task| {
-        let polled = Pin::as_mut(&mut running).poll(task);
+        let polled = poll(&mut running, task);
         for said in context.take_said() {
             world.input(|engine, now| engine.handle_said(now, call, said));
         }

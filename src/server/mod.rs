@@ -26,7 +26,8 @@
 //! | `handle.rs` | what the program says to its server |
 //!
 //! Everything runs on one thread: a function that computes or blocks for long stalls all others
-//! and every connection. [`unblock`](crate::unblock) takes it to another thread.
+//! and every connection. [`unblock`](crate::unblock) takes it to another thread. One that panics is
+//! answered with an error, unless the program is built to abort.
 
 mod arguments;
 mod catalogue;
