@@ -120,6 +120,7 @@ fn what_is_said_of_a_tool_is_listed() {
             tool.title("Echo")
                 .schema(r#"{"type": "object", "required": ["name"]}"#)
                 .output_schema(r#"{"type": "object"}"#)
+                .icons(r#"[{"src": "data:,"}]"#)
                 .read_only()
                 .idempotent()
                 .destructive(false)
@@ -135,6 +136,7 @@ fn what_is_said_of_a_tool_is_listed() {
             "outputSchema": {"type": "object"},
             "annotations": {"readOnlyHint": true, "destructiveHint": false,
                 "idempotentHint": true, "openWorldHint": false},
+            "icons": [{"src": "data:,"}],
         }])
     );
 }

@@ -92,7 +92,7 @@ fn add_saying(server: Builder) -> Builder {
 }
 
 fn add_changes(server: Builder) -> Builder {
-    let (tools, prompts) = (server.handle(), server.handle());
+    let (tools, prompts, resources) = (server.handle(), server.handle(), server.handle());
     server
         .tool(
             "test_trigger_tool_change",
@@ -107,6 +107,15 @@ fn add_changes(server: Builder) -> Builder {
             "Tells that the list of prompts has changed.",
             move || {
                 prompts.prompts_changed();
+                ready("Told.")
+            },
+        )
+        // Not one of the suite's: it never has a resource change.
+        .tool(
+            "test_trigger_resource_change",
+            "Tells that the watched resource has changed.",
+            move || {
+                resources.resource_updated("test://watched-resource");
                 ready("Told.")
             },
         )

@@ -158,6 +158,7 @@ impl FunctionTool {
                 output_schema: None,
                 annotations: Annotations::default(),
                 background: Background::Never,
+                icons: None,
             },
             limits: CallLimits::default(),
             begin: Box::new(move |arguments| run.clone().begin(arguments)),
@@ -200,6 +201,16 @@ impl FunctionTool {
     #[cfg(feature = "schemars")]
     pub fn output_schema_of<T: schemars::JsonSchema>(self) -> FunctionTool {
         self.output_schema(schemars::schema_for!(T).as_value().to_string().as_str())
+    }
+
+    /// What clients may show beside its name, since 2025-11-25: a JSON array of objects with `src`
+    /// and perhaps `mimeType` and `sizes`.
+    pub fn icons(mut self, json: &str) -> FunctionTool {
+        match raw(json) {
+            Ok(icons) => self.spec.icons = Some(icons),
+            Err(error) => self.problem = Some(format!("its icons are no JSON: {error}")),
+        }
+        self
     }
 
     /// It changes nothing: whoever may only read may call it.

@@ -62,6 +62,7 @@ use crate::edge::signal::Orders;
 use crate::engine::Config;
 use crate::limits::{Limits, Memory, Timeouts};
 use crate::tool::Tool;
+use crate::tool::builtin::with_task_status;
 use crate::tool::catalogue::{Catalogue, ResourceTemplate};
 use crate::tool::registry::Registry;
 use crate::wire::compat::Compat;
@@ -301,7 +302,7 @@ impl Builder {
         self.config.origins = Origins::new(&self.hosts, &self.origins);
         Ok(Server {
             memory: Memory::of(&self.config.limits).map_err(invalid)?,
-            registry: Registry::new(self.tools).map_err(invalid)?,
+            registry: Registry::new(with_task_status(self.tools)).map_err(invalid)?,
             config: self.config,
             catalogue: self.catalogue,
             listen: self.listen,

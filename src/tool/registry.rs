@@ -315,6 +315,10 @@ pub(crate) fn entry(spec: &ToolSpec) -> String {
         json::push_compact(&mut out, schema.get());
     }
     push_annotations(&mut out, &spec.annotations);
+    if let Some(icons) = &spec.icons {
+        out.extend_from_slice(b",\"icons\":");
+        json::push_compact(&mut out, icons.get());
+    }
     out.push(b'}');
     String::from_utf8(out).expect("it was put together from strings")
 }
@@ -365,6 +369,7 @@ mod tests {
             output_schema: None,
             annotations: Annotations::default(),
             background: Background::Never,
+            icons: None,
         }
     }
 

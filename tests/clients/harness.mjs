@@ -30,14 +30,16 @@ const KINDS = {
 };
 
 /**
- * Runs every check that `checksOf` finds for the kind of connection that the command line names,
- * and exits.
+ * Runs every check for the kind of connection that the command line names, against the daemon or
+ * the example, and exits.
  */
-export async function run(sdk, checksOf) {
-    const kind = KINDS[process.argv[2]];
+export async function run(sdk) {
+    const [, , name, server = 'daemon'] = process.argv;
+    const { checksOf } = await import({ daemon: './checks.mjs', example: './example.mjs' }[server]);
+    const kind = KINDS[name];
     assert(kind && (kind.mode === 'legacy' || sdk.isModern), `one of ${Object.keys(KINDS)}`);
     const directory = mkdtempSync(join(tmpdir(), 'slimcp-clients-'));
-    const suite = { sdk, ...kind, name: `${sdk.name}-${process.argv[2]}`, directory, failed: 0 };
+    const suite = { sdk, ...kind, name: `${sdk.name}-${name}`, directory, failed: 0 };
     let connection;
     await report(suite, 'connects', async () => {
         connection = await connect(suite, base);

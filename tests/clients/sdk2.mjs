@@ -1,6 +1,5 @@
 // The official TypeScript SDK, generation 2 (npm @modelcontextprotocol/client):
-// sdk2.mjs sse|http|auto|modern
-import { checksOf } from './checks.mjs';
+// sdk2.mjs sse|http|auto|modern [example]
 import { MODERN, require, run } from './harness.mjs';
 
 const { Client, SSEClientTransport, StreamableHTTPClientTransport } =
@@ -13,10 +12,14 @@ const sdk = {
     name: 'sdk2',
     isModern: true,
     transports: { sse: SSEClientTransport, http: StreamableHTTPClientTransport },
-    client: mode =>
-        new Client({ name: 'sdk2', version: '1' }, { versionNegotiation: { mode: modes[mode] } }),
+    client: (mode, capabilities = {}) =>
+        new Client(
+            { name: 'sdk2', version: '1' },
+            { versionNegotiation: { mode: modes[mode] }, capabilities },
+        ),
     call: (client, parameters, options) => client.callTool(parameters, options),
     hear: (client, method, handler) => client.setNotificationHandler(method, handler),
+    answer: (client, method, handler) => client.setRequestHandler(method, handler),
 };
 
-await run(sdk, checksOf);
+await run(sdk);

@@ -44,6 +44,7 @@ fn function(name: &str, background: Background) -> Rc<dyn Tool> {
         output_schema: None,
         annotations: Annotations::default(),
         background,
+        icons: None,
     }))
 }
 
