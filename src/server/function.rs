@@ -270,11 +270,15 @@ impl fmt::Debug for FunctionTool {
     }
 }
 
+/// JSON text, kept as it is.
+fn raw(json: &str) -> serde_json::Result<Box<RawValue>> {
+    serde_json::from_str(json)
+}
+
 /// A schema of objects. Every revision has no other for arguments, and those before 2026-07-28 none
 /// for results: their clients would refuse the whole list of tools.
 fn object_schema(json: &str) -> Result<Box<RawValue>, String> {
-    let schema: Box<RawValue> =
-        serde_json::from_str(json).map_err(|error| format!("is no JSON: {error}"))?;
+    let schema = raw(json).map_err(|error| format!("is no JSON: {error}"))?;
     let kind = json::pick(schema.get(), ["type"]).ok();
     let kind = kind.and_then(|[kind]| json::text(kind?));
     match kind.as_deref() {
