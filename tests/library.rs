@@ -426,6 +426,14 @@ fn mistakes_are_told_before_anything_listens() {
             "tool a: its schema is no JSON",
         ),
         (
+            make().with(tool("a").schema(r#"{"type":"array"}"#)),
+            "tool a: its schema is none of objects",
+        ),
+        (
+            make().with(tool("a").output_schema("[7]")),
+            "tool a: its output schema is none of objects",
+        ),
+        (
             make().with(tool("a")).with(tool("a")),
             "two tools are named \"a\"",
         ),
