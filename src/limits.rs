@@ -212,6 +212,15 @@ pub const QUEUE_DEFAULT: u32 = 8;
 /// Tools of one server.
 pub const TOOLS_MAX: usize = 256;
 
+// ---- resources and prompts ----
+
+/// Resources of one server, the files of its folders counted in. Ten pages of a listing; no person
+/// looks further, and no model should.
+pub const RESOURCES_MAX: usize = 1000;
+
+/// Prompts of one server. A person chooses among them.
+pub const PROMPTS_MAX: usize = 256;
+
 // ---- who asks ----
 
 /// Tokens of one server. Each request that shows one is compared with all of them.

@@ -212,6 +212,8 @@ fn encode_media(out: &mut Vec<u8>, kind: &str, data: &str, mime_type: &str) {
 pub mod ask;
 pub mod builtin;
 pub mod command;
+pub mod file;
+pub mod glob;
 pub mod handler;
 pub mod registry;
 
