@@ -6,7 +6,7 @@
 //!  clients                       edge               engine               tool
 //!  HTTP+SSE, 2024-11-05    ─┐  sockets ─ bytes ─> all state,        ┌─ command tools
 //!  Streamable HTTP, 2025-* ─┼─ timer              every decision, ──┤
-//!  2026-07-28, falls back  ─┤  processes <─ jobs  no I/O            └─ built in
+//!  2026-07-28, stateless   ─┤  processes <─ jobs  no I/O            └─ built in
 //!  REST, older front-ends  ─┘
 //! ```
 //!
@@ -22,7 +22,7 @@
 //! | a socket is accepted | `edge/listener.rs` |
 //! | its bytes become a request, within bounds | `edge/connection.rs`, `wire/receive.rs` |
 //! | host, origin, path, credentials, role, rates: may it come in | `engine/doors/gate.rs` |
-//! | what the transport asks of it | `engine/doors/streamable.rs`, `engine/doors/http_sse.rs` |
+//! | what the transport asks of it | `engine/doors/streamable.rs`, `stateless.rs`, `http_sse.rs` |
 //! | the same for older front-ends, and for scripts | `engine/doors/dialect.rs`, `engine/doors/rest.rs` |
 //! | JSON-RPC becomes a message, the message an answer or a call | `wire/jsonrpc.rs`, `engine/dispatch.rs` |
 //! | the tool checks its arguments and says what is to be done | `tool/registry.rs`, `tool/command.rs` |

@@ -6,7 +6,7 @@
 
 use crate::auth::Access;
 use crate::limits::{Limits, Memory, Timeouts};
-use crate::mcp::catalogue::Role;
+use crate::tool::catalogue::Role;
 use crate::tool::command::CommandSpec;
 use crate::tool::file::Folder;
 use std::fmt;

@@ -30,7 +30,7 @@ use crate::tool::handler::{Ended, Told};
 use crate::tool::registry::{Registry, ToolIndex};
 use crate::tool::{CallLimits, Outcome, Tool, Work};
 use crate::wire::dialect::Dialect;
-use crate::wire::jsonrpc::{self, Id};
+use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::status::Status;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -77,7 +77,7 @@ pub struct Call {
     /// From start to TERM.
     pub(super) timeout: Duration,
     /// Bytes of output to keep.
-    output_bytes_max: usize,
+    pub(super) output_bytes_max: usize,
     /// Runs until the timeout, then until the end of the grace.
     pub(super) timer: Option<Timer>,
 }
@@ -180,15 +180,16 @@ impl Engine {
         Ok(key)
     }
 
-    /// Starts work that is no call of a tool: `name` says what it is about.
+    /// Starts work that is no call of a tool: `name` says what it is about. It never waits for its
+    /// turn.
     pub(super) fn start_other(
         &mut self,
         now: Instant,
         name: &str,
         work: Work,
+        bounds: CallLimits,
         wanted: Wanted,
     ) -> Result<Key<Call>, Refusal> {
-        let bounds = CallLimits::default();
         let key = self.add_call(now, wanted, None, Rc::from(name), work, bounds)?;
         self.run_call(key);
         Ok(key)
@@ -302,6 +303,10 @@ impl Engine {
 
     /// The work of a call is over: its process, if any, is reaped.
     pub fn handle_outcome(&mut self, now: Instant, key: Key<Call>, outcome: &Outcome) {
+        if !self.is_of_tool(key) {
+            let answer = self.answer_of_outcome(key, outcome);
+            return self.conclude_with(now, key, answer);
+        }
         self.conclude(now, key, outcome.is_error, |payload, id| {
             encode_outcome(payload, id, outcome);
             Status::Ok
@@ -310,17 +315,30 @@ impl Engine {
 
     /// The same for a function.
     pub fn handle_ended(&mut self, now: Instant, key: Key<Call>, ended: &Ended) {
-        match ended {
-            Ended::Outcome(outcome) => self.handle_outcome(now, key, outcome),
-            Ended::Result(result) => self.conclude(now, key, false, |payload, id| {
-                jsonrpc::response_raw(payload, id, result);
-                Status::Ok
-            }),
-            Ended::Failed(error) => self.conclude(now, key, true, |payload, id| {
-                jsonrpc::error(payload, Some(id), error);
-                stateless::status(error.code)
-            }),
+        if let Ended::Outcome(outcome) = ended {
+            return self.handle_outcome(now, key, outcome);
         }
+        let answer = self.answer_of(key, ended);
+        self.conclude_with(now, key, answer);
+    }
+
+    /// Answers a call with a result, which is a JSON object, or with an error.
+    fn conclude_with(&mut self, now: Instant, key: Key<Call>, answer: Result<Vec<u8>, RpcError>) {
+        self.conclude(now, key, answer.is_err(), |payload, id| match answer {
+            Ok(mut result) => {
+                jsonrpc::response_with(payload, id, |payload| payload.append(&mut result));
+                Status::Ok
+            }
+            Err(error) => {
+                jsonrpc::error(payload, Some(id), &error);
+                stateless::status(error.code)
+            }
+        });
+    }
+
+    fn is_of_tool(&self, key: Key<Call>) -> bool {
+        let call = self.calls.get(key);
+        call.is_none_or(|call| call.method == Method::ToolsCall)
     }
 
     /// Answers a call with what `write` says, whose status goes with it where an HTTP response has

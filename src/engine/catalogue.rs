@@ -1,60 +1,109 @@
-//! Resources, prompts and completion: requests that only read the catalogue, and subscriptions.
+//! Resources, prompts and completion. What is fixed is answered at once; what is live may be work,
+//! which then is a call as that of a tool: with a deadline, cancellation and progress.
 
-use super::Engine;
-use super::dispatch::{Wrong, cursor_unknown, parse};
+use super::call::{Call, State, Wanted};
+use super::dispatch::{Dispatched, Wrong, cursor_unknown, parse, progress_token};
 use super::session::Session;
+use super::{Asker, Engine, Era};
 use crate::bounded::Key;
 use crate::limits;
-use crate::mcp::catalogue::{self, Missing};
-use crate::mcp::message::{
-    CompletionParams, GetPromptParams, ListParams, ListResult, ResourceParams,
-};
+use crate::mcp::message::{CompletionParams, GetPromptParams, ListParams, Meta, ResourceParams};
 use crate::mcp::method::Method;
+use crate::mcp::stateless;
+use crate::time::Instant;
+use crate::tool::catalogue::{
+    self, Asked, Begun, Body, Catalogue, Completion, Contents, Live, Messages, Prompt,
+    PromptMessage, Resource, ResourceTemplate, Source,
+};
+use crate::tool::command::Stopped;
+use crate::tool::handler::Ended;
+use crate::tool::{CallLimits, Content, Outcome, Work};
+use crate::wire::json::Object;
 use crate::wire::jsonrpc::{self, Id, RpcError};
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// No resource has this URI (MCP 2024-11-05 to 2025-11-25, server/resources, error handling).
 const RESOURCE_NOT_FOUND: i32 = -32002;
 
+/// What a request about the catalogue led to.
+enum Consulted {
+    /// The result: a JSON object.
+    Result(Vec<u8>),
+    /// The edge has this to do, within these limits; what it is about is named last.
+    Work(Work, CallLimits, String),
+}
+
+/// Whose contents, messages or values these are.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    /// What was asked for.
+    method: Method,
+    /// By whose rules.
+    era: Era,
+    /// URI of the resource, name of the prompt, or what a completion is of.
+    name: &'a str,
+    /// Bytes that the answer may have.
+    bytes_max: usize,
+}
+
 impl Engine {
-    /// Requests that only read the catalogue.
+    /// Requests about the catalogue.
     pub(super) fn consult(
-        &self,
-        method: Method,
+        &mut self,
+        now: Instant,
+        asker: Asker,
         id: &Id,
+        method: Method,
         params: Option<&RawValue>,
         payload: &mut Vec<u8>,
-    ) -> Result<(), Wrong> {
+    ) -> Dispatched {
+        match self.consulted(asker.era, method, params) {
+            Ok(Consulted::Result(mut result)) => {
+                jsonrpc::response_with(payload, id, |payload| payload.append(&mut result));
+                Dispatched::Answered
+            }
+            Err(wrong) => self.answer_wrong(payload, id, &wrong),
+            Ok(Consulted::Work(work, bounds, name)) => {
+                let token = parse::<Meta<'_>>(params).and_then(|meta| progress_token(Some(meta)));
+                let token = match token {
+                    Ok(token) => token,
+                    Err(wrong) => return self.answer_wrong(payload, id, &wrong),
+                };
+                let wanted = Wanted {
+                    id: id.clone(),
+                    asker,
+                    method,
+                    progress_token: token.map(ToOwned::to_owned),
+                };
+                match self.start_other(now, &name, work, bounds, wanted) {
+                    Ok(call) => Dispatched::Called(call),
+                    Err(refusal) => Dispatched::Refused(refusal),
+                }
+            }
+        }
+    }
+
+    fn consulted(
+        &self,
+        era: Era,
+        method: Method,
+        params: Option<&RawValue>,
+    ) -> Result<Consulted, Wrong> {
         let catalogue = &self.catalogue;
         match method {
-            Method::ResourcesList => list(payload, id, "resources", &catalogue.resources, params),
+            Method::ResourcesList => {
+                list("resources", &catalogue.resources, Resource::entry, params)
+            }
             Method::ResourceTemplatesList => list(
-                payload,
-                id,
                 "resourceTemplates",
                 &catalogue.templates,
+                ResourceTemplate::entry,
                 params,
             ),
-            Method::PromptsList => list(payload, id, "prompts", &catalogue.prompts, params),
-            Method::ResourcesRead => {
-                let params: ResourceParams = parse(params)?;
-                let result = catalogue.read(&params.uri).map_err(missing)?;
-                jsonrpc::response(payload, id, &result);
-                Ok(())
-            }
-            Method::PromptsGet => {
-                let params: GetPromptParams = parse(params)?;
-                let result = catalogue.fill(&params).map_err(missing)?;
-                jsonrpc::response(payload, id, &result);
-                Ok(())
-            }
-            Method::CompletionComplete => {
-                let params: CompletionParams = parse(params)?;
-                let result = catalogue.complete(&params).map_err(missing)?;
-                jsonrpc::response(payload, id, &result);
-                Ok(())
-            }
+            Method::PromptsList => list("prompts", &catalogue.prompts, Prompt::entry, params),
+            Method::ResourcesRead => self.read_resource(era, params),
+            Method::PromptsGet => self.get_prompt(era, params),
+            Method::CompletionComplete => self.complete(era, params),
             Method::Initialize
             | Method::Ping
             | Method::ToolsList
@@ -70,17 +119,154 @@ impl Engine {
         }
     }
 
+    /// `resources/read`.
+    fn read_resource(&self, era: Era, params: Option<&RawValue>) -> Result<Consulted, Wrong> {
+        let params: ResourceParams<'_> = parse(params)?;
+        let uri = &*params.uri;
+        let unknown = || resource_unknown(era, uri);
+        let found = self.catalogue.find(uri).ok_or_else(unknown)?;
+        match found.source {
+            Source::Fixed(body) => {
+                let body = body.filled(&found.variables);
+                let result = catalogue::encode_body(uri, found.mime_type, &body);
+                Ok(Consulted::Result(result))
+            }
+            Source::Live(live) => {
+                let asked = Asked {
+                    name: uri,
+                    arguments: &found.variables,
+                    typed: None,
+                };
+                self.begin(era, Method::ResourcesRead, &**live, &asked)
+            }
+        }
+    }
+
+    /// `prompts/get`.
+    fn get_prompt(&self, era: Era, params: Option<&RawValue>) -> Result<Consulted, Wrong> {
+        let GetPromptParams { name, arguments } = parse(params)?;
+        let unknown = || wrong_params(format!("unknown prompt \"{name:.64}\""));
+        let prompt = self.catalogue.prompt(&name).ok_or_else(unknown)?;
+        if let Some(argument) = prompt.missing(&arguments) {
+            let text = format!("prompt {name:?} needs argument {argument:?}");
+            return Err(wrong_params(text));
+        }
+        match &prompt.messages {
+            Messages::Fixed(messages) => {
+                let messages = messages.iter();
+                let messages = messages.map(|message| message.filled(&arguments).encode());
+                let description = prompt.description.as_deref();
+                let result = catalogue::encode_messages(description, messages);
+                Ok(Consulted::Result(result))
+            }
+            Messages::Live(live) => {
+                let asked = Asked {
+                    name: &name,
+                    arguments: &arguments,
+                    typed: None,
+                };
+                self.begin(era, Method::PromptsGet, &**live, &asked)
+            }
+        }
+    }
+
+    /// `completion/complete`.
+    fn complete(&self, era: Era, params: Option<&RawValue>) -> Result<Consulted, Wrong> {
+        let params: CompletionParams<'_> = parse(params)?;
+        let offered = self.catalogue.offered(&params).map_err(wrong_params)?;
+        let typed = &*params.typed.value;
+        match offered.completion {
+            Completion::None => Ok(Consulted::Result(catalogue::encode_values(&[], typed))),
+            Completion::Values(values) => {
+                Ok(Consulted::Result(catalogue::encode_values(values, typed)))
+            }
+            Completion::Live(live) => {
+                let asked = Asked {
+                    name: offered.name,
+                    arguments: &params.arguments,
+                    typed: Some(&params.typed),
+                };
+                self.begin(era, Method::CompletionComplete, &**live, &asked)
+            }
+        }
+    }
+
+    /// Asks what is live: it has the answer, or knows what has to be done for it.
+    fn begin(
+        &self,
+        era: Era,
+        method: Method,
+        live: &dyn Live,
+        asked: &Asked<'_>,
+    ) -> Result<Consulted, Wrong> {
+        let bounds = live.limits();
+        let ended = match live.start(asked) {
+            Begun::Work(work) => {
+                return Ok(Consulted::Work(work, bounds, asked.name.to_string()));
+            }
+            Begun::Over(ended) => ended,
+        };
+        let output_bytes_max = self.config.limits.output_bytes_max;
+        let subject = Subject {
+            method,
+            era,
+            name: asked.name,
+            bytes_max: bounds.output_bytes_max.unwrap_or(output_bytes_max),
+        };
+        answer(&self.catalogue, subject, &ended).map(Consulted::Result)
+    }
+
+    /// What a call that is none of a tool is answered with.
+    pub(super) fn answer_of(&self, key: Key<Call>, ended: &Ended) -> Result<Vec<u8>, RpcError> {
+        let call = self
+            .calls
+            .get(key)
+            .expect("the edge reports each call once");
+        answer(&self.catalogue, Subject::of(call), ended)
+    }
+
+    /// The same for one that a process or the edge itself has worked for.
+    pub(super) fn answer_of_outcome(
+        &self,
+        key: Key<Call>,
+        outcome: &Outcome,
+    ) -> Result<Vec<u8>, RpcError> {
+        let call = self
+            .calls
+            .get(key)
+            .expect("the edge reports each call once");
+        if let State::Stopping(Stopped::TimedOut(timeout)) = call.state {
+            let seconds = timeout.as_secs();
+            let text = format!(
+                "stopped after {seconds} s: the operator can raise its timeout or timeouts.call"
+            );
+            return Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text));
+        }
+        if outcome.is_error {
+            return Err(RpcError::new(
+                jsonrpc::INTERNAL_ERROR,
+                outcome.said().to_string(),
+            ));
+        }
+        let contents = outcome.content.iter().map(contents_of).collect();
+        answer(
+            &self.catalogue,
+            Subject::of(call),
+            &Ended::Contents(contents),
+        )
+    }
+
     /// `resources/subscribe`.
     pub(super) fn subscribe(
         &mut self,
-        session: Option<Key<Session>>,
+        asker: Asker,
         params: Option<&RawValue>,
     ) -> Result<(), Wrong> {
-        let uri = parse::<ResourceParams>(params)?.uri;
-        if !self.catalogue.has_resource(&uri) {
-            return Err(missing(Missing::Resource(uri.into_owned())));
+        let uri = parse::<ResourceParams<'_>>(params)?.uri;
+        if self.catalogue.find(&uri).is_none() {
+            return Err(resource_unknown(asker.era, &uri));
         }
-        let session = session.and_then(|session| self.sessions.get_mut(session));
+        let session = asker.session.and_then(|key| self.sessions.get_mut(key));
         let session = session.expect("the method needs a session");
         let subscriptions = &mut session.interests.get_or_insert_default().resources;
         if subscriptions.iter().any(|subscribed| *subscribed == uri) {
@@ -91,7 +277,7 @@ impl Engine {
                 "a session may subscribe to {} resources",
                 subscriptions.len()
             );
-            return Err(RpcError::new(jsonrpc::INVALID_PARAMS, text));
+            return Err(wrong_params(text));
         }
         subscriptions.push(uri.into_owned());
         Ok(())
@@ -103,7 +289,7 @@ impl Engine {
         session: Option<Key<Session>>,
         params: Option<&RawValue>,
     ) -> Result<(), Wrong> {
-        let uri = parse::<ResourceParams>(params)?.uri;
+        let uri = parse::<ResourceParams<'_>>(params)?.uri;
         let session = session.and_then(|session| self.sessions.get_mut(session));
         let session = session.expect("the method needs a session");
         if let Some(interests) = &mut session.interests {
@@ -113,27 +299,95 @@ impl Engine {
     }
 }
 
-/// Writes one page of a list.
-fn list<T: Serialize>(
-    payload: &mut Vec<u8>,
-    id: &Id,
-    name: &'static str,
-    entries: &[T],
-    params: Option<&RawValue>,
-) -> Result<(), Wrong> {
-    let params: ListParams = parse(params)?;
-    let page = catalogue::page(entries, params.cursor.as_deref()).map_err(missing)?;
-    jsonrpc::response(payload, id, &ListResult { name, page });
-    Ok(())
-}
-
-/// What is not in the catalogue. -32002 is every handshake revision's code for a resource.
-fn missing(missing: Missing) -> Wrong {
-    match missing {
-        Missing::Cursor => cursor_unknown(),
-        Missing::Named(text) => RpcError::new(jsonrpc::INVALID_PARAMS, text),
-        Missing::Resource(uri) => {
-            RpcError::new(RESOURCE_NOT_FOUND, format!("resource not found: {uri}"))
+impl<'a> Subject<'a> {
+    fn of(call: &'a Call) -> Subject<'a> {
+        Subject {
+            method: call.method,
+            era: call.era,
+            name: &call.name,
+            bytes_max: call.output_bytes_max,
         }
     }
+}
+
+/// One page of a list.
+fn list<T>(
+    name: &str,
+    list: &[T],
+    entry: fn(&T) -> Object,
+    params: Option<&RawValue>,
+) -> Result<Consulted, Wrong> {
+    let params: ListParams<'_> = parse(params)?;
+    let page = catalogue::page(name, list, entry, params.cursor.as_deref());
+    page.map(Consulted::Result).ok_or_else(cursor_unknown)
+}
+
+/// The result that something live has come to.
+fn answer(catalogue: &Catalogue, subject: Subject<'_>, ended: &Ended) -> Result<Vec<u8>, RpcError> {
+    let (bytes, most) = (ended.bytes(), subject.bytes_max);
+    if bytes > most {
+        let text = format!(
+            "the answer has {bytes} bytes, more than {most}: the operator can raise limits.output"
+        );
+        return Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text));
+    }
+    let name = subject.name;
+    match (subject.method, ended) {
+        (_, Ended::Failed(error)) => Err(error.clone()),
+        (_, Ended::Result(json)) => Ok(json.as_bytes().to_vec()),
+        (_, Ended::ResourceUnknown) => Err(resource_unknown(subject.era, name)),
+        (Method::ResourcesRead, Ended::Contents(contents)) if !contents.is_empty() => {
+            let mime_type = catalogue.find(name).and_then(|found| found.mime_type);
+            Ok(catalogue::encode_contents(name, mime_type, contents))
+        }
+        (
+            Method::PromptsGet,
+            Ended::Messages {
+                description,
+                messages,
+            },
+        ) => {
+            let listed = || catalogue.prompt(name)?.description.as_deref();
+            let description = description.as_deref().or_else(listed);
+            let messages = messages.iter().map(PromptMessage::encode);
+            Ok(catalogue::encode_messages(description, messages))
+        }
+        (Method::CompletionComplete, Ended::Values(values)) => Ok(values.encode()),
+        (
+            method,
+            Ended::Outcome(_) | Ended::Contents(_) | Ended::Messages { .. } | Ended::Values(_),
+        ) => {
+            let text = format!("what was made is no answer to {}", method.name());
+            Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text))
+        }
+    }
+}
+
+/// What a process has written, as what a resource says.
+fn contents_of(content: &Content) -> Contents {
+    match content {
+        Content::Resource(contents) => contents.clone(),
+        Content::Text(text) => Contents::of(Body::Text(text.clone())),
+        Content::Image { data, mime_type } | Content::Audio { data, mime_type } => Contents {
+            mime_type: Some(mime_type.clone()),
+            ..Contents::of(Body::Blob(data.clone()))
+        },
+        Content::Link(spec) => Contents::of(Body::Text(spec.uri.clone())),
+    }
+}
+
+/// There is no such resource: handshake revisions have a code for that.
+fn resource_unknown(era: Era, uri: &str) -> Wrong {
+    let text = format!("resource not found: {uri:.200}");
+    match era {
+        Era::Handshake => RpcError::new(RESOURCE_NOT_FOUND, text),
+        Era::Stateless => {
+            let data = Object::default().text("uri", uri).end();
+            stateless::with_data(RpcError::new(jsonrpc::INVALID_PARAMS, text), data)
+        }
+    }
+}
+
+fn wrong_params(text: String) -> Wrong {
+    RpcError::new(jsonrpc::INVALID_PARAMS, text)
 }

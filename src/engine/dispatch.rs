@@ -7,7 +7,9 @@ use super::{Asker, Engine, Era};
 use crate::auth::Principal;
 use crate::auth::role::Role;
 use crate::bounded::Key;
-use crate::mcp::message::{CallParams, CancelledParams, Empty, ListParams, Params, SetLevelParams};
+use crate::mcp::message::{
+    CallParams, CancelledParams, Empty, ListParams, Meta, Params, SetLevelParams,
+};
 use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::{Refusal, What};
 use crate::time::Instant;
@@ -102,22 +104,22 @@ impl Engine {
             {
                 Err(not_offered(known))
             }
-            Method::PromptsList | Method::PromptsGet | Method::CompletionComplete
-                if !self.catalogue.has_prompts() =>
-            {
+            Method::PromptsList | Method::PromptsGet if !self.catalogue.has_prompts() => {
                 Err(not_offered(known))
             }
-            Method::ResourcesSubscribe => self.subscribe(session, params),
+            Method::CompletionComplete if !self.catalogue.has_completions() => {
+                Err(not_offered(known))
+            }
+            Method::ResourcesSubscribe => self.subscribe(asker, params),
             Method::ResourcesUnsubscribe => self.unsubscribe(session, params),
             Method::ResourcesList
             | Method::ResourceTemplatesList
             | Method::ResourcesRead
             | Method::PromptsList
             | Method::PromptsGet
-            | Method::CompletionComplete => match self.consult(known, id, params, payload) {
-                Ok(()) => return Dispatched::Answered,
-                Err(wrong) => Err(wrong),
-            },
+            | Method::CompletionComplete => {
+                return self.consult(now, asker, id, known, params, payload);
+            }
         };
         match result {
             Ok(()) => {
@@ -226,12 +228,10 @@ impl Engine {
         ) {
             return Dispatched::Refused(Refusal::RoleForbids(role, What::Tool));
         }
-        let token = params.meta.as_ref().and_then(|meta| meta.progress_token);
-        if token.is_some_and(|token| Id::of(token).is_none()) {
-            let text = "params._meta.progressToken: a string or a number of at most 128 bytes";
-            let wrong = RpcError::new(jsonrpc::INVALID_PARAMS, text);
-            return self.answer_wrong(payload, id, &wrong);
-        }
+        let token = match progress_token(params.meta) {
+            Ok(token) => token,
+            Err(wrong) => return self.answer_wrong(payload, id, &wrong),
+        };
         let arguments = params.arguments.unwrap_or_else(|| json::literal("{}"));
         match self.registry.get(index).start(arguments) {
             Start::Done(outcome) => {
@@ -295,6 +295,16 @@ pub(super) fn cursor_unknown() -> Wrong {
 pub(super) fn parse<'a, T: Params<'a>>(params: Option<&'a RawValue>) -> Result<T, Wrong> {
     T::read(params.map_or("{}", RawValue::get))
         .map_err(|problem| RpcError::new(jsonrpc::INVALID_PARAMS, problem))
+}
+
+/// The token under which the client wants to hear of progress.
+pub(super) fn progress_token(meta: Option<Meta<'_>>) -> Result<Option<&RawValue>, Wrong> {
+    let token = meta.and_then(|meta| meta.progress_token);
+    if token.is_some_and(|token| Id::of(token).is_none()) {
+        let text = "params._meta.progressToken: a string or a number of at most 128 bytes";
+        return Err(RpcError::new(jsonrpc::INVALID_PARAMS, text));
+    }
+    Ok(token)
 }
 
 fn method_unknown(method: &str) -> Wrong {

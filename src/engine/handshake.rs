@@ -88,12 +88,10 @@ impl Engine {
             logging: Empty {},
             resources: has_resources.then_some(ResourcesCapability {
                 subscribe: true,
-                list_changed: false,
+                list_changed: true,
             }),
-            prompts: has_prompts.then_some(ListChanged {
-                list_changed: false,
-            }),
-            completions: has_prompts.then_some(Empty {}),
+            prompts: has_prompts.then_some(ListChanged { list_changed: true }),
+            completions: self.catalogue.has_completions().then_some(Empty {}),
         }
     }
 

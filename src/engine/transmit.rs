@@ -7,6 +7,7 @@ use super::stream::{Framing, Kind, Phase, Stream, Transmit};
 use super::{Engine, Era};
 use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
+use crate::mcp::method::Method;
 use crate::time::{Instant, UnixMillis};
 use crate::wire::dialect::{self, About, Dialect, Name};
 use crate::wire::encode::{self, Content, ResponseFraming, ResponseHead};
@@ -71,7 +72,13 @@ impl Engine {
             return;
         };
         let Some(answer) = &mut stream.answer else {
-            let about = About::Call { tool: &call.name };
+            let about = match call.method {
+                Method::ToolsCall => About::Call { tool: &call.name },
+                method => About::Request {
+                    method: method.name(),
+                    params: None,
+                },
+            };
             return self.say(now, key, call.dialect, payload, about);
         };
         answer.outstanding -= 1;

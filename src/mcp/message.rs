@@ -4,10 +4,8 @@
 //! some, and a client of the next one must not fail here.
 
 use super::capability;
-use super::catalogue::Page;
 use crate::wire::json;
 use serde::Serialize;
-use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -187,7 +185,7 @@ impl<'a> Params<'a> for CallParams<'a> {
         Ok(CallParams {
             name: text(name, "name")?,
             arguments: json::said(arguments),
-            meta: json::said(meta).map(Meta::read).transpose()?,
+            meta: json::said(meta).map(Meta::of).transpose()?,
         })
     }
 }
@@ -199,8 +197,15 @@ pub struct Meta<'a> {
     pub progress_token: Option<&'a RawValue>,
 }
 
+impl<'a> Params<'a> for Meta<'a> {
+    fn read(params: &'a str) -> Result<Meta<'a>, String> {
+        let [meta] = members(params, ["_meta"])?;
+        json::said(meta).map_or_else(|| Ok(Meta::default()), Meta::of)
+    }
+}
+
 impl<'a> Meta<'a> {
-    fn read(meta: &'a RawValue) -> Result<Meta<'a>, String> {
+    fn of(meta: &'a RawValue) -> Result<Meta<'a>, String> {
         let [token] = members(meta.get(), ["progressToken"])?;
         Ok(Meta {
             progress_token: json::said(token),
@@ -240,26 +245,6 @@ impl<'a> Params<'a> for ListParams<'a> {
     }
 }
 
-/// Result of a listing whose entries go under the name that `entries` is given.
-#[derive(Debug)]
-pub struct ListResult<'a, T> {
-    /// `resources`, `resourceTemplates` or `prompts`.
-    pub name: &'static str,
-    /// One page.
-    pub page: Page<'a, T>,
-}
-
-impl<T: Serialize> Serialize for ListResult<'_, T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(self.name, self.page.entries)?;
-        if let Some(cursor) = &self.page.next_cursor {
-            map.serialize_entry("nextCursor", cursor)?;
-        }
-        map.end()
-    }
-}
-
 /// `params` of `resources/read`, `resources/subscribe` and `resources/unsubscribe`.
 #[derive(Debug)]
 pub struct ResourceParams<'a> {
@@ -282,37 +267,53 @@ pub struct ResourceUpdatedParams<'a> {
     pub uri: &'a str,
 }
 
+/// Values by name, as requests about prompts and templates have them: all are texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arguments<'a>(pub Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'a> Arguments<'a> {
+    /// The value of an argument; the last one if it is given more than once.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let mut latest_first = self.0.iter().rev();
+        let found = latest_first.find(|(argument, _)| argument == name);
+        found.map(|(_, value)| value.as_ref())
+    }
+
+    /// Names and values, in the order they are given in.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Reads the object that stands as `place` in `params`; absent, it is empty.
+    fn read(object: Option<&'a RawValue>, place: &str) -> Result<Arguments<'a>, String> {
+        let mut arguments = Vec::new();
+        let object = json::said(object).map_or("{}", RawValue::get);
+        let read = json::each_member(object, &mut |name, value| {
+            let value = json::text(value).ok_or("expected strings")?;
+            arguments.push((name, value));
+            Ok(())
+        });
+        read.map_err(|error| format!("params.{place}: {error}"))?;
+        Ok(Arguments(arguments))
+    }
+}
+
 /// `params` of `prompts/get`.
 #[derive(Debug)]
 pub struct GetPromptParams<'a> {
     /// The prompt.
     pub name: Cow<'a, str>,
     /// What is filled in.
-    pub arguments: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub arguments: Arguments<'a>,
 }
 
 impl<'a> Params<'a> for GetPromptParams<'a> {
     fn read(params: &'a str) -> Result<GetPromptParams<'a>, String> {
-        let [name, given] = members(params, ["name", "arguments"])?;
-        let mut arguments = Vec::new();
-        let given = json::said(given).map_or("{}", RawValue::get);
-        let read = json::each_member(given, &mut |name, value| {
-            let value = json::text(value).ok_or("expected strings")?;
-            arguments.push((name, value));
-            Ok(())
-        });
-        read.map_err(|error| format!("params.arguments: {error}"))?;
-        let name = text(name, "name")?;
-        Ok(GetPromptParams { name, arguments })
-    }
-}
-
-impl GetPromptParams<'_> {
-    /// What is filled in for an argument; the last value if it is given more than once.
-    pub fn argument(&self, name: &str) -> Option<&str> {
-        let mut latest_first = self.arguments.iter().rev();
-        let found = latest_first.find(|(argument, _)| argument == name);
-        found.map(|(_, value)| value.as_ref())
+        let [name, arguments] = members(params, ["name", "arguments"])?;
+        Ok(GetPromptParams {
+            name: text(name, "name")?,
+            arguments: Arguments::read(arguments, "arguments")?,
+        })
     }
 }
 
@@ -322,21 +323,26 @@ pub struct CompletionParams<'a> {
     /// What is being filled in.
     pub reference: Reference<'a>,
     /// Which part of it, and what is typed so far.
-    pub argument: TypedArgument<'a>,
+    pub typed: Typed<'a>,
+    /// What is filled in already, since 2025-06-18.
+    pub arguments: Arguments<'a>,
 }
 
 impl<'a> Params<'a> for CompletionParams<'a> {
     fn read(params: &'a str) -> Result<CompletionParams<'a>, String> {
-        let [reference, argument] = members(params, ["ref", "argument"])?;
+        let [reference, argument, context] = members(params, ["ref", "argument", "context"])?;
         let reference = reference.ok_or("params.ref: expected an object")?;
         let argument = argument.ok_or("params.argument: expected an object")?;
         let [name, value] = members(argument.get(), ["name", "value"])?;
+        let context = json::said(context).map_or("{}", RawValue::get);
+        let [arguments] = members(context, ["arguments"])?;
         Ok(CompletionParams {
             reference: Reference::read(reference)?,
-            argument: TypedArgument {
+            typed: Typed {
                 name: text(name, "argument.name")?,
                 value: text(value, "argument.value")?,
             },
+            arguments: Arguments::read(arguments, "context.arguments")?,
         })
     }
 }
@@ -368,8 +374,8 @@ impl<'a> Reference<'a> {
 }
 
 /// An argument as far as it is typed.
-#[derive(Debug)]
-pub struct TypedArgument<'a> {
+#[derive(Clone, Debug)]
+pub struct Typed<'a> {
     /// Its name.
     pub name: Cow<'a, str>,
     /// What is typed so far.

@@ -105,11 +105,11 @@ impl Method {
 
     /// The member of `params` that `Mcp-Name` repeats (MCP 2026-07-28, basic/transports, standard
     /// request headers; tasks extension, routing headers).
-    pub const fn named_by(self) -> Option<&'static str> {
+    pub const fn named_by(self) -> Option<NamedBy> {
         match self {
-            Method::ToolsCall | Method::PromptsGet => Some("name"),
-            Method::ResourcesRead => Some("uri"),
-            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => Some("taskId"),
+            Method::ToolsCall | Method::PromptsGet => Some(NamedBy::Name),
+            Method::ResourcesRead => Some(NamedBy::Uri),
+            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => Some(NamedBy::TaskId),
             _ => None,
         }
     }
@@ -135,6 +135,17 @@ impl Method {
             Method::ResourcesSubscribe | Method::ResourcesUnsubscribe | Method::LoggingSetLevel
         )
     }
+}
+
+/// The member of `params` that says what a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// `name`
+    Name,
+    /// `uri`
+    Uri,
+    /// `taskId`
+    TaskId,
 }
 
 /// For how long a result holds.

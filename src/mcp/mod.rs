@@ -7,18 +7,20 @@
 //! | [`method`] | the requests and notifications a server answers |
 //! | [`capability`] | what a client can be asked |
 //! | [`message`] | parameters read and results written |
-//! | [`catalogue`] | resources and prompts with fixed contents |
 //! | [`http_sse`] | HTTP+SSE of 2024-11-05: its doors and its `endpoint` event |
 //! | [`streamable`] | Streamable HTTP of 2025: headers and event ids |
 //! | [`stateless`] | 2026-07-28: what every request carries, what every result has |
+//! | [`header`] | what headers of 2026-07-28 must say again |
+//! | [`request_state`] | the sealed state of a call that waits for its client |
 //! | [`refusal`] | the one table of refusals |
 
 pub mod capability;
-pub mod catalogue;
+pub mod header;
 pub mod http_sse;
 pub mod message;
 pub mod method;
 pub mod refusal;
+pub mod request_state;
 pub mod revision;
 pub mod stateless;
 pub mod streamable;

@@ -305,7 +305,8 @@ impl Refusal {
                 "events= takes at most 16 names of 64 bytes, with commas between them"
             }
             Refusal::BatchWrong => {
-                "only 2025-03-26 has batches, and initialize is never part of one"
+                "only 2025-03-26 has batches, and neither initialize nor a request of 2026-07-28 is part of \
+                 one"
             }
             Refusal::ResponseUnasked => "a response outside a session answers nothing",
             Refusal::IdInUse => "a request with this id is in flight",

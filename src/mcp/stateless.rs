@@ -2,8 +2,9 @@
 //! every result says what kind of result it is.
 
 use super::capability::Capabilities;
+use super::header::{self, HEADER_MISMATCH, Mismatch};
 use super::message::Level;
-use super::method::Freshness;
+use super::method::{Freshness, NamedBy};
 use super::revision::MODERN;
 use crate::limits;
 use crate::wire::json;
@@ -12,9 +13,6 @@ use crate::wire::status::Status;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// A header does not say what the body does (MCP 2026-07-28, basic/transports, server validation).
-pub const HEADER_MISMATCH: i32 = -32020;
-
 /// A request needs a capability that its client has not declared (MCP 2026-07-28, basic).
 pub const CAPABILITY_MISSING: i32 = -32021;
 
@@ -22,10 +20,8 @@ pub const CAPABILITY_MISSING: i32 = -32021;
 pub const VERSION_UNSUPPORTED: i32 = -32022;
 
 /// What `_meta` of a request says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told<'a> {
-    /// The version that the request claims to be of.
-    pub version: Cow<'a, str>,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
     /// What the client can be asked.
     pub capabilities: Capabilities,
     /// The least severity of log messages that it wants to hear; none without.
@@ -41,7 +37,8 @@ const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 /// What a request's `params` claim: that it is of this revision, whichever it names. `None` where
 /// nothing is claimed: then it is of a revision with a handshake.
 pub fn claim(params: Option<&RawValue>) -> Option<Claim<'_>> {
-    let [meta] = json::pick(params?.get(), ["_meta"]).ok()?;
+    let [meta, name, uri, task] =
+        json::pick(params?.get(), ["_meta", "name", "uri", "taskId"]).ok()?;
     let meta = json::said(meta)?.get();
     let names = [VERSION, CLIENT, CAPABILITIES, LOG_LEVEL, "progressToken"];
     let [version, client, capabilities, log_level, token] = json::pick(meta, names).ok()?;
@@ -51,6 +48,7 @@ pub fn claim(params: Option<&RawValue>) -> Option<Claim<'_>> {
         capabilities: json::said(capabilities),
         log_level: json::said(log_level),
         progress_token: json::said(token),
+        names: [name, uri, task],
     })
 }
 
@@ -62,9 +60,21 @@ pub struct Claim<'a> {
     capabilities: Option<&'a RawValue>,
     log_level: Option<&'a RawValue>,
     progress_token: Option<&'a RawValue>,
+    /// What the request is about, by each of the members that may say it.
+    names: [Option<&'a RawValue>; 3],
 }
 
 impl<'a> Claim<'a> {
+    /// What the request is about, as this member of its parameters says.
+    pub fn named(self, by: NamedBy) -> Option<Cow<'a, str>> {
+        let place = match by {
+            NamedBy::Name => 0,
+            NamedBy::Uri => 1,
+            NamedBy::TaskId => 2,
+        };
+        self.names[place].and_then(json::text)
+    }
+
     /// Checks the claim against the header that repeats it, and reads what else it says. The order
     /// of the checks is the specification's: a header that differs is found before a version that
     /// is not served.
@@ -72,20 +82,10 @@ impl<'a> Claim<'a> {
     /// # Errors
     ///
     /// [`HEADER_MISMATCH`], [`VERSION_UNSUPPORTED`] or [`INVALID_PARAMS`].
-    pub fn check(self, header: Option<&str>) -> Result<Told<'a>, RpcError> {
+    pub fn check(self, sent: Option<&str>) -> Result<Told, RpcError> {
         let text = json::text(self.version);
         let version = text.ok_or_else(|| wrong(VERSION, "expected a string"))?;
-        match header {
-            Some(header) if header == version => {}
-            Some(_) => {
-                let text = "MCP-Protocol-Version does not repeat the version in params._meta";
-                return Err(RpcError::new(HEADER_MISMATCH, text));
-            }
-            None => {
-                let text = "MCP-Protocol-Version is missing: it repeats params._meta";
-                return Err(RpcError::new(HEADER_MISMATCH, text));
-            }
-        }
+        header::check_literal("MCP-Protocol-Version", sent, &version).map_err(mismatch)?;
         if version != MODERN {
             return Err(version_unsupported(&version));
         }
@@ -115,11 +115,15 @@ impl<'a> Claim<'a> {
             ));
         }
         Ok(Told {
-            version,
             capabilities,
             log_level: level.flatten(),
         })
     }
+}
+
+/// A header that does not say what the body says.
+pub fn mismatch(mismatch: Mismatch) -> RpcError {
+    RpcError::new(HEADER_MISMATCH, mismatch.to_string())
 }
 
 fn wrong(name: &str, problem: &str) -> RpcError {
@@ -164,7 +168,7 @@ pub fn with_data(error: RpcError, json: Vec<u8>) -> RpcError {
 }
 
 /// What every result of this revision has, made once: `resultType` and who the server is. The
-/// members stand without braces.
+/// members stand without braces, a comma before them.
 pub fn stamp(name: &str, title: Option<&str>, version: &str) -> String {
     let server = json::Object::default()
         .text("name", name)
@@ -172,17 +176,17 @@ pub fn stamp(name: &str, title: Option<&str>, version: &str) -> String {
         .text("version", version)
         .end();
     let server = String::from_utf8(server).expect("texts make a text");
-    format!("\"_meta\":{{\"io.modelcontextprotocol/serverInfo\":{server}}}")
+    format!(",\"_meta\":{{\"io.modelcontextprotocol/serverInfo\":{server}}}")
 }
 
-/// How long and for whom a result may be kept, as members without braces.
+/// How long and for whom a result may be kept, as members without braces, a comma before them.
 pub fn freshness(freshness: Freshness, is_public: bool) -> String {
     let millis = match freshness {
         Freshness::Listing => limits::LISTING_FRESH.as_millis(),
         Freshness::Contents => 0,
     };
     let scope = if is_public { "public" } else { "private" };
-    format!("\"ttlMs\":{millis},\"cacheScope\":\"{scope}\"")
+    format!(",\"ttlMs\":{millis},\"cacheScope\":\"{scope}\"")
 }
 
 #[cfg(test)]

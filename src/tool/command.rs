@@ -114,6 +114,8 @@ pub enum Output {
     Json,
     /// An image or sound of this MIME type.
     Media(String),
+    /// Whatever it is, to the last byte: what a resource says.
+    Contents,
 }
 
 /// A command ready to run: every placeholder filled, every argument checked.
@@ -293,7 +295,7 @@ impl Tool for CommandTool {
 
 fn check_output(output: &Output) -> Result<(), String> {
     match output {
-        Output::Text | Output::Json => Ok(()),
+        Output::Text | Output::Json | Output::Contents => Ok(()),
         Output::Media(mime) if mime.starts_with("image/") || mime.starts_with("audio/") => Ok(()),
         Output::Media(mime) => Err(format!(
             "the output {mime:?} is no text, json, image or audio type"

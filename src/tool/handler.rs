@@ -7,6 +7,7 @@
 
 use super::Outcome;
 use super::ask::{Answered, Ask};
+use super::catalogue::{Contents, PromptMessage, Values};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::wire::jsonrpc::RpcError;
@@ -51,10 +52,40 @@ impl fmt::Debug for Begin {
 pub enum Ended {
     /// A tool's outcome.
     Outcome(Outcome),
+    /// What resources say.
+    Contents(Vec<Contents>),
+    /// There is no such resource.
+    ResourceUnknown,
+    /// What a prompt says.
+    Messages {
+        /// What it is about; what the listing says where it is absent.
+        description: Option<String>,
+        /// The messages.
+        messages: Vec<PromptMessage>,
+    },
+    /// What a completion offers.
+    Values(Values),
     /// Any other result, as a JSON object.
     Result(String),
     /// There is no result: the request itself was wrong, or cannot be served.
     Failed(RpcError),
+}
+
+impl Ended {
+    /// Bytes of it before it is encoded.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Ended::Outcome(outcome) => outcome.bytes(),
+            Ended::Contents(contents) => contents.iter().map(Contents::bytes).sum(),
+            Ended::Messages { messages, .. } => {
+                let messages = messages.iter();
+                messages.map(|message| message.content.bytes()).sum()
+            }
+            Ended::Values(values) => values.bytes(),
+            Ended::Result(json) => json.len(),
+            Ended::ResourceUnknown | Ended::Failed(_) => 0,
+        }
+    }
 }
 
 /// What a function says while it works.

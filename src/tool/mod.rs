@@ -4,7 +4,8 @@
 //! or names the [`Work`] that the edge does for it. The engine owns the call meanwhile: its
 //! deadline, its progress, its cancellation.
 
-use crate::wire::json;
+use crate::wire::json::{self, Object};
+use catalogue::{Contents, ResourceSpec};
 use serde_json::value::RawValue;
 use std::rc::Rc;
 use std::time::Duration;
@@ -117,6 +118,10 @@ pub enum Content {
         /// For example `audio/wav`.
         mime_type: String,
     },
+    /// What a resource says, as part of what is said here. Its URI is never empty.
+    Resource(Contents),
+    /// Where a resource is, since 2025-06-18.
+    Link(Box<ResourceSpec>),
 }
 
 impl Outcome {
@@ -131,11 +136,21 @@ impl Outcome {
 
     /// Bytes of all content together, before it is encoded.
     pub fn bytes(&self) -> usize {
-        let content = self.content.iter().map(|content| match content {
-            Content::Text(text) => text.len(),
-            Content::Image { data, .. } | Content::Audio { data, .. } => data.len(),
-        });
+        let content = self.content.iter().map(Content::bytes);
         content.sum::<usize>() + self.structured.as_ref().map_or(0, String::len)
+    }
+
+    /// Its first text, if it has one.
+    pub fn said(&self) -> &str {
+        let mut content = self.content.iter();
+        let text = content.find_map(|content| match content {
+            Content::Text(text) => Some(text.as_str()),
+            Content::Image { .. }
+            | Content::Audio { .. }
+            | Content::Resource(_)
+            | Content::Link(_) => None,
+        });
+        text.unwrap_or_default()
     }
 
     /// A failed outcome whose text tells a model what to do about it.
@@ -180,6 +195,16 @@ impl Outcome {
 }
 
 impl Content {
+    /// Bytes of it before it is encoded.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Content::Text(text) => text.len(),
+            Content::Image { data, .. } | Content::Audio { data, .. } => data.len(),
+            Content::Resource(contents) => contents.bytes(),
+            Content::Link(spec) => spec.bytes(),
+        }
+    }
+
     /// Appends the item as a JSON object.
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
@@ -192,6 +217,14 @@ impl Content {
             }
             Content::Image { data, mime_type } => encode_media(out, "image", data, mime_type),
             Content::Audio { data, mime_type } => encode_media(out, "audio", data, mime_type),
+            Content::Resource(contents) => {
+                let object = Object::default().text("type", "resource");
+                let contents = contents.encode(("", None)).end();
+                out.append(&mut object.json("resource", &contents).end());
+            }
+            Content::Link(spec) => {
+                out.append(&mut spec.entry("uri").text("type", "resource_link").end());
+            }
         }
     }
 }
@@ -211,6 +244,7 @@ fn encode_media(out: &mut Vec<u8>, kind: &str, data: &str, mime_type: &str) {
 
 pub mod ask;
 pub mod builtin;
+pub mod catalogue;
 pub mod command;
 pub mod file;
 pub mod glob;

@@ -202,14 +202,16 @@ fn sorted_by_name(tools: &[Rc<dyn Tool>]) -> Result<Box<[ToolIndex]>, Unfit> {
     }
 }
 
-/// FNV-1a with 64 bits; entries are JSON objects, so their borders need no mark.
+/// Entries are JSON objects, so their borders need no mark.
 fn fingerprint(entries: &[String]) -> u64 {
-    entries
-        .iter()
-        .flat_map(|entry| entry.bytes())
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+    hash(entries.iter().flat_map(|entry| entry.bytes()))
+}
+
+/// FNV-1a with 64 bits.
+pub(super) fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 fn pages(entries: &[String], fingerprint: u64) -> Box<[Page]> {

@@ -337,14 +337,17 @@ pub fn response_with(out: &mut Vec<u8>, id: &Id, write: impl FnOnce(&mut Vec<u8>
     end(out, start);
 }
 
-/// Adds members, written without braces, to the result that `response` ends with.
-pub fn amend_result(response: &mut Vec<u8>, members: &str) {
+/// Adds members to the result that `response` ends with: `parts` together are what stands between
+/// braces.
+pub fn amend_result(response: &mut Vec<u8>, parts: &[&str]) {
     debug_assert!(response.ends_with(b"}}"), "it ends with a result object");
     response.truncate(response.len() - 2);
     if !response.ends_with(b"{") {
         response.push(b',');
     }
-    response.extend_from_slice(members.as_bytes());
+    for part in parts {
+        response.extend_from_slice(part.as_bytes());
+    }
     response.extend_from_slice(b"}}");
 }
 

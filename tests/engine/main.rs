@@ -13,12 +13,14 @@ mod cors;
 mod counters;
 mod dialects;
 mod drain;
+mod eras;
 mod mutations;
 mod quotas;
 mod refusals;
 mod reports;
 mod rest;
 mod sessions;
+mod stateless;
 mod streams;
 
 use slimcp::time::Instant;

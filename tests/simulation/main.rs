@@ -24,7 +24,7 @@ use slimcp::auth::role::RoleIndex;
 use slimcp::auth::token::{Token, parse_digest};
 use slimcp::engine::{Config, Engine};
 use slimcp::limits::{Limits, Memory, Timeouts};
-use slimcp::mcp::catalogue::{Catalogue, Contents, Resource};
+use slimcp::tool::catalogue::{Catalogue, Resource, Source};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Tool, builtin, command::CommandTool};
 use slimcp::wire::compat::Compat;
@@ -349,15 +349,8 @@ fn tools(random: &mut Random, has_sleep: bool) -> Registry {
 }
 
 fn catalogue() -> Catalogue {
-    let resource = Resource {
-        uri: "test://a".to_string(),
-        name: "a".to_string(),
-        description: None,
-        mime_type: None,
-        contents: Contents::Text("a".to_string()),
-    };
     Catalogue {
-        resources: vec![resource],
+        resources: vec![Resource::new("test://a", "a", Source::text("a"))],
         ..Catalogue::default()
     }
 }

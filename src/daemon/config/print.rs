@@ -240,6 +240,7 @@ fn push_tool(text: &mut String, tool: &CommandSpec) {
         Output::Text => "text",
         Output::Json => "json",
         Output::Media(mime_type) => mime_type,
+        Output::Contents => "contents",
     };
     push_pair(text, "output", Some(Quoted(output)));
     let limits = &tool.limits;

@@ -9,7 +9,7 @@ use super::tool::{ARGUMENTS, TEXT_BYTES_MAX, key, label, sub_table};
 use super::values::{self, Letters};
 use crate::daemon::settings::{PromptArgumentSettings, PromptSettings};
 use crate::limits;
-use crate::mcp::catalogue::Role;
+use crate::tool::catalogue::Role;
 
 /// Bytes of one message. A person chose it, so a model's context may hold it.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -255,7 +255,7 @@ mod tests {
     use crate::daemon::config::{Environment, Overrides, Source, parse};
     use crate::daemon::settings::PromptSettings;
     use crate::limits::PROMPTS_MAX;
-    use crate::mcp::catalogue::Role;
+    use crate::tool::catalogue::Role;
 
     /// The prompts of `text`, or the complaints about it.
     fn load(text: &str) -> Result<Vec<PromptSettings>, Vec<String>> {

@@ -8,11 +8,11 @@ use crate::auth::Access;
 use crate::engine::dispatch::Dispatched;
 use crate::engine::stream::Answer;
 use crate::engine::{Asker, Engine, Era};
+use crate::mcp::header;
 use crate::mcp::method::{Freshness, Method};
 use crate::mcp::refusal::Refusal;
-use crate::mcp::stateless::{self, Claim, HEADER_MISMATCH};
+use crate::mcp::stateless::{self, Claim, Told, mismatch};
 use crate::wire::dialect::Dialect;
-use crate::wire::json;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::status::Status;
 use serde_json::value::RawValue;
@@ -27,15 +27,26 @@ impl Engine {
         method: &str,
         params: Option<&RawValue>,
         claim: Claim<'_>,
-    ) -> Result<Reply, Refusal> {
-        let told = match claim.check(exchange.fields().mcp_protocol_version) {
-            Ok(told) => told,
-            Err(wrong) => return Ok(self.stateless_wrong(exchange, id, &wrong)),
-        };
-        let known = Method::parse(method);
-        if let Err(wrong) = check_names(exchange, method, known, params) {
-            return Ok(self.stateless_wrong(exchange, id, &wrong));
+    ) -> Reply {
+        let checked = claim.check(exchange.fields().mcp_protocol_version);
+        let named = checked.and_then(|told| check_names(exchange, method, claim).map(|()| told));
+        match named {
+            Ok(told) => self
+                .stateless_checked(exchange, id, method, params, told)
+                .unwrap_or_else(|refusal| self.refuse(exchange, refusal, Some(id))),
+            Err(wrong) => self.stateless_wrong(exchange, id, &wrong),
         }
+    }
+
+    /// The same after what all requests have in common was checked.
+    fn stateless_checked(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        id: &Id,
+        method: &str,
+        params: Option<&RawValue>,
+        told: Told,
+    ) -> Result<Reply, Refusal> {
         let asker = Asker {
             era: Era::Stateless,
             client: told.capabilities,
@@ -73,13 +84,15 @@ impl Engine {
         freshness: Option<Freshness>,
         payload: &mut Vec<u8>,
     ) {
-        let mut members = format!("\"resultType\":\"{kind}\",{}", self.stamp);
-        if let Some(freshness) = freshness {
-            members.push(',');
+        let freshness = freshness.map(|freshness| {
             let is_public = is_public(&self.config.access);
-            members.push_str(&stateless::freshness(freshness, is_public));
-        }
-        jsonrpc::amend_result(payload, &members);
+            stateless::freshness(freshness, is_public)
+        });
+        let freshness = freshness.as_deref().unwrap_or_default();
+        jsonrpc::amend_result(
+            payload,
+            &["\"resultType\":\"", kind, "\"", freshness, &self.stamp],
+        );
     }
 }
 
@@ -89,30 +102,13 @@ fn is_public(access: &Access) -> bool {
 }
 
 /// Checks `Mcp-Method` and `Mcp-Name` against the body.
-fn check_names(
-    exchange: &Exchange<'_>,
-    method: &str,
-    known: Option<Method>,
-    params: Option<&RawValue>,
-) -> Result<(), RpcError> {
+fn check_names(exchange: &Exchange<'_>, method: &str, claim: Claim<'_>) -> Result<(), RpcError> {
     let fields = exchange.fields();
-    if fields.mcp_method != Some(method) {
-        let text = "Mcp-Method is missing or does not repeat the method";
-        return Err(RpcError::new(HEADER_MISMATCH, text));
-    }
-    let Some(member) = known.and_then(Method::named_by) else {
+    header::check_literal("Mcp-Method", fields.mcp_method, method).map_err(mismatch)?;
+    let named = Method::parse(method).and_then(Method::named_by);
+    let Some(name) = named.and_then(|member| claim.named(member)) else {
+        // There is none, or whoever serves the method says that it is missing.
         return Ok(());
     };
-    let named = params.and_then(|params| json::pick(params.get(), [member]).ok());
-    let Some(name) = named.and_then(|[name]| json::text(name?)) else {
-        // Whoever serves the method says what is missing.
-        return Ok(());
-    };
-    match fields.mcp_name {
-        Some(header) if header.trim_ascii() == name => Ok(()),
-        Some(_) | None => {
-            let text = "Mcp-Name is missing or does not repeat the name in params";
-            Err(RpcError::new(HEADER_MISMATCH, text))
-        }
-    }
+    header::check("Mcp-Name", fields.mcp_name, &name).map_err(mismatch)
 }

@@ -13,7 +13,7 @@ use crate::mcp::http_sse::Pair;
 use crate::mcp::message::InitializeParams;
 use crate::mcp::method::Method as McpMethod;
 use crate::mcp::refusal::Refusal;
-use crate::mcp::revision::Revision;
+use crate::mcp::revision::{MODERN, Revision};
 use crate::mcp::stateless;
 use crate::mcp::streamable;
 use crate::tool::command::Stopped;
@@ -83,10 +83,14 @@ impl Engine {
 
     /// `DELETE /mcp`: the client is done.
     fn streamable_delete(&mut self, exchange: &mut Exchange<'_>) -> Result<Reply, Refusal> {
-        let id = exchange
-            .fields()
-            .mcp_session_id
-            .ok_or(Refusal::SessionMissing)?;
+        let fields = exchange.fields();
+        let id = fields.mcp_session_id.ok_or({
+            // There it is no method of this door: nothing is kept that could be ended.
+            match fields.mcp_protocol_version {
+                Some(MODERN) => Refusal::MethodWrong("POST"),
+                Some(_) | None => Refusal::SessionMissing,
+            }
+        })?;
         let session = self.streamable_session(id, exchange.principal)?;
         self.end_session(exchange.now, session);
         Ok(exchange.empty(Status::NoContent))
@@ -118,13 +122,12 @@ impl Engine {
             Ok(incoming) => incoming,
             Err(fault) => return Ok(exchange.fault(&fault)),
         };
-        let is_stateless = match &incoming {
-            Incoming::One(Message::Request { params, .. }) => stateless::claim(*params).is_some(),
-            Incoming::One(_) | Incoming::Batch(_) => false,
-        };
+        if let Incoming::One(Message::Request { id, method, params }) = &incoming
+            && let Some(claim) = stateless::claim(*params)
+        {
+            return Ok(self.stateless_request(exchange, id, method, *params, claim));
+        }
         let session = match fields.mcp_session_id {
-            // There are none, and whoever names one all the same is not to be turned away for it.
-            _ if is_stateless => None,
             Some(id) => Some(self.streamable_session(id, exchange.principal)?),
             None => None,
         };
@@ -171,9 +174,6 @@ impl Engine {
         method: &str,
         params: Option<&RawValue>,
     ) -> Result<Reply, Refusal> {
-        if let Some(claim) = stateless::claim(params) {
-            return self.stateless_request(exchange, id, method, params, claim);
-        }
         streamable::check_version(exchange.fields().mcp_protocol_version)?;
         if McpMethod::parse(method) == Some(McpMethod::Initialize) {
             return self.streamable_initialize(exchange, session, id, params);
@@ -267,11 +267,13 @@ impl Engine {
                 .mcp_protocol_version
                 .and_then(Revision::parse),
         };
-        let is_initialize = |message: &Result<Message<'_>, Fault>| match message {
-            Ok(Message::Request { method, .. }) => method == "initialize",
+        let stands_alone = |message: &Result<Message<'_>, Fault>| match message {
+            Ok(Message::Request { method, params, .. }) => {
+                method == "initialize" || stateless::claim(*params).is_some()
+            }
             Ok(_) | Err(_) => false,
         };
-        if !revision.is_none_or(Revision::has_batches) || messages.iter().any(is_initialize) {
+        if !revision.is_none_or(Revision::has_batches) || messages.iter().any(stands_alone) {
             return Err(Refusal::BatchWrong);
         }
         let mut answer = Answer {

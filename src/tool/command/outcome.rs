@@ -6,6 +6,7 @@
 use super::{CommandLine, Output};
 use crate::bounded::Capture;
 use crate::limits::JSON_DEPTH_MAX;
+use crate::tool::catalogue::{Body, Contents};
 use crate::tool::{Content, Outcome};
 use crate::wire::json;
 use base64::Engine;
@@ -94,7 +95,7 @@ fn failed(output: &Output, what: String, ended: Ended) -> Outcome {
     match output {
         Output::Text | Output::Json => push_section(&mut said, "stdout", ended.stdout),
         // Half an image means nothing to anybody.
-        Output::Media(_) => {}
+        Output::Media(_) | Output::Contents => {}
     }
     Outcome::error(said)
 }
@@ -110,6 +111,7 @@ fn succeeded(output: &Output, ended: Ended) -> Outcome {
         Output::Text => plain(ended),
         Output::Json => structured(ended.stdout),
         Output::Media(mime_type) => media(mime_type, ended),
+        Output::Contents => contents(ended.stdout),
     }
 }
 
@@ -212,6 +214,20 @@ fn media(mime_type: &str, ended: Ended) -> Outcome {
         content: vec![content],
         structured: None,
         is_error: false,
+    }
+}
+
+/// What a resource says: nothing is an answer as well, and a part of it is none.
+fn contents(stdout: Capture) -> Outcome {
+    match stdout.into_bytes() {
+        Ok(bytes) => Outcome {
+            content: vec![Content::Resource(Contents::of(Body::of(bytes)))],
+            ..Outcome::default()
+        },
+        Err(cut) => Outcome::error(format!(
+            "the contents are too long by {} bytes: the operator can raise limits.output",
+            cut.bytes
+        )),
     }
 }
 
