@@ -47,7 +47,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Streams: one listening stream per session, and one pending answer per connection.
+    /// Streams: one listening stream per session, and one pending answer or one subscription per
+    /// connection.
     pub const fn streams_max(&self) -> u32 {
         self.sessions_max + self.connections_max
     }
@@ -151,7 +152,7 @@ pub const PAGE_ENTRIES_MAX: usize = 100;
 /// Values in one answer to `completion/complete`; the protocol's own limit.
 pub const COMPLETIONS_MAX: usize = 100;
 
-/// Resources that one session may subscribe to.
+/// Resources that one session or one subscription may be told of, and tasks.
 pub const SUBSCRIPTIONS_MAX: usize = 64;
 
 /// Sessions that one view of them lists.

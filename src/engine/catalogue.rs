@@ -263,7 +263,7 @@ impl Engine {
         params: Option<&RawValue>,
     ) -> Result<(), Wrong> {
         let uri = parse::<ResourceParams<'_>>(params)?.uri;
-        if self.catalogue.find(&uri).is_none() {
+        if !self.catalogue.has_resource(&uri) {
             return Err(resource_unknown(asker.era, &uri));
         }
         let session = asker.session.and_then(|key| self.sessions.get_mut(key));

@@ -30,6 +30,10 @@ impl Engine {
                 .answer
                 .as_ref()
                 .map_or(0, |answer| answer.held_bytes());
+            held += stream
+                .subscription
+                .as_ref()
+                .map_or(0, |wanted| wanted.held_bytes());
             for event in stream.ring.events() {
                 held += limits::EVENT_OVERHEAD_BYTES;
                 payloads.insert(Rc::as_ptr(&event.payload).addr(), event.payload.len());
@@ -123,6 +127,8 @@ impl Engine {
                 let most = self.config.limits.replay_bytes_max * usize::from(is_kept);
                 assert!(stream.ring.bytes() <= most, "more is kept than may be");
             }
+            let is_subscription = stream.kind == Kind::Subscription;
+            assert_eq!(stream.subscription.is_some(), is_subscription);
             let calls = self
                 .calls
                 .iter()
@@ -136,6 +142,11 @@ impl Engine {
                     assert_eq!(is_over, calls == 0);
                 }
                 Kind::HttpSse | Kind::Listening => assert!(stream.session.is_some()),
+                Kind::Subscription => {
+                    assert!(stream.session.is_none(), "it belongs to nobody's session");
+                    assert!(stream.attached, "a subscription ends with its connection");
+                    assert_eq!(calls, 0, "it answers no call");
+                }
             }
         }
     }

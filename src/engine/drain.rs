@@ -1,7 +1,7 @@
 //! Stopping without breaking anything off: no new work, finish what runs, end the streams.
 
 use super::connection::Connection;
-use super::stream::Phase;
+use super::stream::{Kind, Phase};
 use super::{Deadline, Engine, Job};
 use crate::bounded::{Key, Timer};
 use crate::time::Instant;
@@ -52,10 +52,14 @@ impl Engine {
         self.cancel(timer);
         let keys: Vec<Key<super::Stream>> = self.streams.iter().map(|(key, _)| key).collect();
         for key in keys {
-            let stream = self.streams.get_mut(key).expect("the keys were just read");
-            if stream.phase == Phase::Open {
-                stream.phase = Phase::Ending;
-                self.make_ready(key);
+            let stream = self.streams.get_mut(key).expect("ending one ends no other");
+            match (stream.phase, stream.kind) {
+                (Phase::Open, Kind::Subscription) => self.end_subscription(key),
+                (Phase::Open, Kind::HttpSse | Kind::Listening | Kind::Answer) => {
+                    stream.phase = Phase::Ending;
+                    self.make_ready(key);
+                }
+                (Phase::Held | Phase::Answered | Phase::Ending, _) => {}
             }
         }
         let is_idle = |connection: &Connection| connection.is_idle();

@@ -14,6 +14,7 @@
 //! | [`Engine::handle_said`], [`Engine::handle_ended`] | the same for a function |
 //! | [`Engine::handle_traffic`], [`Engine::handle_malformed`] | bytes to be counted |
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
+//! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
 //! | out | what |
@@ -34,6 +35,7 @@ mod dispatch;
 mod doors;
 mod drain;
 mod handshake;
+mod listen;
 mod news;
 mod progress;
 mod quota;

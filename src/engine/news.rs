@@ -1,4 +1,4 @@
-//! News that no client has asked for by a request: the tools changed, a resource changed.
+//! News that no client has asked for by a request: a listing changed, a resource changed.
 
 use super::call::{Call, notification};
 use super::dispatch::may_use;
@@ -9,6 +9,7 @@ use crate::auth::Access;
 use crate::auth::role::{Role, RoleIndex};
 use crate::bounded::Key;
 use crate::mcp::message::{Empty, ResourceUpdatedParams};
+use crate::mcp::subscription::List;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
 use crate::tool::registry::Registry;
@@ -28,12 +29,42 @@ impl Engine {
         let has_changed = registry.fingerprint() != self.registry.fingerprint();
         self.replace_tools(now, registry);
         self.renew_calls(now, &old);
-        let keys: Vec<Key<Session>> = self.sessions.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            if self.renew_session(now, key, &old) || has_changed {
-                self.tell_tools_changed(now, key);
-            }
+        let mut sessions: Vec<Key<Session>> = self.sessions.iter().map(|(key, _)| key).collect();
+        sessions.retain(|key| self.renew_session(now, *key, &old));
+        let subscriptions = self.renew_subscriptions(&old);
+        if has_changed {
+            return self.tools_changed(now);
         }
+        for key in sessions {
+            self.tell_changed(now, key, List::Tools);
+        }
+        for key in subscriptions {
+            self.tell_subscription_changed(now, key, List::Tools);
+        }
+    }
+
+    /// The tools are others, or say other things of themselves: tells everybody who lists them.
+    pub fn tools_changed(&mut self, now: Instant) {
+        self.list_changed(now, List::Tools);
+    }
+
+    /// The same for prompts.
+    pub fn prompts_changed(&mut self, now: Instant) {
+        self.list_changed(now, List::Prompts);
+    }
+
+    /// The same for resources and their templates. What a resource says is another matter: see
+    /// [`Engine::handle_resource_updated`].
+    pub fn resources_changed(&mut self, now: Instant) {
+        self.list_changed(now, List::Resources);
+    }
+
+    fn list_changed(&mut self, now: Instant, list: List) {
+        let sessions: Vec<Key<Session>> = self.sessions.iter().map(|(key, _)| key).collect();
+        for key in sessions {
+            self.tell_changed(now, key, list);
+        }
+        self.tell_subscriptions(now, list);
     }
 
     /// Gives a session the role that its principal has now, or ends it. Returns whether it may use
@@ -92,8 +123,8 @@ impl Engine {
         }
     }
 
-    /// Tells a session that the tools changed, now or when it next listens.
-    fn tell_tools_changed(&mut self, now: Instant, key: Key<Session>) {
+    /// Tells a session that a listing changed, now or when it next listens.
+    fn tell_changed(&mut self, now: Instant, key: Key<Session>, list: List) {
         // Telling another session may have ended this one: its client lagged.
         let Some(session) = self.sessions.get_mut(key) else {
             return;
@@ -103,22 +134,23 @@ impl Engine {
         }
         let dialect = session.dialect;
         let Some(stream) = session.stream else {
-            session.tools_changed = true;
+            session.unheard = session.unheard.with(list, true);
             return;
         };
-        let payload = notification("notifications/tools/list_changed", &Empty {});
+        let payload = notification(list.notification(), &Empty {});
         self.say(now, stream, dialect, payload, About::Notice);
     }
 
     /// Tells a session that has just begun to listen what it missed.
     pub(super) fn tell_missed_change(&mut self, now: Instant, key: Key<Session>) {
         let session = self.sessions.get_mut(key).expect("the caller has found it");
-        if std::mem::take(&mut session.tools_changed) {
-            self.tell_tools_changed(now, key);
+        for list in std::mem::take(&mut session.unheard).iter() {
+            self.tell_changed(now, key, list);
         }
     }
 
-    /// A resource changed: tells the sessions that subscribed to it and listen.
+    /// A resource changed: tells the sessions that subscribed to it and listen, and the
+    /// subscriptions to it.
     pub fn handle_resource_updated(&mut self, now: Instant, uri: &str) {
         let is_wanted = |session: &Session| {
             let interests = session.interests.as_deref();
@@ -135,5 +167,6 @@ impl Engine {
             let payload = notification("notifications/resources/updated", &params);
             self.say(now, stream, dialect, payload, About::Notice);
         }
+        self.tell_resource_updated(now, uri);
     }
 }

@@ -6,6 +6,7 @@
 use super::Engine;
 use super::call::Call;
 use super::session::Session;
+use super::stream::{Kind, Stream};
 use crate::auth::Principal;
 use crate::auth::role::{self, RoleIndex};
 use crate::bounded::Key;
@@ -44,19 +45,41 @@ impl Engine {
     /// its principal have.
     pub(super) fn allow_stream(&self, key: Key<Session>) -> Result<(), Refusal> {
         let session = self.sessions.get(key).expect("the caller has found it");
+        self.allow_listening(session.principal(), Some(key))
+    }
+
+    /// The same for a subscription of `principal`, which has no session.
+    pub(super) fn allow_subscription(&self, principal: Principal) -> Result<(), Refusal> {
+        self.allow_listening(principal, None)
+    }
+
+    /// Whether there may be one more open event stream of `principal`, that of `own` not counted.
+    fn allow_listening(
+        &self,
+        principal: Principal,
+        own: Option<Key<Session>>,
+    ) -> Result<(), Refusal> {
         let names = [Quota::Connections, Quota::EachConnections];
-        for bound in self.bounds(session.principal(), |quota| quota.connections, names) {
-            let listens = |session: &Session| {
-                let stream = session.stream.and_then(|stream| self.streams.get(stream));
-                stream.is_some_and(|stream| stream.attached)
-            };
-            let others = self.sessions.iter().filter(|(other, _)| *other != key);
-            let others = others.filter(|(_, other)| bound.scope.has(other.principal()));
-            if others.filter(|(_, other)| listens(other)).count() >= bound.most {
+        for bound in self.bounds(principal, |quota| quota.connections, names) {
+            let streams = self.streams.iter().filter(|(_, stream)| stream.attached);
+            let listeners = streams.filter_map(|(_, stream)| self.listener(stream, own));
+            if listeners.filter(|other| bound.scope.has(*other)).count() >= bound.most {
                 return Err(bound.refusal);
             }
         }
         Ok(())
+    }
+
+    /// Who listens on this stream, unless it is an answer or that of the session `own`.
+    fn listener(&self, stream: &Stream, own: Option<Key<Session>>) -> Option<Principal> {
+        match stream.kind {
+            Kind::Answer => None,
+            Kind::Subscription => Some(stream.subscription.as_ref()?.principal),
+            Kind::HttpSse | Kind::Listening => {
+                let key = stream.session.filter(|key| Some(*key) != own)?;
+                Some(self.sessions.get(key)?.principal())
+            }
+        }
     }
 
     /// Sees to it that there may be one more session of `principal`. As in the table itself, the

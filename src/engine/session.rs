@@ -14,6 +14,7 @@ use crate::mcp::capability::Capabilities;
 use crate::mcp::http_sse::{Base, Pair};
 use crate::mcp::message::Level;
 use crate::mcp::revision::Revision;
+use crate::mcp::subscription::Lists;
 use crate::time::Instant;
 use crate::wire::dialect::Dialect;
 
@@ -84,8 +85,8 @@ pub struct Session {
     /// From here on its events are kept for replay: the client has confirmed the handshake, or has
     /// come through a door that knows none.
     pub confirmed: bool,
-    /// The tools changed while there was no stream to say so.
-    pub tools_changed: bool,
+    /// Listings that changed while there was no stream to say so.
+    pub unheard: Lists,
     /// What it wants to hear of. Boxed: hardly any session says so.
     pub interests: Option<Box<Interests>>,
     /// Least severity of log messages the client asked for.

@@ -10,6 +10,7 @@ use crate::mcp::capability::Capabilities;
 use crate::mcp::http_sse::Base;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::Revision;
+use crate::mcp::subscription::Lists;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
 use crate::wire::dialect::Dialect;
@@ -48,7 +49,7 @@ impl Engine {
             client: Capabilities::NONE,
             initialized: false,
             confirmed: false,
-            tools_changed: false,
+            unheard: Lists::NONE,
             interests: None,
             log_level: None,
             stream: None,

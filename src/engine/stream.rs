@@ -1,7 +1,9 @@
 //! Streams: every response that is not written at once.
 //!
 //! A stream is either a *listening* stream (the one of an HTTP+SSE session, or a session's plain
-//! `GET`), which never ends by itself, or the *answer* to a POST whose calls are not done yet.
+//! `GET`), which never ends by itself, or the *answer* to a POST whose calls are not done yet. A
+//! *subscription* (2026-07-28) is a listening stream without a session: it lives as long as the
+//! connection that carries it.
 //!
 //! ```text
 //!         last answer                   sent
@@ -19,15 +21,18 @@
 //! kept only as long as nobody needs their bytes; events from `next` on are owed to the client.
 
 use super::session::Session;
+use crate::auth::Principal;
 use crate::auth::origin::Cors;
 use crate::bounded::{Key, Ring, Timer};
+use crate::mcp::subscription::Lists;
 use crate::wire::dialect::Name;
+use crate::wire::jsonrpc::Id;
 use crate::wire::status::Status;
 
 /// One response that stays open.
 #[derive(Debug)]
 pub struct Stream {
-    /// The session it belongs to; `None` for an answer without a session.
+    /// The session it belongs to; `None` for a subscription and an answer without a session.
     pub session: Option<Key<Session>>,
     /// What it carries.
     pub kind: Kind,
@@ -55,6 +60,8 @@ pub struct Stream {
     pub timer: Option<Timer>,
     /// What an answer stream still waits for.
     pub answer: Option<Box<Answer>>,
+    /// What a subscription wants to hear of.
+    pub subscription: Option<Box<Subscription>>,
 }
 
 /// What a stream carries.
@@ -64,6 +71,8 @@ pub enum Kind {
     HttpSse,
     /// What a Streamable HTTP session is told outside its requests.
     Listening,
+    /// What a client of 2026-07-28 has asked to be told.
+    Subscription,
     /// The answer to one POST.
     Answer,
 }
@@ -107,6 +116,33 @@ pub struct Answer {
     pub done: Vec<Vec<u8>>,
 }
 
+/// What a subscription wants to hear of, as far as that is honoured. Drawn from the budget.
+#[derive(Debug)]
+pub struct Subscription {
+    /// The id of the request that has opened it.
+    pub id: Id,
+    /// Whose it is.
+    pub principal: Principal,
+    /// Listings whose changes are told.
+    pub lists: Lists,
+    /// Resources whose changes are told.
+    pub resources: Box<[Box<str>]>,
+}
+
+impl Subscription {
+    /// Bytes of the budget that it holds.
+    pub fn held_bytes(&self) -> usize {
+        let uris: usize = self.resources.iter().map(|uri| uri.len()).sum();
+        let places = size_of_val(&*self.resources);
+        size_of::<Subscription>() + self.id.heap_bytes() + places + uris
+    }
+
+    /// Whether it is told of changes of this resource.
+    pub fn has_resource(&self, uri: &str) -> bool {
+        self.resources.iter().any(|known| **known == *uri)
+    }
+}
+
 impl Default for Answer {
     fn default() -> Answer {
         Answer {
@@ -144,6 +180,7 @@ impl Stream {
             ring: Ring::new(),
             timer: None,
             answer: None,
+            subscription: None,
         }
     }
 
@@ -166,7 +203,9 @@ impl Stream {
             .as_mut()
             .map(|answer| std::mem::take(&mut answer.done));
         let answer_bytes: usize = answers.iter().flatten().map(Vec::len).sum();
-        self.ring.clear() + answer_bytes
+        let subscription = self.subscription.take();
+        let subscription_bytes = subscription.map_or(0, |wanted| wanted.held_bytes());
+        self.ring.clear() + answer_bytes + subscription_bytes
     }
 
     /// Whether events are numbered, so that a client can come back for them.

@@ -262,6 +262,7 @@ impl Engine {
                 self.listening -= 1;
                 self.stream_detached(now, session.expect("listening streams have a session"));
             }
+            (Kind::Subscription, _) => self.close_subscription(key),
             (Kind::Answer, _) if resumable => self.keep_for_replay(now, key),
             (Kind::Answer, Some(_)) => {
                 self.watch_calls_of(now, key);
@@ -329,20 +330,21 @@ impl Engine {
         if stream.attached {
             self.jobs.push_back(Job::CloseStream(key));
         }
-        if let Some(key) = stream.session.filter(|_| stream.kind != Kind::Answer) {
+        if stream.kind == Kind::Answer {
+            for (call, _) in self.calls_of(key) {
+                self.calls.get_mut(call).expect("it was just listed").stream = None;
+            }
+            return;
+        }
+        self.listening -= u32::from(stream.attached);
+        if let Some(key) = stream.session {
             let session = self
                 .sessions
                 .get_mut(key)
                 .expect("streams name living sessions");
             session.stream = None;
             if stream.attached {
-                self.listening -= 1;
                 self.schedule_session(key);
-            }
-        }
-        if stream.kind == Kind::Answer {
-            for (call, _) in self.calls_of(key) {
-                self.calls.get_mut(call).expect("it was just listed").stream = None;
             }
         }
     }

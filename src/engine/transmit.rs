@@ -158,7 +158,7 @@ impl Engine {
     }
 
     /// Appends an event if there is room.
-    fn try_push(&mut self, key: Key<Stream>, event: Event<Name>) -> Result<(), Lagging> {
+    pub(super) fn try_push(&mut self, key: Key<Stream>, event: Event<Name>) -> Result<(), Lagging> {
         let cost = event.bytes();
         if !self.take_bytes(cost) {
             return Err(Lagging);
@@ -203,12 +203,12 @@ impl Engine {
                 self.touch(now, session);
                 self.remove_stream(key);
                 // What was lost may have been this; saying it once too often does no harm.
-                self.sessions
-                    .get_mut(session)
-                    .expect("it was just touched")
-                    .tools_changed = true;
+                let lists = self.lists_offered();
+                let session = self.sessions.get_mut(session);
+                session.expect("it was just touched").unheard = lists;
             }
             (Kind::Answer, None) => self.abandon(now, key),
+            (Kind::Subscription, _) => self.remove_stream(key),
             (Kind::HttpSse | Kind::Listening | Kind::Answer, _) => {
                 self.watch_calls_of(now, key);
                 self.remove_stream(key);
@@ -316,6 +316,7 @@ impl Engine {
         match (kind, session) {
             (Kind::Answer, Some(_)) => self.keep_for_replay(now, key),
             (Kind::Answer, None) => self.remove_stream(key),
+            (Kind::Subscription, _) => self.close_subscription(key),
             (Kind::HttpSse, session) => {
                 self.listening -= 1;
                 self.end_session(now, session.expect("listening streams have a session"));
@@ -334,7 +335,7 @@ impl Engine {
 }
 
 /// A JSON-RPC message as an event.
-fn message(payload: Vec<u8>) -> Event<Name> {
+pub(super) fn message(payload: Vec<u8>) -> Event<Name> {
     Event {
         kind: Name::Message,
         payload: Rc::from(payload),

@@ -10,6 +10,7 @@
 //! | [`http_sse`] | HTTP+SSE of 2024-11-05: its doors and its `endpoint` event |
 //! | [`streamable`] | Streamable HTTP of 2025: headers and event ids |
 //! | [`stateless`] | 2026-07-28: what every request carries, what every result has |
+//! | [`subscription`] | 2026-07-28: what a client listens for, and how it is told |
 //! | [`header`] | what headers of 2026-07-28 must say again |
 //! | [`request_state`] | the sealed state of a call that waits for its client |
 //! | [`refusal`] | the one table of refusals |
@@ -24,3 +25,4 @@ pub mod request_state;
 pub mod revision;
 pub mod stateless;
 pub mod streamable;
+pub mod subscription;

@@ -167,6 +167,9 @@ pub fn with_data(error: RpcError, json: Vec<u8>) -> RpcError {
     }
 }
 
+/// How the `_meta` of results begins, behind another member.
+pub(super) const META: &str = ",\"_meta\":{";
+
 /// What every result of this revision has, made once: `resultType` and who the server is. The
 /// members stand without braces, a comma before them.
 pub fn stamp(name: &str, title: Option<&str>, version: &str) -> String {
@@ -176,7 +179,7 @@ pub fn stamp(name: &str, title: Option<&str>, version: &str) -> String {
         .text("version", version)
         .end();
     let server = String::from_utf8(server).expect("texts make a text");
-    format!(",\"_meta\":{{\"io.modelcontextprotocol/serverInfo\":{server}}}")
+    format!("{META}\"io.modelcontextprotocol/serverInfo\":{server}}}")
 }
 
 /// How long and for whom a result may be kept, as members without braces, a comma before them.

@@ -241,6 +241,11 @@ impl Catalogue {
         })
     }
 
+    /// Whether there is a resource with this URI.
+    pub fn has_resource(&self, uri: &str) -> bool {
+        self.find(uri).is_some()
+    }
+
     /// The prompt with this name.
     pub fn prompt(&self, name: &str) -> Option<&Prompt> {
         self.prompts.iter().find(|prompt| prompt.name == name)

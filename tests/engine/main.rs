@@ -14,6 +14,7 @@ mod counters;
 mod dialects;
 mod drain;
 mod eras;
+mod listen;
 mod mutations;
 mod quotas;
 mod refusals;

@@ -5,13 +5,15 @@
 
 use super::{Exchange, Reply};
 use crate::auth::Access;
-use crate::engine::dispatch::Dispatched;
+use crate::engine::dispatch::{Dispatched, parse};
 use crate::engine::stream::Answer;
 use crate::engine::{Asker, Engine, Era};
+use crate::mcp::capability::Capabilities;
 use crate::mcp::header;
 use crate::mcp::method::{Freshness, Method};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::stateless::{self, Claim, Told, mismatch};
+use crate::mcp::subscription::ListenParams;
 use crate::wire::dialect::Dialect;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::status::Status;
@@ -53,6 +55,9 @@ impl Engine {
             log_level: told.log_level,
             ..exchange.asker(None, Dialect::Standard)
         };
+        if Method::parse(method) == Some(Method::SubscriptionsListen) {
+            return self.listen_stateless(exchange, asker, id, params);
+        }
         let mut body = Vec::new();
         match self.dispatch(exchange.now, asker, id, method, params, &mut body) {
             Dispatched::Answered => Ok(exchange.json(Status::Ok, &[], &body)),
@@ -66,6 +71,30 @@ impl Engine {
                 };
                 self.answer_through_stream(exchange, None, &[call], answer)
             }
+        }
+    }
+
+    /// `subscriptions/listen`: the one request whose answer is always a stream.
+    fn listen_stateless(
+        &mut self,
+        exchange: &mut Exchange<'_>,
+        asker: Asker,
+        id: &Id,
+        params: Option<&RawValue>,
+    ) -> Result<Reply, Refusal> {
+        let wanted = parse::<ListenParams<'_>>(params).and_then(|wanted| {
+            match wanted.tasks.is_empty() || asker.client.has(Capabilities::TASKS) {
+                true => Ok(wanted),
+                false => Err(stateless::capability_missing(Capabilities::TASKS)),
+            }
+        });
+        match wanted {
+            Ok(wanted) => {
+                let framing = exchange.framing();
+                let opened = self.open_subscription(asker.principal, id, &wanted, framing);
+                opened.map(Reply::Stream)
+            }
+            Err(wrong) => Ok(self.stateless_wrong(exchange, id, &wrong)),
         }
     }
 
