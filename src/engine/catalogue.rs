@@ -47,6 +47,22 @@ struct Subject<'a> {
 }
 
 impl Engine {
+    /// Takes over other resources and prompts. Whoever listens is told which listings differ from
+    /// those before; other contents alone are told by [`Engine::handle_resource_updated`]. Calls in
+    /// flight run to their end.
+    pub fn replace_catalogue(&mut self, now: Instant, catalogue: Catalogue) {
+        let old = std::mem::replace(&mut self.catalogue, catalogue);
+        let has_other_resources =
+            old.resources_fingerprint() != self.catalogue.resources_fingerprint();
+        let has_other_prompts = old.prompts_fingerprint() != self.catalogue.prompts_fingerprint();
+        if has_other_prompts {
+            self.prompts_changed(now);
+        }
+        if has_other_resources {
+            self.resources_changed(now);
+        }
+    }
+
     /// Requests about the catalogue.
     pub(super) fn consult(
         &mut self,

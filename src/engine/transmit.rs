@@ -7,7 +7,6 @@ use super::stream::{Framing, Kind, Phase, Stream, Transmit};
 use super::{Engine, Era};
 use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
-use crate::mcp::method::Method;
 use crate::time::{Instant, UnixMillis};
 use crate::wire::dialect::{self, About, Dialect, Name};
 use crate::wire::encode::{self, Content, ResponseFraming, ResponseHead};
@@ -72,14 +71,7 @@ impl Engine {
             return;
         };
         let Some(answer) = &mut stream.answer else {
-            let about = match call.method {
-                Method::ToolsCall => About::Call { tool: &call.name },
-                method => About::Request {
-                    method: method.name(),
-                    params: None,
-                },
-            };
-            return self.say(now, key, call.dialect, payload, about);
+            return self.say(now, key, call.dialect, payload, call.about());
         };
         answer.outstanding -= 1;
         // With a handshake an error is an answer like any other.

@@ -167,7 +167,7 @@ pub fn with_data(error: RpcError, json: Vec<u8>) -> RpcError {
     }
 }
 
-/// How the `_meta` of results begins, behind another member.
+/// How the `_meta` of results begins.
 pub(super) const META: &str = ",\"_meta\":{";
 
 /// What every result of this revision has, made once: `resultType` and who the server is. The

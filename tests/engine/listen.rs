@@ -1,16 +1,15 @@
 //! `subscriptions/listen` of 2026-07-28, and what listeners of every era are told.
 
 use crate::access::{bearer, guarded, tokens};
-use crate::stateless::{META, answer, body, fields, modern, modern_with};
+use crate::stateless::{META, answer, body, fields, modern};
 use crate::support::reader::Piece;
 use crate::support::{Server, at, get, post};
 use crate::{ask, call, events, http_sse, pieces, pieces_within, refused, request, streamable};
 use serde_json::{Value, json};
 use slimcp::auth::role::RoleIndex;
-use slimcp::engine::Engine;
 use slimcp::limits::{Limits, Memory, SUBSCRIPTIONS_MAX};
-use slimcp::mcp::catalogue::{Catalogue, Contents, Prompt, Resource};
 use slimcp::time::Instant;
+use slimcp::tool::catalogue::{Catalogue, Messages, Prompt, Resource, Source};
 
 const METHOD: &str = "subscriptions/listen";
 
@@ -40,19 +39,8 @@ fn stocked() -> Server {
 }
 
 fn catalogue() -> Catalogue {
-    let resource = |name: &str| Resource {
-        uri: format!("test://{name}"),
-        name: name.to_string(),
-        description: None,
-        mime_type: None,
-        contents: Contents::Text(name.to_string()),
-    };
-    let prompt = Prompt {
-        name: "greet".to_string(),
-        description: None,
-        arguments: Vec::new(),
-        messages: Vec::new(),
-    };
+    let resource = |name: &str| Resource::new(format!("test://{name}"), name, Source::text(name));
+    let prompt = Prompt::new("greet", Messages::Fixed(Vec::new()));
     Catalogue {
         resources: vec![resource("a"), resource("b")],
         prompts: vec![prompt],

@@ -9,6 +9,7 @@ mod support;
 mod access;
 mod broadcast;
 mod calls;
+mod catalogue;
 mod cors;
 mod counters;
 mod dialects;

@@ -7,6 +7,7 @@
 mod asking;
 mod dialect;
 mod ending;
+mod listening;
 mod seeing;
 
 use super::edge::{Edge, SocketId};
@@ -86,6 +87,8 @@ enum Asked {
     Sse,
     /// The listening stream, or the rest of an answer stream behind this event.
     Listen(Option<(String, u64)>),
+    /// A subscription of this number, to the news of this mask.
+    Subscription(u64, usize),
     Delete,
     /// What must be refused.
     Wrong,
@@ -114,6 +117,8 @@ struct Connection {
     next: Option<u64>,
     /// Answers seen.
     seen: usize,
+    /// The subscription that is being read, once it is acknowledged.
+    subscription: Option<listening::Subscription>,
 }
 
 /// Who holds a token and has no session.
@@ -148,6 +153,8 @@ pub struct Client {
     owed: BTreeMap<String, Vec<u64>>,
     /// Answers it got after it had come back for them.
     pub rescued: u64,
+    /// News that its subscriptions were told.
+    pub news: u64,
     /// How often it has asked for what it is owed at the end.
     collected: usize,
     /// Sessions that were, for requests that must be refused.
@@ -185,6 +192,7 @@ impl Client {
             events: BTreeMap::new(),
             owed: BTreeMap::new(),
             rescued: 0,
+            news: 0,
             collected: 0,
             ended: Vec::new(),
         }
@@ -244,6 +252,7 @@ impl Client {
             for Exchange { asked, .. } in &connection.asked {
                 let may_stay = match asked {
                     Asked::Sse | Asked::Listen(_) | Asked::Half => true,
+                    Asked::Subscription(..) => connection.subscription.is_some(),
                     Asked::Requests(_) | Asked::Message(_) | Asked::Notices => false,
                     Asked::Delete | Asked::Wrong | Asked::Intrusion => false,
                 };
@@ -306,6 +315,7 @@ impl Connection {
             prefix: None,
             next: None,
             seen: 0,
+            subscription: None,
         }
     }
 }

@@ -107,13 +107,38 @@ impl World {
             780..880 => self.command(),
             880..985 => self.wait(),
             985..990 => self.reload(),
-            _ => {
-                let now = self.edge.now;
-                self.edge.engine.handle_resource_updated(now, "test://a");
-                self.edge.settle();
-            }
+            _ => self.change(),
         }
         self.edge.check();
+    }
+
+    /// What can be listed or read is not what it was.
+    fn change(&mut self) {
+        let (now, engine) = (self.edge.now, &mut self.edge.engine);
+        match self.random.below(4) {
+            0 => engine.tools_changed(now),
+            1 => engine.prompts_changed(now),
+            2 => engine.resources_changed(now),
+            _ => engine.handle_resource_updated(now, "test://a"),
+        }
+        self.edge.settle();
+    }
+
+    /// Everything changes, and whoever has subscribed hears of it.
+    fn tell_news(&mut self) {
+        for client in &mut self.clients {
+            client.forget_news();
+        }
+        let (now, engine) = (self.edge.now, &mut self.edge.engine);
+        engine.tools_changed(now);
+        engine.prompts_changed(now);
+        engine.resources_changed(now);
+        engine.handle_resource_updated(now, "test://a");
+        self.edge.settle();
+        self.quiesce();
+        for client in &self.clients {
+            client.assert_has_heard_the_news();
+        }
     }
 
     fn join(&mut self) {
@@ -362,6 +387,7 @@ fn live(seed: u64) -> Happened {
     let drains = world.random.percent(25);
     let mut step = 0;
     let mut rescued = 0;
+    let mut news = 0;
     let run = AssertUnwindSafe(|| {
         while step < steps {
             world.step();
@@ -371,9 +397,11 @@ fn live(seed: u64) -> Happened {
             world.drain();
         }
         world.quiesce();
+        world.tell_news();
         for client in &world.clients {
             client.assert_nothing_is_owed();
             rescued += client.rescued;
+            news += client.news;
         }
         assert_eq!(world.edge.engine.is_drained(), drains);
         world.end();
@@ -384,6 +412,7 @@ fn live(seed: u64) -> Happened {
     }
     let mut happened = happened(world.edge.engine.stats(), world.number);
     happened.insert("answers that clients came back for", rescued);
+    happened.insert("news that subscriptions were told", news);
     happened
 }
 

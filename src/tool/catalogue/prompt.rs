@@ -1,7 +1,8 @@
 //! Prompts: messages that a person chooses, with arguments filled in.
 
-use super::{Completion, Content, Contents, Live, ResourceSpec, Role};
+use super::{Completion, Contents, Live, ResourceSpec, Role};
 use crate::mcp::message::Arguments;
+use crate::tool::Content;
 use crate::wire::json::Object;
 use std::rc::Rc;
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::mcp::message::{CompletionParams, GetPromptParams, Params};
+use crate::tool::Content;
 
 fn text(object: Vec<u8>) -> String {
     String::from_utf8(object).unwrap()

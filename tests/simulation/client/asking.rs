@@ -15,6 +15,7 @@ impl Client {
         match self.era {
             Era::HttpSse(path, _) => self.act_http_sse(shared, path),
             Era::Streamable(revision) => self.act_streamable(shared, revision),
+            Era::Bare if shared.random.percent(15) => self.subscribe(shared),
             Era::Bare => self.ask(shared),
         }
     }

@@ -34,6 +34,7 @@ impl Client {
             | Asked::Notices
             | Asked::Sse
             | Asked::Listen(None)
+            | Asked::Subscription(..)
             | Asked::Delete
             | Asked::Wrong
             | Asked::Intrusion

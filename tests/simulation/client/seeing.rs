@@ -74,6 +74,7 @@ impl Client {
             Asked::Notices => &[202, 404, 503],
             Asked::Sse => &[200, 503],
             Asked::Listen(None) => &[200, 404, 503],
+            Asked::Subscription(..) => &[200, 503],
             Asked::Listen(Some(_)) => &[200, 204, 404, 410, 503],
             Asked::Delete => &[204, 404, 503],
             // The session of an HTTP+SSE client that went its way may live on for a while.
@@ -89,8 +90,8 @@ impl Client {
             "{asked:?} got {status}"
         );
         assert!(status < 500 || status == 503);
-        if let (Asked::Sse | Asked::Listen(_), 200) = (&asked, status) {
-            assert!(is_stream, "a GET is answered by a stream");
+        if let (Asked::Sse | Asked::Listen(_) | Asked::Subscription(..), 200) = (&asked, status) {
+            assert!(is_stream, "a listener is answered by a stream");
         }
         if is_stream {
             assert_eq!(status, 200);
@@ -121,7 +122,7 @@ impl Client {
                 Some(seen + 1)
             }
             Asked::Requests(_) => Some(1),
-            Asked::Sse | Asked::Listen(None) => None,
+            Asked::Sse | Asked::Listen(None) | Asked::Subscription(..) => None,
             other => panic!("{other:?} is not answered by a stream"),
         };
     }
@@ -169,6 +170,10 @@ impl Client {
     }
 
     pub(super) fn see_event(&mut self, index: usize, event: &Event) {
+        let exchange = self.connections[index].asked.front();
+        if let Some(&Asked::Subscription(number, mask)) = exchange.map(|exchange| &exchange.asked) {
+            return self.see_news(index, number, mask, event);
+        }
         if event.name.as_deref() == Some("endpoint") {
             return self.see_endpoint(index, event);
         }
@@ -302,6 +307,7 @@ impl Client {
             }
             Asked::Listen(Some(_)) => {}
             Asked::Sse | Asked::Listen(None) => {}
+            Asked::Subscription(..) => self.see_subscription_end(index),
             other => panic!("{other:?} is not answered by a stream"),
         }
     }
@@ -373,7 +379,9 @@ impl Client {
                 let number: u64 = number.expect("a line is the number");
                 assert!(self.requests.contains_key(&number), "nobody asked");
             }
-            "notifications/tools/list_changed" => self.assert_listens(index),
+            "notifications/tools/list_changed"
+            | "notifications/prompts/list_changed"
+            | "notifications/resources/list_changed" => self.assert_listens(index),
             "notifications/resources/updated" => {
                 self.assert_listens(index);
                 assert!(self.has_subscribed);
