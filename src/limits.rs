@@ -54,9 +54,9 @@ impl Limits {
     }
 
     /// Deadlines scheduled at once: one per session or its listening stream, one per answer,
-    /// connection and call, and one for the drain.
+    /// connection and call, one for the drain and one for what is looked at.
     pub const fn deadlines_max(&self) -> u32 {
-        self.sessions_max + self.streams_max() + self.connections_max + self.calls_max + 1
+        self.sessions_max + self.streams_max() + self.connections_max + self.calls_max + 2
     }
 }
 
@@ -218,6 +218,10 @@ pub const TOOLS_MAX: usize = 256;
 /// Resources of one server, the files of its folders counted in. Ten pages of a listing; no person
 /// looks further, and no model should.
 pub const RESOURCES_MAX: usize = 1000;
+
+/// Resources that are looked at for those who subscribe to them. Each is a question to the system,
+/// every few seconds.
+pub const WATCHED_MAX: usize = 256;
 
 /// Prompts of one server. A person chooses among them.
 pub const PROMPTS_MAX: usize = 256;

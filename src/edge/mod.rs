@@ -9,6 +9,7 @@
 //! | [`socket`] | one way to read and write TCP and Unix sockets |
 //! | [`ticker`] | calls the engine when its next deadline has come |
 //! | [`process`], [`facts`], [`function`] | what tools ask for |
+//! | [`look`] | whether resources have changed |
 //! | [`chance`] | what nobody can guess |
 //! | [`own_process`] | what this process inherited and what it lets go of; the one file with `unsafe` |
 //! | [`signal`], [`systemd`] | what the operator asks for |
@@ -19,6 +20,7 @@ pub mod connection;
 pub mod facts;
 pub mod function;
 pub mod listener;
+pub mod look;
 pub mod own_process;
 pub mod process;
 pub mod signal;

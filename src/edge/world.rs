@@ -5,6 +5,7 @@
 //! between a request and its session.
 
 use super::function::{self, Function};
+use super::look::{self, Looks};
 use super::process::{self, Child, Group, Source};
 use super::sockets::Sockets;
 use super::ticker::Ticker;
@@ -48,6 +49,8 @@ pub struct World {
     pub event_buffer: RefCell<Vec<u8>>,
     /// What works for running calls, by the index of the call.
     workers: RefCell<Vec<Option<Worker>>>,
+    /// Looks that take their time.
+    pub looks: Looks,
     /// Set while the engine's wishes are being met, so that meeting one does not begin anew.
     is_settling: Cell<bool>,
     /// Whoever waits for the end of the drain.
@@ -107,6 +110,7 @@ impl World {
             response_buffer: RefCell::default(),
             event_buffer: RefCell::default(),
             workers: RefCell::default(),
+            looks: Looks::default(),
             is_settling: Cell::new(false),
             drain_waker: RefCell::default(),
         }))
@@ -195,6 +199,7 @@ impl World {
             Job::Answer { call, key, answer } => self.answer(call, &key, answer),
             Job::Terminate(call) => self.stop(call, Group::terminate),
             Job::Kill(call) => self.stop(call, Group::kill),
+            Job::Look { uri, work, timeout } => look::look(self, uri, work, timeout),
             Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
                 connection,
@@ -250,6 +255,7 @@ impl World {
 
     /// Ends every command that still runs, for nobody will be there to watch it.
     pub fn kill_commands(&self) {
+        self.looks.kill();
         for worker in self.workers.borrow().iter().flatten() {
             match worker {
                 Worker::Group(group) => group.kill(),

@@ -3,7 +3,7 @@
 
 use super::call::{Call, State, Wanted};
 use super::dispatch::{Dispatched, Wrong, cursor_unknown, parse, progress_token};
-use super::session::Session;
+use super::session::Interests;
 use super::{Asker, Engine, Era};
 use crate::bounded::Key;
 use crate::limits;
@@ -61,6 +61,7 @@ impl Engine {
         if has_other_resources {
             self.resources_changed(now);
         }
+        self.watch(now);
     }
 
     /// Requests about the catalogue.
@@ -107,6 +108,7 @@ impl Engine {
     ) -> Result<Consulted, Wrong> {
         let catalogue = &self.catalogue;
         match method {
+            Method::ResourcesList if catalogue.lister.is_some() => self.list_resources(era, params),
             Method::ResourcesList => {
                 list("resources", &catalogue.resources, Resource::entry, params)
             }
@@ -133,6 +135,24 @@ impl Engine {
             | Method::TasksUpdate
             | Method::TasksCancel => unreachable!("served by the caller"),
         }
+    }
+
+    /// `resources/list` where some of them come and go: they are looked for now. The call is named
+    /// by the cursor.
+    fn list_resources(&self, era: Era, params: Option<&RawValue>) -> Result<Consulted, Wrong> {
+        let cursor = parse::<ListParams<'_>>(params)?.cursor;
+        if cursor.as_deref() == Some("") {
+            return Err(cursor_unknown());
+        }
+        let cursor = cursor.unwrap_or_default();
+        let asked = Asked {
+            name: &cursor,
+            arguments: &Default::default(),
+            typed: None,
+        };
+        let lister = self.catalogue.lister.as_ref();
+        let lister = lister.expect("the caller has seen it");
+        self.begin(era, Method::ResourcesList, &**lister, &asked)
     }
 
     /// `resources/read`.
@@ -275,6 +295,7 @@ impl Engine {
     /// `resources/subscribe`.
     pub(super) fn subscribe(
         &mut self,
+        now: Instant,
         asker: Asker,
         params: Option<&RawValue>,
     ) -> Result<(), Wrong> {
@@ -282,9 +303,9 @@ impl Engine {
         if !self.catalogue.has_resource(&uri) {
             return Err(resource_unknown(asker.era, &uri));
         }
-        let session = asker.session.and_then(|key| self.sessions.get_mut(key));
-        let session = session.expect("the method needs a session");
-        let subscriptions = &mut session.interests.get_or_insert_default().resources;
+        let key = asker.session.expect("the method needs a session");
+        let session = self.sessions.get_mut(key).expect("the request was checked");
+        let subscriptions = &session.interests.get_or_insert_default().resources;
         if subscriptions.iter().any(|subscribed| *subscribed == uri) {
             return Ok(());
         }
@@ -295,21 +316,31 @@ impl Engine {
             );
             return Err(wrong_params(text));
         }
-        subscriptions.push(uri.into_owned());
+        if !self.can_watch(&uri) || !self.take_bytes(Interests::uri_bytes(&uri)) {
+            let text = "the server has no room for more subscriptions";
+            return Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text));
+        }
+        let session = self.sessions.get_mut(key).expect("it was there above");
+        let interests = session.interests.get_or_insert_default();
+        interests.resources.push(uri.into_owned());
+        self.watch(now);
         Ok(())
     }
 
     /// `resources/unsubscribe`. What is not subscribed to is left alone.
     pub(super) fn unsubscribe(
         &mut self,
-        session: Option<Key<Session>>,
+        session: Option<Key<super::session::Session>>,
         params: Option<&RawValue>,
     ) -> Result<(), Wrong> {
         let uri = parse::<ResourceParams<'_>>(params)?.uri;
         let session = session.and_then(|session| self.sessions.get_mut(session));
         let session = session.expect("the method needs a session");
         if let Some(interests) = &mut session.interests {
+            let before = interests.resources.len();
             interests.resources.retain(|subscribed| *subscribed != uri);
+            let gone = before - interests.resources.len();
+            self.pool.give(gone * Interests::uri_bytes(&uri));
         }
         Ok(())
     }
@@ -351,6 +382,11 @@ fn answer(catalogue: &Catalogue, subject: Subject<'_>, ended: &Ended) -> Result<
     match (subject.method, ended) {
         (_, Ended::Failed(error)) => Err(error.clone()),
         (_, Ended::Result(json)) => Ok(json.as_bytes().to_vec()),
+        (Method::ResourcesList, Ended::Listed(found)) => {
+            let cursor = Some(name).filter(|cursor| !cursor.is_empty());
+            let page = catalogue::page_with(&catalogue.resources, found, cursor);
+            page.ok_or_else(cursor_unknown)
+        }
         (_, Ended::ResourceUnknown) => Err(resource_unknown(subject.era, name)),
         (Method::ResourcesRead, Ended::Contents(contents)) if !contents.is_empty() => {
             let mime_type = catalogue.find(name).and_then(|found| found.mime_type);
@@ -371,7 +407,12 @@ fn answer(catalogue: &Catalogue, subject: Subject<'_>, ended: &Ended) -> Result<
         (Method::CompletionComplete, Ended::Values(values)) => Ok(values.encode()),
         (
             method,
-            Ended::Outcome(_) | Ended::Contents(_) | Ended::Messages { .. } | Ended::Values(_),
+            Ended::Outcome(_)
+            | Ended::Contents(_)
+            | Ended::Messages { .. }
+            | Ended::Values(_)
+            | Ended::Listed(_)
+            | Ended::Seen(_),
         ) => {
             let text = format!("what was made is no answer to {}", method.name());
             Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text))

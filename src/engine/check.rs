@@ -40,6 +40,7 @@ impl Engine {
             }
         }
         held += payloads.values().sum::<usize>();
+        held += self.watch.held_bytes();
         assert_eq!(
             self.pool.used(),
             held + edge_bytes,
@@ -74,7 +75,8 @@ impl Engine {
                 .as_ref()
                 .is_some_and(|drain| drain.timer.is_some()),
         );
-        let owned = connections + sessions + streams + calls + drain;
+        let watch = usize::from(self.watch.timer.is_some());
+        let owned = connections + sessions + streams + calls + drain + watch;
         assert_eq!(self.wheel.len() as usize, owned, "a deadline leaked");
     }
 

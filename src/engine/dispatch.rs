@@ -110,7 +110,7 @@ impl Engine {
             Method::CompletionComplete if !self.catalogue.has_completions() => {
                 Err(not_offered(known))
             }
-            Method::ResourcesSubscribe => self.subscribe(asker, params),
+            Method::ResourcesSubscribe => self.subscribe(now, asker, params),
             Method::ResourcesUnsubscribe => self.unsubscribe(session, params),
             Method::ResourcesList
             | Method::ResourceTemplatesList

@@ -54,7 +54,7 @@ impl Engine {
     /// What is honoured of the wanted. Tasks are not, and so are absent from the acknowledgement.
     fn honour(&self, principal: Principal, id: &Id, wanted: &ListenParams<'_>) -> Subscription {
         let uris = wanted.resources.iter();
-        let known = uris.filter(|uri| self.catalogue.find(uri).is_some());
+        let known = uris.filter(|uri| self.catalogue.find(uri).is_some() && self.can_watch(uri));
         Subscription {
             id: id.clone(),
             principal,

@@ -12,6 +12,7 @@
 //! | [`Engine::handle_parked`], [`Engine::handle_blocked`], [`Engine::handle_drained`], [`Engine::handle_stream_closed`] | what became of a stream's socket |
 //! | [`Engine::handle_line`], [`Engine::handle_outcome`] | a command reports, is over |
 //! | [`Engine::handle_said`], [`Engine::handle_ended`] | the same for a function |
+//! | [`Engine::handle_seen`], [`Engine::handle_resource_updated`] | a resource was looked at, has changed |
 //! | [`Engine::handle_traffic`], [`Engine::handle_malformed`] | bytes to be counted |
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
@@ -19,7 +20,7 @@
 //!
 //! | out | what |
 //! |---|---|
-//! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, close |
+//! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, look, close |
 //! | [`Engine::poll_ready`], [`Engine::poll_transmit`] | a stream with something to send, its bytes |
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
 //!
@@ -50,6 +51,7 @@ mod stop;
 pub mod stream;
 mod streams;
 mod transmit;
+mod watch;
 
 use crate::admin::stats::{DoorKind, Stats};
 use crate::auth::origin::Origins;
@@ -74,7 +76,9 @@ use drain::Drain;
 use rates::Rates;
 use session::{Session, SessionId, Sessions};
 use std::collections::VecDeque;
+use std::time::Duration;
 use stream::Stream;
+use watch::Watch;
 
 pub use doors::Reply;
 pub use stream::Transmit;
@@ -136,6 +140,15 @@ pub enum Job {
     Terminate(Key<Call>),
     /// Send KILL to the call's process group.
     Kill(Key<Call>),
+    /// Look at a resource, and say what was seen as a number.
+    Look {
+        /// Its URI; empty for the listing of all collections.
+        uri: Box<str>,
+        /// How to look.
+        work: Work,
+        /// How long that may take.
+        timeout: Duration,
+    },
     /// Close the socket that carries this stream: the engine has forgotten the stream already, or
     /// lets another connection carry it from here on.
     CloseStream(Key<Stream>),
@@ -161,6 +174,8 @@ enum Deadline {
     Call(Key<Call>),
     /// The drain has lasted too long.
     Drain,
+    /// A resource is to be looked at.
+    Watch,
 }
 
 /// The whole state of a server.
@@ -183,6 +198,7 @@ pub struct Engine {
     /// Where the search for replay memory to give up goes on.
     reclaim_hand: u32,
     drain: Option<Drain>,
+    watch: Watch,
     rates: Rates,
     /// What every result of 2026-07-28 has: members without braces.
     stamp: String,
@@ -248,6 +264,7 @@ impl Engine {
             ready: VecDeque::new(),
             reclaim_hand: 0,
             drain: None,
+            watch: Watch::default(),
             stats: Stats::default(),
             listening: 0,
             door: DoorKind::None,
@@ -302,6 +319,7 @@ impl Engine {
                 Deadline::Stream(key) => self.stream_expired(now, key),
                 Deadline::Call(key) => self.call_expired(now, key),
                 Deadline::Drain => self.drain_expired(now),
+                Deadline::Watch => self.watch_expired(now),
             }
         }
     }

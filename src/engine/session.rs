@@ -106,7 +106,7 @@ pub struct Session {
 /// What a session wants to hear of.
 #[derive(Debug, Default)]
 pub struct Interests {
-    /// Resources it has subscribed to.
+    /// Resources it has subscribed to. Drawn from the budget.
     pub resources: Vec<String>,
     /// Names of broadcast events, with commas between them; empty for all. Drawn from the budget.
     pub events: Box<str>,
@@ -124,6 +124,11 @@ impl Interests {
             0 => 0,
             bytes => bytes + size_of::<Interests>(),
         }
+    }
+
+    /// Bytes of the budget that a subscription to this resource takes.
+    pub(super) fn uri_bytes(uri: &str) -> usize {
+        uri.len() + size_of::<String>()
     }
 }
 
@@ -172,7 +177,11 @@ impl Session {
     /// Bytes of the budget that it holds.
     pub(super) fn held_bytes(&self) -> usize {
         let interests = self.interests.as_ref();
-        interests.map_or(0, |wanted| Interests::held_bytes(&wanted.events))
+        interests.map_or(0, |wanted| {
+            let uris = wanted.resources.iter();
+            let bytes: usize = uris.map(|uri| Interests::uri_bytes(uri)).sum();
+            bytes + Interests::held_bytes(&wanted.events)
+        })
     }
 
     /// The number of a new stream of this session.

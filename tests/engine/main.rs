@@ -24,6 +24,7 @@ mod rest;
 mod sessions;
 mod stateless;
 mod streams;
+mod watch;
 
 use slimcp::time::Instant;
 use support::reader::{Event, Head, Piece, Reader};

@@ -399,6 +399,7 @@ impl Edge {
                 Work::Function(_) => unreachable!("no tool here is a function"),
             },
             Job::Answer { .. } => unreachable!("no tool here asks"),
+            Job::Look { .. } => unreachable!("nothing here changes by itself"),
             // Work that is done at once may be over when the order to stop it comes.
             Job::Terminate(call) => {
                 if let Some(command) = self.command(call) {

@@ -159,9 +159,9 @@ impl Engine {
     /// Narrows the broadcasts of a session to events of these names.
     fn want_events(&mut self, key: Key<Session>, events: Box<str>) -> Result<(), Refusal> {
         let session = self.sessions.get_mut(key).expect("it has a stream");
-        self.pool.give(session.held_bytes());
         if let Some(interests) = &mut session.interests {
-            interests.events = Box::default();
+            let before = std::mem::take(&mut interests.events);
+            self.pool.give(Interests::held_bytes(&before));
         }
         if events.is_empty() {
             return Ok(());
