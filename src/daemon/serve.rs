@@ -1,5 +1,6 @@
 //! `slimcp serve`: start, run, reload, stop.
 
+use super::catalogue::catalogue;
 use super::cli::{Exit, Options};
 use super::config::{self, Loaded};
 use super::settings::{Builtin, Listen, Settings};
@@ -281,6 +282,7 @@ async fn live(
     } = start;
     let config = engine_config(&settings);
     let engine = Engine::new(config, settings.memory(), registry, Box::new(draw_id))
+        .with_catalogue(catalogue(&settings, &settings.limits))
         .with_wall_clock(Box::new(|_| wall_time()));
     let world = World::new(engine, executor.clone())?;
     executor.spawn(process::reap()).detach();
@@ -372,7 +374,11 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
             let tokens = settings.access.tokens.len();
             log::info!("reloaded tools={} tokens={tokens}", registry.len());
             let config = engine_config(&settings);
-            world.input(|engine, now| engine.reload(now, config, registry));
+            let catalogue = catalogue(&settings, &running.limits);
+            world.input(|engine, now| {
+                engine.reload(now, config, registry);
+                engine.replace_catalogue(now, catalogue);
+            });
             // What takes a restart goes on to differ from the file until there is one.
             *running = Settings {
                 listen: std::mem::take(&mut running.listen),
