@@ -22,7 +22,7 @@
 //! | a socket is accepted | `edge/listener.rs` |
 //! | its bytes become a request, within bounds | `edge/connection.rs`, `wire/receive.rs` |
 //! | host, origin, path, credentials, role, rates: may it come in | `engine/doors/gate.rs` |
-//! | what the transport asks of it | `engine/doors/streamable.rs`, `stateless.rs`, `http_sse.rs` |
+//! | what the transport asks of it | `engine/doors/streamable.rs`, `engine/doors/stateless.rs`, `engine/doors/http_sse.rs` |
 //! | the same for older front-ends, and for scripts | `engine/doors/dialect.rs`, `engine/doors/rest.rs` |
 //! | JSON-RPC becomes a message, the message an answer or a call | `wire/jsonrpc.rs`, `engine/dispatch.rs` |
 //! | the tool checks its arguments and says what is to be done | `tool/registry.rs`, `tool/command.rs` |
@@ -53,7 +53,7 @@
 //! | [`wire`] | HTTP/1.1, server-sent events, JSON-RPC, lines: bytes to values and back |
 //! | [`auth`] | whose requests are let in, and what they may do |
 //! | [`mcp`] | what the protocol says, revision by revision; the one table of refusals, roles named |
-//! | [`tool`] | what a tool is; the built-in ones and those that run a command |
+//! | [`tool`] | what a tool is, built in or a command; resources and prompts |
 //! | [`admin`] | counters, and what operators see: metrics, OpenAPI, snippets, the console |
 //! | [`engine`] | connections, sessions, streams and calls |
 //! | [`edge`] | sockets, processes, signals, the clock |

@@ -24,6 +24,8 @@ pub struct Limits {
     pub sessions_max: u32,
     /// Tool calls in flight.
     pub calls_max: u32,
+    /// Tasks: calls in the background, and those that are over and kept.
+    pub tasks_max: u32,
     /// Bytes of one HTTP request body.
     pub body_bytes_max: usize,
     /// Bytes of events that one stream keeps for `Last-Event-ID`.
@@ -39,6 +41,7 @@ impl Default for Limits {
             connections_max: 1024,
             sessions_max: 1000,
             calls_max: 32,
+            tasks_max: 64,
             body_bytes_max: MIB,
             replay_bytes_max: 64 * KIB,
             output_bytes_max: 256 * KIB,
@@ -54,9 +57,10 @@ impl Limits {
     }
 
     /// Deadlines scheduled at once: one per session or its listening stream, one per answer,
-    /// connection and call, one for the drain and one for what is looked at.
+    /// connection, call and task, one for the drain and one for what is looked at.
     pub const fn deadlines_max(&self) -> u32 {
-        self.sessions_max + self.streams_max() + self.connections_max + self.calls_max + 2
+        let clients = self.sessions_max + self.streams_max() + self.connections_max;
+        clients + self.calls_max + self.tasks_max + 2
     }
 }
 
@@ -75,6 +79,8 @@ pub struct Timeouts {
     pub body: Duration,
     /// One tool call, unless the tool has a timeout of its own.
     pub call: Duration,
+    /// The same for a call in the background, and how long its result is kept.
+    pub task: Duration,
     /// From the order to stop until calls in flight are given up.
     pub drain: Duration,
 }
@@ -88,6 +94,7 @@ impl Default for Timeouts {
             head: Duration::from_secs(10),
             body: Duration::from_secs(30),
             call: Duration::from_secs(60),
+            task: Duration::from_secs(3600),
             drain: Duration::from_secs(10),
         }
     }
@@ -152,11 +159,21 @@ pub const PAGE_ENTRIES_MAX: usize = 100;
 /// Values in one answer to `completion/complete`; the protocol's own limit.
 pub const COMPLETIONS_MAX: usize = 100;
 
+/// Bytes of a resource's URI. Longer ones are known to nobody: proxies give up at 2 to 8 KiB.
+pub const URI_BYTES_MAX: usize = 4 * KIB;
+
 /// Resources that one session or one subscription may be told of, and tasks.
 pub const SUBSCRIPTIONS_MAX: usize = 64;
 
 /// Sessions that one view of them lists.
 pub const SESSIONS_SHOWN_MAX: usize = 100;
+
+/// Questions of one call that its client has not answered. A form has many fields; this is how many
+/// forms.
+pub const ASKS_MAX: usize = 16;
+
+/// How long a call waits for its client to answer a question. A person may have to be found first.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(600);
 
 /// How long a client of 2026-07-28 may go by a listing before it asks again; one that listens for
 /// changes hears of them at once.
@@ -226,6 +243,17 @@ pub const WATCHED_MAX: usize = 256;
 /// Prompts of one server. A person chooses among them.
 pub const PROMPTS_MAX: usize = 256;
 
+// ---- tasks ----
+
+/// How long a client should wait before it asks again how a task is (`pollIntervalMs`).
+pub const TASK_POLL: Duration = Duration::from_secs(1);
+
+/// Bytes of what a task last said of its progress.
+pub const TASK_MESSAGE_BYTES_MAX: usize = 256;
+
+/// Tasks that `task-status` lists: a model reads every line of it.
+pub const TASKS_SHOWN_MAX: usize = 20;
+
 // ---- who asks ----
 
 /// Tokens of one server. Each request that shows one is compared with all of them.
@@ -245,8 +273,8 @@ pub const BASE_BYTES: usize = MIB + MIB / 4;
 pub const CONNECTION_BYTES: usize = 256;
 
 /// One session: record, index entry, its stream with what that waits for, two deadlines. Measured
-/// at 224 bytes, 56 more while the stream is an answer that is kept for replay.
-pub const SESSION_BYTES: usize = 288;
+/// at 248 bytes, 56 more while the stream is an answer that is kept for replay.
+pub const SESSION_BYTES: usize = 304;
 
 /// One pending answer: stream record, answer state, two deadlines. Measured at 240 bytes, the
 /// engine's record of the connection included.
@@ -254,6 +282,9 @@ pub const STREAM_BYTES: usize = 256;
 
 /// One call in flight: record, the task that watches its process, three pipes, a read buffer.
 pub const CALL_BYTES: usize = 12 * KIB;
+
+/// One task: record, what it last said, deadline. Its result comes out of the budget.
+pub const TASK_BYTES: usize = 768;
 
 /// The counts of requests: names, buckets and two index entries for [`RATES_MAX`] addresses and as
 /// many principals. Allocated only where a rate is set, and counted always.
@@ -278,7 +309,7 @@ pub struct Memory {
     /// The shared byte budget: what the tables leave over.
     pub budget: usize,
     /// The summands beside the budget, each with its name and bytes.
-    pub tables: [(&'static str, usize); 7],
+    pub tables: [(&'static str, usize); 8],
 }
 
 /// The capacities need more than `limits.memory`.
@@ -287,7 +318,7 @@ pub struct TooLittleMemory {
     /// Bytes that would be enough.
     pub needed: usize,
     /// The sum, as [`Memory`] would show it.
-    pub tables: [(&'static str, usize); 7],
+    pub tables: [(&'static str, usize); 8],
     /// Least bytes of shared budget.
     pub budget_min: usize,
 }
@@ -304,6 +335,7 @@ impl Memory {
             ("sessions", limits.sessions_max as usize * SESSION_BYTES),
             ("answers", limits.connections_max as usize * STREAM_BYTES),
             ("calls", limits.calls_max as usize * CALL_BYTES),
+            ("tasks", limits.tasks_max as usize * TASK_BYTES),
             ("rates", RATES_BYTES),
             ("scratch", scratch_bytes(limits)),
         ];
@@ -348,8 +380,8 @@ impl fmt::Display for TooLittleMemory {
         write!(
             f,
             "budget of at least {} (body + output + replay); raise limits.memory or lower \
-             limits.connections, limits.sessions, limits.calls, limits.body, limits.output or \
-             limits.replay",
+             limits.connections, limits.sessions, limits.calls, limits.tasks, limits.body, \
+             limits.output or limits.replay",
             Size(self.budget_min)
         )
     }

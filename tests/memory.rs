@@ -20,7 +20,8 @@ use slimcp::engine::connection::Connection;
 use slimcp::engine::stream::Stream;
 use slimcp::engine::{Engine, Job, Reply, Transmit};
 use slimcp::limits::{
-    CALL_BYTES, CONNECTION_BYTES, Limits, Memory, SESSION_BYTES, STREAM_BYTES, Size,
+    CALL_BYTES, CONNECTION_BYTES, Limits, Memory, SESSION_BYTES, STREAM_BYTES, Size, TASK_BYTES,
+    TASK_MESSAGE_BYTES_MAX,
 };
 use slimcp::tool::builtin::Echo;
 use slimcp::tool::command::CommandTool;
@@ -91,6 +92,7 @@ fn the_heap_stays_under_the_ceiling() {
         connections_max: 64,
         sessions_max: 50,
         calls_max: 4,
+        tasks_max: 4,
         body_bytes_max: 128 << 10,
         replay_bytes_max: 16 << 10,
         output_bytes_max: 64 << 10,
@@ -141,9 +143,15 @@ fn the_tables_cost_less_than_their_constants_say() {
         calls_max: 1056,
         ..least.clone()
     };
+    let more_tasks = Limits {
+        tasks_max: 1088,
+        ..least.clone()
+    };
     let session = per(more_sessions, 1024);
     let connection = per(more_connections, 1024);
     let call = per(more_calls, 1024);
+    let task = per(more_tasks, 1024) + TASK_MESSAGE_BYTES_MAX + OVERHEAD;
+    println!("tables: {task} bytes a task with its message and deadline");
     println!("tables: {session} bytes a session with its stream and deadlines");
     println!("tables: {connection} bytes a connection with its answer and deadlines");
     println!("tables: {call} bytes a call with its deadline");
@@ -153,6 +161,7 @@ fn the_tables_cost_less_than_their_constants_say() {
         "{connection}"
     );
     assert!(call <= CALL_BYTES, "{call}");
+    assert!(task <= TASK_BYTES, "{task}");
 }
 
 fn an_idle_session_costs_no_heap_beside_its_place_in_the_tables() {
@@ -224,6 +233,7 @@ fn full_load(limits: &Limits) {
     let memory = Memory::of(limits).expect("the limits fit");
     let engine_max = limits.sessions_max as usize * SESSION_BYTES
         + limits.connections_max as usize * STREAM_BYTES
+        + limits.tasks_max as usize * TASK_BYTES
         + memory.budget;
     let last = door(limits.sessions_max as usize - 1);
     let large = |bytes: usize| post(&last, "", &echo(&"x".repeat(bytes)));

@@ -37,7 +37,7 @@ pub const FIELDS: [(&str, &str); 5] = [
 
 /// Compressed bytes of all three files together. They are a part of every binary.
 #[cfg(test)]
-const BYTES_MAX: usize = 23 * 1024;
+const BYTES_MAX: usize = 24 * 1024;
 
 const INDEX: Asset = Asset {
     bytes: include_bytes!(concat!(env!("OUT_DIR"), "/index.html.gz")),

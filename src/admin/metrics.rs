@@ -59,6 +59,8 @@ fn gauges(text: &mut Text, now: &Gauges) {
         "slimcp_streams_active"
             "Streams, pending answers and those kept for replay included." = now.streams.into(),
         "slimcp_calls_active" "Tool calls in flight." = now.calls.into(),
+        "slimcp_tasks_active"
+            "Tasks, finished ones that are kept included." = now.tasks.into(),
         "slimcp_deadlines_active" "Deadlines that are waited for." = now.deadlines.into(),
         "slimcp_memory_budget_used_bytes"
             "Bytes of the shared budget in use." = now.budget_bytes as u64,
@@ -73,6 +75,7 @@ fn room(text: &mut Text, snapshot: &Snapshot<'_>) {
         "slimcp_sessions_max" "limits.sessions." = limits.sessions_max.into(),
         "slimcp_streams_max" "Room for streams." = limits.streams_max().into(),
         "slimcp_calls_max" "limits.calls." = limits.calls_max.into(),
+        "slimcp_tasks_max" "limits.tasks." = limits.tasks_max.into(),
         "slimcp_body_max_bytes" "limits.body." = limits.body_bytes_max as u64,
         "slimcp_replay_max_bytes" "limits.replay." = limits.replay_bytes_max as u64,
         "slimcp_output_max_bytes" "limits.output." = limits.output_bytes_max as u64,
@@ -136,6 +139,20 @@ fn work(text: &mut Text, stats: &Stats) {
         "slimcp_calls_timed_out_total" "Calls stopped at their timeout." = stats.calls_timed_out,
         "slimcp_calls_refused_total"
             "Calls refused, since the table or the tool's queue was full." = stats.calls_refused,
+        "slimcp_calls_evicted_total"
+            "Calls ended to make room, whose client had questions to answer." = stats.calls_evicted,
+        "slimcp_calls_resumed_total"
+            "Calls that went on with a client's answers." = stats.calls_resumed,
+        "slimcp_asks_total" "Questions of calls to their clients." = stats.asks,
+        "slimcp_asks_refused_total" "Questions that could not be asked." = stats.asks_refused,
+        "slimcp_responses_unasked_total"
+            "Responses of clients to nothing that is asked." = stats.responses_unasked,
+        "slimcp_tasks_total" "Calls in the background." = stats.tasks,
+        "slimcp_tasks_refused_total"
+            "Calls that could not go to the background, since the table was full." =
+                stats.tasks_refused,
+        "slimcp_tasks_evicted_total"
+            "Finished tasks forgotten to make room for others." = stats.tasks_evicted,
         "slimcp_answers_unwanted_total"
             "Answers that nobody could receive any more." = stats.answers_unwanted,
     }

@@ -74,6 +74,22 @@ pub struct Stats {
     pub calls_timed_out: u64,
     /// Calls whose outcome was an error.
     pub calls_failed: u64,
+    /// Calls ended, in want of room, whose client had not come back with its answers.
+    pub calls_evicted: u64,
+    /// Calls that went on with the answers of a further request.
+    pub calls_resumed: u64,
+    /// Questions of calls to their clients.
+    pub asks: u64,
+    /// Questions that could not be asked.
+    pub asks_refused: u64,
+    /// Responses of clients to nothing that is asked.
+    pub responses_unasked: u64,
+    /// Tasks created.
+    pub tasks: u64,
+    /// Tasks refused because the table was full of running ones.
+    pub tasks_refused: u64,
+    /// Finished tasks forgotten before their time to make room for others.
+    pub tasks_evicted: u64,
     /// Answers that nobody could receive any more.
     pub answers_unwanted: u64,
     /// Requests for bytes of the shared budget that could not be met.
@@ -213,6 +229,8 @@ pub struct Gauges {
     pub listening: u32,
     /// Calls in flight.
     pub calls: u32,
+    /// Tasks, finished ones that are kept included.
+    pub tasks: u32,
     /// Deadlines on the wheel.
     pub deadlines: u32,
     /// Bytes of the shared budget in use.

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Roles of one configuration.
 pub const ROLES_MAX: usize = 32;
 
-/// What the principals of a role may do.
+/// What the principals of a role may do. Resources and prompts are there for every role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Role {
     /// Its name in the configuration, in refusals and in broadcast filters.

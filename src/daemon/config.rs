@@ -37,7 +37,7 @@ pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
 pub(super) use template::{NAME, is_name};
 pub use warning::warnings;
 
-use super::settings::{Compat, Format, JwtSettings, Listen, Log, Settings, parse_port};
+use super::settings::{Builtin, Compat, Format, JwtSettings, Listen, Log, Settings, parse_port};
 use crate::auth::Access;
 use crate::auth::jwt::Secret;
 use crate::limits::{Limits, Memory, Timeouts};
@@ -372,6 +372,7 @@ impl Reader {
         self.check_doors();
         self.check_memory();
         self.check_heartbeat();
+        self.add_task_status();
         self.check_tools();
         self.check_catalogue();
         self.complaints.finish()?;
@@ -415,6 +416,15 @@ impl Reader {
             // The complaint names the key already.
             let problem = text.strip_prefix("limits.memory ").unwrap_or(&text);
             self.complain("limits.memory", problem.to_string());
+        }
+    }
+
+    /// Who starts something in the background has to be able to ask for the result.
+    fn add_task_status(&mut self) {
+        let builtins = &mut self.settings.builtins;
+        let is_wanted = self.tools.iter().any(|tool| tool.spec.background);
+        if is_wanted && !builtins.contains(&Builtin::TaskStatus) {
+            builtins.push(Builtin::TaskStatus);
         }
     }
 

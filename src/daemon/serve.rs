@@ -88,6 +88,7 @@ pub fn registry(settings: &Settings) -> Result<Registry, String> {
         tools.push(match builtin {
             Builtin::Echo => Rc::new(builtin::Echo::new()),
             Builtin::SystemInfo => Rc::new(builtin::SystemInfo::new()),
+            Builtin::TaskStatus => Rc::new(builtin::TaskStatus::new()),
         });
     }
     for spec in &settings.tools {

@@ -6,6 +6,7 @@
 
 use crate::auth::Access;
 use crate::limits::{Limits, Memory, Timeouts};
+use crate::tool::builtin::TASK_STATUS;
 use crate::tool::catalogue::Role;
 use crate::tool::command::CommandSpec;
 use crate::tool::file::Folder;
@@ -168,17 +169,20 @@ pub enum Builtin {
     Echo,
     /// Tells about the machine.
     SystemInfo,
+    /// Tells how the caller's tasks are.
+    TaskStatus,
 }
 
 impl Builtin {
     /// All of them.
-    pub const ALL: [Builtin; 2] = [Builtin::Echo, Builtin::SystemInfo];
+    pub const ALL: [Builtin; 3] = [Builtin::Echo, Builtin::SystemInfo, Builtin::TaskStatus];
 
     /// Its name, in the configuration as in `tools/list`.
     pub fn name(self) -> &'static str {
         match self {
             Builtin::Echo => "echo",
             Builtin::SystemInfo => "system-info",
+            Builtin::TaskStatus => TASK_STATUS,
         }
     }
 }

@@ -42,9 +42,12 @@ pub fn start(world: &Rc<World>, call: Key<Call>, begin: Begin, told: Told) -> Op
     for said in context.take_said() {
         engine.handle_said(now, call, said);
     }
-    if let Poll::Ready(ended) = polled {
-        engine.handle_ended(now, call, &ended);
-        return None;
+    match polled {
+        Poll::Ready(ended) => {
+            engine.handle_ended(now, call, &ended);
+            return None;
+        }
+        Poll::Pending => engine.handle_waiting_call(now, call),
     }
     let task = drive(world.clone(), call, context.clone(), running);
     Some(Function {
@@ -60,12 +63,18 @@ async fn drive(world: Rc<World>, call: Key<Call>, context: Context, mut running:
         for said in context.take_said() {
             world.input(|engine, now| engine.handle_said(now, call, said));
         }
+        if polled.is_pending() {
+            world.input(|engine, now| engine.handle_waiting_call(now, call));
+        }
         polled
     })
     .await;
     // Its destructors run before anybody hears of its end.
     drop(running);
-    finish(&world, call, &ended);
+    // What it said last may have ended the call: then nobody is to hear of its end.
+    if !context.stop_flag().is_set() {
+        finish(&world, call, &ended);
+    }
 }
 
 /// Tells the engine that a function is over. What is forgotten here holds the task that we are in,

@@ -37,6 +37,7 @@ fn registry() -> Registry {
         output: Output::Text,
         limits: CallLimits::default(),
         annotations: Annotations::default(),
+        background: false,
     });
     let tools: [Rc<dyn Tool>; 2] = [
         Rc::new(builtin::Echo::new()),

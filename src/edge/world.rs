@@ -200,6 +200,7 @@ impl World {
             Job::Terminate(call) => self.stop(call, Group::terminate),
             Job::Kill(call) => self.stop(call, Group::kill),
             Job::Look { uri, work, timeout } => look::look(self, uri, work, timeout),
+            Job::Forget(call) => drop(self.forget(call)),
             Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
                 connection,

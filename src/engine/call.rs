@@ -4,16 +4,21 @@
 //! |---|---|---|---|
 //! | Queued | a place in the tool comes free | Running | the edge starts the work |
 //! | Queued | cancelled, timed out | gone | answered; nothing ever ran |
-//! | Running | outcome | gone | answered |
-//! | Running | cancelled, timed out | Stopping | TERM to the process group |
+//! | Running | asks its client | Waiting | the question is sent |
+//! | Running, Waiting | outcome | gone | answered |
+//! | Running, Waiting | cancelled, timed out | Stopping | TERM to the process group |
+//! | Waiting | the last question is answered | Running | the work gets the answers |
 //! | Stopping | grace is over | Stopping | KILL to the process group |
 //! | Stopping | outcome | gone | answered, unless the client cancelled over HTTP+SSE |
 //!
 //! A call keeps its place in the table until its process is reaped, so `limits.calls` bounds the
-//! processes as well.
+//! processes as well. The one exception is a call that waits for a client which may never come back
+//! (see [`round`](super::round)): it has no process, and makes room for others.
 
+use super::ask::Asked;
 use super::session::Session;
 use super::stream::Stream;
+use super::task::Task;
 use super::{Asker, Deadline, Engine, Era, Job};
 use crate::admin::stats::DoorKind;
 use crate::auth::Principal;
@@ -28,14 +33,13 @@ use crate::time::Instant;
 use crate::tool::catalogue::listing_fingerprint;
 use crate::tool::command::Stopped;
 use crate::tool::handler::{Ended, Told};
-use crate::tool::registry::{Registry, ToolIndex};
-use crate::tool::{CallLimits, Outcome, Tool, Work};
+use crate::tool::registry::ToolIndex;
+use crate::tool::{CallLimits, Outcome, Work};
 use crate::wire::dialect::Dialect;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::status::Status;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -69,12 +73,16 @@ pub struct Call {
     pub(super) progress_token: Option<Box<RawValue>>,
     /// Progress notifications sent.
     pub(super) progress: u64,
+    /// What it has asked of its client; `None` for most.
+    pub(super) asked: Option<Box<Asked>>,
     /// How far it has come.
     pub(super) state: State,
-    /// When it arrived.
+    /// When the request arrived that waits for it; while none does, when the last one was answered.
     pub(super) since: Instant,
-    /// Where it came in.
-    door: DoorKind,
+    /// Its task, which its answer goes to; it may be gone already.
+    pub(super) task: Option<Key<Task>>,
+    /// Where that request came in; `None` while none waits.
+    pub(super) door: Option<DoorKind>,
     /// From start to TERM.
     pub(super) timeout: Duration,
     /// Bytes of output to keep.
@@ -90,6 +98,8 @@ pub(super) enum State {
     Queued(Work),
     /// The edge works on it.
     Running,
+    /// The edge works on it, and its client has to answer first.
+    Waiting,
     /// It was told to end.
     Stopping(Stopped),
 }
@@ -104,27 +114,8 @@ pub(super) struct Wanted {
     pub method: Method,
     /// The progress token, if any.
     pub progress_token: Option<Box<RawValue>>,
-}
-
-/// How busy one tool is.
-#[derive(Debug)]
-pub(super) struct ToolState {
-    name: Rc<str>,
-    running: u32,
-    pub(super) queue: VecDeque<Key<Call>>,
-}
-
-impl ToolState {
-    /// One state per tool, in the registry's order.
-    pub fn for_registry(registry: &Registry) -> Vec<ToolState> {
-        let name = |tool: &Rc<dyn Tool>| Rc::from(tool.spec().name.as_str());
-        let idle = |tool| ToolState {
-            name: name(tool),
-            running: 0,
-            queue: VecDeque::new(),
-        };
-        registry.iter().map(idle).collect()
-    }
+    /// It begins as a task, which outlives the session and hears of its progress.
+    pub in_background: bool,
 }
 
 impl Call {
@@ -140,7 +131,7 @@ impl Call {
 
     /// Whether the edge works on it and nobody has told it to end.
     pub(super) fn is_running(&self) -> bool {
-        matches!(self.state, State::Running)
+        matches!(self.state, State::Running | State::Waiting)
     }
 
     /// Whether it was told to end.
@@ -151,6 +142,19 @@ impl Call {
     /// Whether the edge works on it.
     pub(super) fn is_with_edge(&self) -> bool {
         !matches!(self.state, State::Queued(_))
+    }
+
+    /// Whether its client has to answer a question.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting)
+    }
+
+    /// How long it may stay in its state.
+    pub(super) fn patience(&self) -> Duration {
+        match self.state {
+            State::Waiting => limits::ANSWER_WAIT,
+            State::Queued(_) | State::Running | State::Stopping(_) => self.timeout,
+        }
     }
 }
 
@@ -212,27 +216,45 @@ impl Engine {
         if self.id_in_use(&wanted) {
             return Err(Refusal::IdInUse);
         }
-        self.allow_call(wanted.asker.principal)?;
+        if wanted.in_background && !self.has_task_room() {
+            self.stats.tasks_refused += 1;
+            return Err(Refusal::TasksFull);
+        }
+        self.allow_call(now, wanted.asker.principal)?;
+        if self.calls.is_full() {
+            self.make_call_room(now, |_| true);
+        }
         let asker = wanted.asker;
-        let session = asker.session.and_then(|key| self.sessions.get(key));
+        let session_key = asker.session.filter(|_| !wanted.in_background);
+        let session = session_key.and_then(|key| self.sessions.get(key));
+        let timeout = match wanted.in_background {
+            true => self.config.timeouts.task,
+            false => self.config.timeouts.call,
+        };
+        let client = session.map_or(asker.client, |session| session.client);
+        let is_function = matches!(work, Work::Function(_));
+        let is_tasks = wanted.in_background;
+        let asks = is_function && asker.era == Era::Stateless && !client.is_empty() && !is_tasks;
         let call = Call {
             id: wanted.id,
-            session: wanted.asker.session,
-            principal: wanted.asker.principal,
+            session: session_key,
+            principal: asker.principal,
             method: wanted.method,
-            era: wanted.asker.era,
-            client: session.map_or(asker.client, |session| session.client),
-            log_level: wanted.asker.log_level,
-            dialect: wanted.asker.dialect,
+            era: asker.era,
+            client,
+            log_level: asker.log_level,
+            dialect: asker.dialect,
             stream: None,
             tool,
             name,
-            progress_token: wanted.progress_token,
+            progress_token: wanted.progress_token.filter(|_| !wanted.in_background),
             progress: 0,
+            asked: asks.then(Box::default),
             state: State::Queued(work),
             since: now,
-            door: self.door,
-            timeout: bounds.timeout.unwrap_or(self.config.timeouts.call),
+            task: None,
+            door: Some(self.door).filter(|_| !wanted.in_background),
+            timeout: bounds.timeout.unwrap_or(timeout),
             output_bytes_max: bounds
                 .output_bytes_max
                 .unwrap_or(self.config.limits.output_bytes_max),
@@ -243,8 +265,13 @@ impl Engine {
             Refusal::CallsFull
         })?;
         self.stats.calls += 1;
-        self.stats.calls_begun += 1;
-        if let Some(session) = wanted.asker.session {
+        if wanted.in_background {
+            let task = self.add_task(now, key, asker.session);
+            self.calls.get_mut(key).expect("it was just added").task = Some(task);
+        } else {
+            self.stats.calls_begun += 1;
+        }
+        if let Some(session) = session_key {
             self.sessions
                 .get_mut(session)
                 .expect("the request was checked")
@@ -263,15 +290,20 @@ impl Engine {
     }
 
     /// Hands a queued call to the edge.
-    fn run_call(&mut self, key: Key<Call>) {
+    pub(super) fn run_call(&mut self, key: Key<Call>) {
+        let may_become_task = self
+            .calls
+            .get(key)
+            .is_some_and(|call| self.may_become_task(call));
         let call = self
             .calls
             .get_mut(key)
             .expect("the caller has just seen it");
         let tool = call.tool;
+        let is_told = call.progress_token.is_some() || call.dialect.tells_progress_unasked();
         let told = Told {
             client: call.client,
-            wants_progress: call.progress_token.is_some() || call.dialect.tells_progress_unasked(),
+            wants_progress: is_told || call.task.is_some() || may_become_task,
         };
         let State::Queued(work) = std::mem::replace(&mut call.state, State::Running) else {
             unreachable!("only queued calls are started");
@@ -294,12 +326,21 @@ impl Engine {
         let Some(call) = self.calls.get(key).filter(|call| call.timer.is_none()) else {
             return;
         };
-        let deadline = now + call.timeout;
+        let deadline = now + call.patience();
         let timer = self.schedule(deadline, Deadline::Call(key));
         self.calls
             .get_mut(key)
             .expect("it was there a line above")
             .timer = timer;
+    }
+
+    /// The same for one whose clock runs: what it is in now has a time of its own.
+    pub(super) fn restart_clock(&mut self, now: Instant, key: Key<Call>) {
+        let call = self.calls.get_mut(key).expect("the caller has seen it");
+        if let Some(timer) = call.timer.take() {
+            self.wheel.cancel(timer);
+            self.watch_call(now, key);
+        }
     }
 
     /// The work of a call is over: its process, if any, is reaped.
@@ -358,15 +399,10 @@ impl Engine {
             .remove_call(now, key)
             .expect("the edge reports each call once");
         self.stats.calls_failed += u64::from(has_failed);
-        if let Some(tool) = call.tool {
-            self.tools[tool.as_usize()].running -= 1;
-            if let Some(next) = self.tools[tool.as_usize()].queue.pop_front() {
-                self.run_call(next);
-            }
-        }
+        self.leave_tool(&call);
         match call.state {
             State::Stopping(Stopped::Cancelled) => self.answer_cancelled(now, &call),
-            State::Queued(_) | State::Running | State::Stopping(_) => {
+            State::Queued(_) | State::Running | State::Waiting | State::Stopping(_) => {
                 let mut payload = Vec::new();
                 let status = write(&mut payload, &call.id);
                 self.finish_call(now, &call, payload, status);
@@ -377,9 +413,11 @@ impl Engine {
 
     /// Takes a call out of the table and out of its session's count.
     pub(super) fn remove_call(&mut self, now: Instant, key: Key<Call>) -> Option<Call> {
-        let call = self.calls.remove(key)?;
-        self.cancel(call.timer);
-        self.stats.call_over(call.door, now.since(call.since));
+        let mut call = self.calls.remove(key)?;
+        self.cancel(call.timer.take());
+        if let Some(door) = call.door {
+            self.stats.call_over(door, now.since(call.since));
+        }
         if let Some(session) = call
             .session
             .and_then(|session| self.sessions.get_mut(session))
@@ -387,6 +425,7 @@ impl Engine {
             session.calls -= 1;
             session.last_seen = session.last_seen.max(call.since);
         }
+        self.withdraw(now, call.stream, call.asked.take());
         Some(call)
     }
 
@@ -398,58 +437,18 @@ impl Engine {
         mut payload: Vec<u8>,
         status: Status,
     ) {
-        if (call.era, status) == (Era::Stateless, Status::Ok) {
+        if (call.era, status, call.task) == (Era::Stateless, Status::Ok, None) {
             self.stamp("complete", call.method.freshness(), &mut payload);
         }
-        match call.stream {
-            Some(stream) => self.answer(now, stream, call, payload, status),
-            None => self.stats.answers_unwanted += 1,
-        }
-    }
-
-    /// Matches the running and queued calls to a new set of tools. Calls of a tool that is gone
-    /// run to their end; queued ones are answered at once.
-    pub(super) fn replace_tools(&mut self, now: Instant, registry: Registry) {
-        let mut states = ToolState::for_registry(&registry);
-        let old = std::mem::take(&mut self.tools);
-        let moved: Vec<Option<ToolIndex>> =
-            old.iter().map(|state| registry.find(&state.name)).collect();
-        let mut orphans = Vec::new();
-        for (state, to) in old.into_iter().zip(&moved) {
-            match to {
-                Some(to) => states[to.as_usize()] = state,
-                None => orphans.extend(state.queue),
+        match (call.task, call.stream) {
+            (Some(task), _) => {
+                if (call.era, status) == (Era::Stateless, Status::Ok) {
+                    jsonrpc::amend_result(&mut payload, &["\"resultType\":\"complete\""]);
+                }
+                self.finish_task(now, task, &payload);
             }
-        }
-        self.tools = states;
-        self.registry = registry;
-        let keys: Vec<Key<Call>> = self.calls.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            let call = self.calls.get_mut(key).expect("the keys were just read");
-            call.tool = call.tool.and_then(|tool| moved[tool.as_usize()]);
-        }
-        for key in orphans {
-            self.stop_call(now, key, Stopped::Removed);
-        }
-    }
-
-    /// The tools' counts are those of the calls.
-    pub(super) fn check_tools(&self) {
-        for (index, tool) in self.tools.iter().enumerate() {
-            let of_tool = |call: &Call| call.tool.is_some_and(|tool| tool.as_usize() == index);
-            let calls = || self.calls.iter().filter(|(_, call)| of_tool(call));
-            let running = calls().filter(|(_, call)| call.is_with_edge()).count();
-            assert_eq!(
-                tool.running as usize, running,
-                "{} miscounts its calls",
-                tool.name
-            );
-            assert_eq!(
-                tool.queue.len(),
-                calls().count() - running,
-                "{} lost a call",
-                tool.name
-            );
+            (None, Some(stream)) => self.answer(now, stream, call, payload, status),
+            (None, None) => self.stats.answers_unwanted += 1,
         }
     }
 }

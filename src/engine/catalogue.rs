@@ -3,12 +3,13 @@
 
 use super::call::{Call, State, Wanted};
 use super::dispatch::{Dispatched, Wrong, cursor_unknown, parse, progress_token};
-use super::session::Interests;
+use super::session::{Interests, Session};
 use super::{Asker, Engine, Era};
 use crate::bounded::Key;
 use crate::limits;
 use crate::mcp::message::{CompletionParams, GetPromptParams, ListParams, Meta, ResourceParams};
 use crate::mcp::method::Method;
+use crate::mcp::refusal::Refusal;
 use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::catalogue::{
@@ -91,6 +92,7 @@ impl Engine {
                     asker,
                     method,
                     progress_token: token.map(ToOwned::to_owned),
+                    in_background: false,
                 };
                 match self.start_other(now, &name, work, bounds, wanted) {
                     Ok(call) => Dispatched::Called(call),
@@ -292,56 +294,62 @@ impl Engine {
         )
     }
 
-    /// `resources/subscribe`.
+    /// `resources/subscribe`. Without memory for it, it is refused.
     pub(super) fn subscribe(
         &mut self,
         now: Instant,
         asker: Asker,
         params: Option<&RawValue>,
-    ) -> Result<(), Wrong> {
-        let uri = parse::<ResourceParams<'_>>(params)?.uri;
+    ) -> Result<Result<(), Wrong>, Refusal> {
+        let uri = match parse::<ResourceParams<'_>>(params) {
+            Ok(params) => params.uri,
+            Err(wrong) => return Ok(Err(wrong)),
+        };
         if !self.catalogue.has_resource(&uri) {
-            return Err(resource_unknown(asker.era, &uri));
+            return Ok(Err(resource_unknown(asker.era, &uri)));
         }
         let key = asker.session.expect("the method needs a session");
-        let session = self.sessions.get_mut(key).expect("the request was checked");
-        let subscriptions = &session.interests.get_or_insert_default().resources;
-        if subscriptions.iter().any(|subscribed| *subscribed == uri) {
-            return Ok(());
+        let session = self.sessions.get_mut(key).expect("the caller has found it");
+        let interests = session.interests.as_deref();
+        let subscriptions = interests.map_or(&[][..], |interests| &interests.resources);
+        if subscriptions.iter().any(|subscribed| **subscribed == *uri) {
+            return Ok(Ok(()));
         }
         if subscriptions.len() >= limits::SUBSCRIPTIONS_MAX {
-            let text = format!(
-                "a session may subscribe to {} resources",
-                subscriptions.len()
-            );
-            return Err(wrong_params(text));
+            let most = limits::SUBSCRIPTIONS_MAX;
+            let text = format!("a session may subscribe to {most} resources");
+            return Ok(Err(wrong_params(text)));
         }
-        if !self.can_watch(&uri) || !self.take_bytes(Interests::uri_bytes(&uri)) {
-            let text = "the server has no room for more subscriptions";
-            return Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text));
+        let bytes = session.bytes_to_hear(Interests::bytes_of(&uri));
+        if !self.can_watch(&uri) {
+            let text = "so many resources are looked at already: unsubscribe from another one";
+            return Ok(Err(wrong_params(text.to_string())));
+        }
+        if !self.take_bytes(bytes) {
+            return Err(Refusal::MemoryFull);
         }
         let session = self.sessions.get_mut(key).expect("it was there above");
         let interests = session.interests.get_or_insert_default();
-        interests.resources.push(uri.into_owned());
+        interests.resources.push(Box::from(&*uri));
         self.watch(now);
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// `resources/unsubscribe`. What is not subscribed to is left alone.
     pub(super) fn unsubscribe(
         &mut self,
-        session: Option<Key<super::session::Session>>,
+        session: Option<Key<Session>>,
         params: Option<&RawValue>,
     ) -> Result<(), Wrong> {
         let uri = parse::<ResourceParams<'_>>(params)?.uri;
         let session = session.and_then(|session| self.sessions.get_mut(session));
         let session = session.expect("the method needs a session");
+        let before = session.held_bytes();
         if let Some(interests) = &mut session.interests {
-            let before = interests.resources.len();
-            interests.resources.retain(|subscribed| *subscribed != uri);
-            let gone = before - interests.resources.len();
-            self.pool.give(gone * Interests::uri_bytes(&uri));
+            interests.resources.retain(|known| **known != *uri);
         }
+        let freed = before - session.held_bytes();
+        self.pool.give(freed);
         Ok(())
     }
 }

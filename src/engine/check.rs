@@ -15,6 +15,7 @@ impl Engine {
         self.check_sessions();
         self.check_streams();
         self.check_calls();
+        self.check_tasks();
     }
 
     /// Every byte of the budget has an owner.
@@ -39,8 +40,13 @@ impl Engine {
                 payloads.insert(Rc::as_ptr(&event.payload).addr(), event.payload.len());
             }
         }
+        for (_, call) in self.calls.iter() {
+            held += call.held_bytes();
+        }
         held += payloads.values().sum::<usize>();
         held += self.watch.held_bytes();
+        let tasks = self.tasks.iter().map(|(_, task)| task.held_bytes());
+        held += tasks.sum::<usize>();
         assert_eq!(
             self.pool.used(),
             held + edge_bytes,
@@ -75,8 +81,13 @@ impl Engine {
                 .as_ref()
                 .is_some_and(|drain| drain.timer.is_some()),
         );
+        let tasks = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.timer.is_some())
+            .count();
         let watch = usize::from(self.watch.timer.is_some());
-        let owned = connections + sessions + streams + calls + drain + watch;
+        let owned = connections + sessions + streams + calls + tasks + drain + watch;
         assert_eq!(self.wheel.len() as usize, owned, "a deadline leaked");
     }
 
@@ -156,17 +167,39 @@ impl Engine {
     /// A call's session and stream live, it has a deadline, and no more calls run than there are
     /// places.
     fn check_calls(&self) {
-        for (_, call) in self.calls.iter() {
+        for (key, call) in self.calls.iter() {
             assert!(
                 call.session
                     .is_none_or(|key| self.sessions.get(key).is_some())
             );
             assert!(call.stream.is_none_or(|key| self.streams.contains(key)));
             assert!(call.is_bounded(), "a call may run for ever");
-            let is_wanted = call.session.is_some() || call.stream.is_some();
+            let task = call.task.and_then(|key| self.tasks.get(key));
+            let is_task = task.is_some_and(|task| task.call() == Some(key));
+            assert!(!is_task || (call.session, call.stream) == (None, None));
+            call.check_questions();
+            let is_wanted = is_task || call.session.is_some() || call.stream.is_some();
+            let is_wanted = is_wanted || call.is_away();
             assert!(is_wanted || call.is_stopping(), "a call runs for nobody");
+            if call.is_away() {
+                assert!(call.session.is_none() && call.stream.is_none());
+            }
         }
         self.check_tools();
+    }
+
+    /// A task is found by an id of its own; it has a call that knows it, or a deadline.
+    fn check_tasks(&self) {
+        for (key, task) in self.tasks.iter() {
+            let twins = self.tasks.iter().filter(|(_, twin)| twin.id == task.id);
+            assert_eq!(twins.count(), 1, "two tasks have one id");
+            assert_eq!(task.timer.is_some(), task.call().is_none(), "{task:?}");
+            assert!(task.message.len() <= limits::TASK_MESSAGE_BYTES_MAX);
+            if let Some(call) = task.call() {
+                let call = self.calls.get(call).expect("a working task has a call");
+                assert_eq!(call.task, Some(key), "a call has lost its task");
+            }
+        }
     }
 }
 

@@ -7,11 +7,13 @@ use super::{Asker, Engine, Era};
 use crate::auth::Principal;
 use crate::auth::role::Role;
 use crate::bounded::Key;
+use crate::mcp::capability::Capabilities;
 use crate::mcp::message::{
     CallParams, CancelledParams, Empty, ListParams, Meta, Params, SetLevelParams,
 };
 use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::{Refusal, What};
+use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::registry::ToolIndex;
 use crate::tool::{Outcome, Start, ToolSpec};
@@ -57,9 +59,21 @@ impl Engine {
         let Some(known) = Method::parse(method).filter(is_in_era) else {
             return self.answer_wrong(payload, id, &method_unknown(method));
         };
+        if asker.era == Era::Handshake {
+            return self.serve_method(now, asker, id, known, params, payload);
+        }
+        if known.may_ask()
+            && let Some(dispatched) = self.retry(now, asker, id, known, params, payload)
+        {
+            return dispatched;
+        }
         let dispatched = self.serve_method(now, asker, id, known, params, payload);
-        if let (Era::Stateless, Dispatched::Answered) = (asker.era, &dispatched) {
-            self.stamp("complete", known.freshness(), payload);
+        match &dispatched {
+            // Calls say themselves what kind of result they have.
+            Dispatched::Answered if known == Method::ToolsCall => {}
+            Dispatched::Answered => self.stamp("complete", known.freshness(), payload),
+            Dispatched::Called(call) => self.prepare_to_ask(*call, known, params),
+            Dispatched::Wrong(_) | Dispatched::ToolUnknown | Dispatched::Refused(_) => {}
         }
         dispatched
     }
@@ -78,6 +92,9 @@ impl Engine {
         if known.needs_session() && session.is_none() {
             return Dispatched::Refused(Refusal::SessionNeeded);
         }
+        if !self.is_offered(known) {
+            return self.answer_wrong(payload, id, &not_offered(known));
+        }
         let result = match known {
             Method::ToolsCall => return self.call_tool(now, asker, id, params, payload),
             Method::Initialize => return self.initialize_again(session, id, params, payload),
@@ -91,26 +108,14 @@ impl Engine {
             }
             Method::Ping => Ok(()),
             Method::LoggingSetLevel => self.set_level(session, params),
-            Method::SubscriptionsListen
-            | Method::TasksGet
-            | Method::TasksUpdate
-            | Method::TasksCancel => Err(not_offered(known)),
-            Method::ResourcesList
-            | Method::ResourceTemplatesList
-            | Method::ResourcesRead
-            | Method::ResourcesSubscribe
-            | Method::ResourcesUnsubscribe
-                if !self.catalogue.has_resources() =>
-            {
-                Err(not_offered(known))
-            }
-            Method::PromptsList | Method::PromptsGet if !self.catalogue.has_prompts() => {
-                Err(not_offered(known))
-            }
-            Method::CompletionComplete if !self.catalogue.has_completions() => {
-                Err(not_offered(known))
-            }
-            Method::ResourcesSubscribe => self.subscribe(now, asker, params),
+            Method::SubscriptionsListen => Err(not_offered(known)),
+            Method::TasksGet => return self.get_task(asker, id, params, payload),
+            Method::TasksUpdate => self.update_task(now, &asker, params),
+            Method::TasksCancel => self.cancel_task(now, &asker, params),
+            Method::ResourcesSubscribe => match self.subscribe(now, asker, params) {
+                Ok(result) => result,
+                Err(refusal) => return Dispatched::Refused(refusal),
+            },
             Method::ResourcesUnsubscribe => self.unsubscribe(session, params),
             Method::ResourcesList
             | Method::ResourceTemplatesList
@@ -127,6 +132,27 @@ impl Engine {
                 Dispatched::Answered
             }
             Err(wrong) => self.answer_wrong(payload, id, &wrong),
+        }
+    }
+
+    /// Whether there is something here that the method is about.
+    fn is_offered(&self, method: Method) -> bool {
+        match method {
+            Method::Initialize
+            | Method::Ping
+            | Method::ToolsList
+            | Method::ToolsCall
+            | Method::LoggingSetLevel
+            | Method::ServerDiscover
+            | Method::SubscriptionsListen => true,
+            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => self.offers_tasks(),
+            Method::ResourcesList
+            | Method::ResourceTemplatesList
+            | Method::ResourcesRead
+            | Method::ResourcesSubscribe
+            | Method::ResourcesUnsubscribe => self.catalogue.has_resources(),
+            Method::PromptsList | Method::PromptsGet => self.catalogue.has_prompts(),
+            Method::CompletionComplete => self.catalogue.has_completions(),
         }
     }
 
@@ -232,15 +258,17 @@ impl Engine {
             Ok(token) => token,
             Err(wrong) => return self.answer_wrong(payload, id, &wrong),
         };
+        let background = self.registry.get(index).spec().background;
+        if background.is_required() && !asker.has_tasks() {
+            return self.tasks_missing(asker, id, payload);
+        }
         let arguments = params.arguments.unwrap_or_else(|| json::literal("{}"));
         match self.registry.get(index).start(arguments) {
             Start::Done(outcome) => {
                 let outcome = self.within_output(index, outcome);
-                self.stats.calls += 1;
-                self.stats.calls_failed += u64::from(outcome.is_error);
-                call::encode_outcome(payload, id, &outcome);
-                Dispatched::Answered
+                self.say_outcome(asker, id, &outcome, payload)
             }
+            Start::TaskStatus(task) => self.tell_status(asker, id, task.as_deref(), payload),
             Start::Work(work) => {
                 let progress_token = token.map(ToOwned::to_owned);
                 let wanted = Wanted {
@@ -248,11 +276,51 @@ impl Engine {
                     asker,
                     method: Method::ToolsCall,
                     progress_token,
+                    in_background: background.begins(asker.has_tasks()),
                 };
+                if wanted.in_background {
+                    return self.begin_task(now, index, work, wanted, payload);
+                }
                 match self.start_call(now, index, work, wanted) {
                     Ok(call) => Dispatched::Called(call),
                     Err(refusal) => Dispatched::Refused(refusal),
                 }
+            }
+        }
+    }
+
+    /// Answers a call with an outcome that is there at once.
+    pub(super) fn say_outcome(
+        &mut self,
+        asker: Asker,
+        id: &Id,
+        outcome: &Outcome,
+        payload: &mut Vec<u8>,
+    ) -> Dispatched {
+        self.stats.calls += 1;
+        self.stats.calls_failed += u64::from(outcome.is_error);
+        call::encode_outcome(payload, id, outcome);
+        self.whole(asker, payload)
+    }
+
+    /// A result of a call that is whole.
+    pub(super) fn whole(&self, asker: Asker, payload: &mut Vec<u8>) -> Dispatched {
+        if asker.era == Era::Stateless {
+            self.stamp("complete", None, payload);
+        }
+        Dispatched::Answered
+    }
+
+    /// The tool makes tasks of all its calls, and the client knows of none.
+    fn tasks_missing(&mut self, asker: Asker, id: &Id, payload: &mut Vec<u8>) -> Dispatched {
+        match asker.era {
+            Era::Stateless => {
+                let wrong = stateless::capability_missing(Capabilities::TASKS);
+                self.answer_wrong(payload, id, &wrong)
+            }
+            Era::Handshake => {
+                let outcome = Outcome::error(TASKS_NEEDED);
+                self.say_outcome(asker, id, &outcome, payload)
             }
         }
     }
@@ -278,6 +346,10 @@ impl Engine {
         self.watch_call(now, key);
     }
 }
+
+/// What clients of revisions with a handshake are told, which have no extensions.
+const TASKS_NEEDED: &str = "this tool was not run: it works in the background only, for clients \
+                            of 2026-07-28 with the extension io.modelcontextprotocol/tasks";
 
 /// Whether the role may use the tool.
 pub(super) fn may_use(role: &Role, tool: &ToolSpec) -> bool {

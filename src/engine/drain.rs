@@ -27,6 +27,12 @@ impl Engine {
             timer,
             is_closing: false,
         });
+        // Nobody knows whether their clients ever answer.
+        let waiting = self.calls.iter().filter(|(_, call)| call.is_waiting());
+        let keys: Vec<_> = waiting.map(|(key, _)| key).collect();
+        for key in keys {
+            self.stop_call(now, key, Stopped::Draining);
+        }
         self.drain_further();
     }
 

@@ -5,8 +5,8 @@ use super::dispatch::{Dispatched, parse};
 use super::session::Session;
 use crate::bounded::Key;
 use crate::mcp::message::{
-    Capabilities, DiscoverResult, Empty, InitializeParams, InitializeResult, ListChanged,
-    ResourcesCapability, ServerInfo,
+    Capabilities, DiscoverResult, Empty, Extensions, InitializeParams, InitializeResult,
+    ListChanged, ResourcesCapability, ServerInfo,
 };
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::{MODERN, Revision};
@@ -92,14 +92,21 @@ impl Engine {
             }),
             prompts: has_prompts.then_some(ListChanged { list_changed: true }),
             completions: self.catalogue.has_completions().then_some(Empty {}),
+            extensions: None,
         }
     }
 
     /// `server/discover`: what `initialize` says, without a session.
     pub(super) fn discover(&self, id: &Id, payload: &mut Vec<u8>) {
+        let tasks = self
+            .offers_tasks()
+            .then_some(Extensions { tasks: Empty {} });
         let result = DiscoverResult {
             supported_versions: [MODERN],
-            capabilities: self.capabilities(),
+            capabilities: Capabilities {
+                extensions: tasks,
+                ..self.capabilities()
+            },
             instructions: self.config.instructions.as_deref(),
         };
         jsonrpc::response(payload, id, &result);

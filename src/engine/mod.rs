@@ -12,6 +12,7 @@
 //! | [`Engine::handle_parked`], [`Engine::handle_blocked`], [`Engine::handle_drained`], [`Engine::handle_stream_closed`] | what became of a stream's socket |
 //! | [`Engine::handle_line`], [`Engine::handle_outcome`] | a command reports, is over |
 //! | [`Engine::handle_said`], [`Engine::handle_ended`] | the same for a function |
+//! | [`Engine::handle_waiting_call`] | a function can go no further now |
 //! | [`Engine::handle_seen`], [`Engine::handle_resource_updated`] | a resource was looked at, has changed |
 //! | [`Engine::handle_traffic`], [`Engine::handle_malformed`] | bytes to be counted |
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
@@ -24,10 +25,12 @@
 //! | [`Engine::poll_ready`], [`Engine::poll_transmit`] | a stream with something to send, its bytes |
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
 //!
-//! The state lives in four tables of fixed capacity (connections, sessions, streams, calls), one
-//! timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file of
-//! this folder owns the transitions of one of them.
+//! The state lives in five tables of fixed capacity (connections, sessions, streams, calls, tasks),
+//! one timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file
+//! of this folder owns the transitions of one of them.
 
+mod answer;
+mod ask;
 pub mod call;
 mod catalogue;
 mod check;
@@ -38,11 +41,13 @@ mod drain;
 mod handshake;
 mod listen;
 mod news;
+mod places;
 mod progress;
 mod quota;
 mod rates;
 mod replay;
 mod report;
+mod round;
 pub mod route;
 pub mod session;
 mod sessions;
@@ -50,6 +55,8 @@ mod stats;
 mod stop;
 pub mod stream;
 mod streams;
+pub mod task;
+mod tasks;
 mod transmit;
 mod watch;
 
@@ -61,6 +68,7 @@ use crate::limits::{Limits, Memory, Timeouts};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::mcp::refusal::Refusal;
+use crate::mcp::request_state::SealKey;
 use crate::mcp::stateless;
 use crate::time::{Instant, UnixMillis};
 use crate::tool::Work;
@@ -70,14 +78,16 @@ use crate::tool::handler::Told;
 use crate::tool::registry::Registry;
 use crate::wire::compat::Compat;
 use crate::wire::dialect::Dialect;
-use call::{Call, ToolState};
+use call::Call;
 use connection::Connection;
 use drain::Drain;
+use places::ToolState;
 use rates::Rates;
 use session::{Session, SessionId, Sessions};
 use std::collections::VecDeque;
 use std::time::Duration;
 use stream::Stream;
+use task::Task;
 use watch::Watch;
 
 pub use doors::Reply;
@@ -149,6 +159,8 @@ pub enum Job {
         /// How long that may take.
         timeout: Duration,
     },
+    /// Drop the function at work and report nothing: the engine has forgotten the call already.
+    Forget(Key<Call>),
     /// Close the socket that carries this stream: the engine has forgotten the stream already, or
     /// lets another connection carry it from here on.
     CloseStream(Key<Stream>),
@@ -172,6 +184,8 @@ enum Deadline {
     Stream(Key<Stream>),
     /// A call has run for too long, or a stopping one has used up its grace.
     Call(Key<Call>),
+    /// A task that is over was kept for long enough.
+    Task(Key<Task>),
     /// The drain has lasted too long.
     Drain,
     /// A resource is to be looked at.
@@ -189,6 +203,7 @@ pub struct Engine {
     sessions: Sessions,
     streams: Slab<Stream>,
     calls: Slab<Call>,
+    tasks: Slab<Task>,
     wheel: Wheel<Deadline>,
     pool: Pool,
     /// What the edge has to do; drained after every input.
@@ -202,6 +217,10 @@ pub struct Engine {
     rates: Rates,
     /// What every result of 2026-07-28 has: members without braces.
     stamp: String,
+    /// Requests of ours to clients; the number of the latest is its id.
+    asks_sent: u64,
+    /// What request states are sealed with. Drawn when it is first needed.
+    seal_key: Option<SealKey>,
     stats: Stats,
     /// Listening streams that a connection carries.
     listening: u32,
@@ -257,6 +276,7 @@ impl Engine {
             sessions: Sessions::new(limits.sessions_max),
             streams: Slab::with_capacity(limits.streams_max()),
             calls: Slab::with_capacity(limits.calls_max),
+            tasks: Slab::with_capacity(limits.tasks_max),
             wheel: Wheel::with_capacity(limits.deadlines_max()),
             pool: Pool::new(memory.budget),
             tools: ToolState::for_registry(&registry),
@@ -265,6 +285,8 @@ impl Engine {
             reclaim_hand: 0,
             drain: None,
             watch: Watch::default(),
+            asks_sent: 0,
+            seal_key: None,
             stats: Stats::default(),
             listening: 0,
             door: DoorKind::None,
@@ -291,7 +313,16 @@ impl Engine {
 
     /// The next piece of work for the edge.
     pub fn poll_job(&mut self) -> Option<Job> {
-        self.jobs.pop_front()
+        loop {
+            let job = self.jobs.pop_front()?;
+            // A function ends at once, while jobs are done: its end may be the last thing that a
+            // drain waits for, and what that closes may be told to close already.
+            if !matches!(&job, Job::CloseConnection { connection, .. }
+                if !self.connections.contains(*connection))
+            {
+                return Some(job);
+            }
+        }
     }
 
     /// The next stream with something to send.
@@ -318,6 +349,7 @@ impl Engine {
                 Deadline::Session(key) => self.session_expired(now, key),
                 Deadline::Stream(key) => self.stream_expired(now, key),
                 Deadline::Call(key) => self.call_expired(now, key),
+                Deadline::Task(key) => self.task_expired(key),
                 Deadline::Drain => self.drain_expired(now),
                 Deadline::Watch => self.watch_expired(now),
             }

@@ -29,6 +29,7 @@ impl Engine {
         let has_changed = registry.fingerprint() != self.registry.fingerprint();
         self.replace_tools(now, registry);
         self.renew_calls(now, &old);
+        self.renew_tasks(now, &old);
         let mut sessions: Vec<Key<Session>> = self.sessions.iter().map(|(key, _)| key).collect();
         sessions.retain(|key| self.renew_session(now, *key, &old));
         let subscriptions = self.renew_subscriptions(&old);
@@ -101,11 +102,11 @@ impl Engine {
                     call.principal = principal;
                     self.recheck_call(now, key);
                 }
-                None => {
-                    if let (None, Some(stream)) = (call.session, call.stream) {
-                        self.abandon(now, stream);
-                    }
-                }
+                None => match (call.session, call.stream) {
+                    (None, Some(stream)) => self.abandon(now, stream),
+                    (None, None) => self.stop_call(now, key, Stopped::Cancelled),
+                    (Some(_), _) => {}
+                },
             }
         }
     }
@@ -154,7 +155,7 @@ impl Engine {
     pub fn handle_resource_updated(&mut self, now: Instant, uri: &str) {
         let is_wanted = |session: &Session| {
             let interests = session.interests.as_deref();
-            interests.is_some_and(|wanted| wanted.resources.iter().any(|known| known == uri))
+            interests.is_some_and(|wanted| wanted.resources.iter().any(|known| **known == *uri))
         };
         let wanted = self
             .sessions

@@ -1,16 +1,14 @@
-//! What a running call says before its answer: progress and log lines, and its questions.
+//! What a running call says before its answer: progress and log lines.
 
 use super::call::Call;
-use super::{Engine, Era, Job};
+use super::{Engine, Era};
 use crate::bounded::Key;
 use crate::mcp::message::{Level, log_params, progress_params};
-use crate::mcp::method::Method;
 use crate::time::Instant;
-use crate::tool::ask::Ask;
 use crate::tool::handler::{Progress, Said};
 use crate::wire::dialect::About;
 use crate::wire::json;
-use crate::wire::jsonrpc::{self, METHOD_NOT_FOUND, RpcError};
+use crate::wire::jsonrpc;
 
 impl Engine {
     /// What a function at work says.
@@ -22,22 +20,17 @@ impl Engine {
                 logger,
                 data,
             } => self.tell_log(now, key, level, logger.as_deref(), data.as_bytes()),
-            Said::Ask(ask) => self.handle_ask(key, ask),
+            Said::Ask(ask) => self.handle_ask(now, key, ask),
             Said::Release => {}
+            Said::Background => self.go_to_background(now, key),
         }
-    }
-
-    fn handle_ask(&mut self, call: Key<Call>, ask: Ask) {
-        let text = "the client cannot be asked";
-        self.jobs.push_back(Job::Answer {
-            call,
-            key: ask.key,
-            answer: Err(RpcError::new(METHOD_NOT_FOUND, text)),
-        });
     }
 
     /// A line of a running command's output: progress, if the client asked for it.
     pub fn handle_line(&mut self, now: Instant, key: Key<Call>, line: &str) {
+        if self.note_progress(now, key, line) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(key).filter(|call| call.hears_progress()) else {
             return;
         };
@@ -53,6 +46,9 @@ impl Engine {
 
     /// How far a function has come.
     fn tell_progress(&mut self, now: Instant, key: Key<Call>, progress: &Progress) {
+        if self.note_progress(now, key, &progress.line()) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(key).filter(|call| call.hears_progress()) else {
             return;
         };
@@ -121,17 +117,6 @@ impl Engine {
 }
 
 impl Call {
-    /// What its answer is about.
-    pub(super) fn about(&self) -> About<'_> {
-        match self.method {
-            Method::ToolsCall => About::Call { tool: &self.name },
-            method => About::Request {
-                method: method.name(),
-                params: None,
-            },
-        }
-    }
-
     /// Whether it is still to say how far it has come, and to somebody.
     fn hears_progress(&self) -> bool {
         let is_wanted = self.progress_token.is_some() || self.dialect.tells_progress_unasked();

@@ -105,14 +105,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether there may be one more call of `principal` in flight.
-    pub(super) fn allow_call(&mut self, principal: Principal) -> Result<(), Refusal> {
+    /// Whether there may be one more call of `principal` in flight. One whose client may never come
+    /// back makes room.
+    pub(super) fn allow_call(&mut self, now: Instant, principal: Principal) -> Result<(), Refusal> {
         let names = [Quota::Calls, Quota::EachCalls];
         for bound in self.bounds(principal, |quota| quota.calls, names) {
             let is_in = |call: &Call| bound.scope.has(call.principal);
-            if self.calls.iter().filter(|(_, call)| is_in(call)).count() >= bound.most {
-                self.stats.calls_refused += 1;
-                return Err(bound.refusal);
+            let count = self.calls.iter().filter(|(_, call)| is_in(call)).count();
+            for _ in bound.most..=count {
+                if !self.make_call_room(now, is_in) {
+                    self.stats.calls_refused += 1;
+                    return Err(bound.refusal);
+                }
             }
         }
         Ok(())

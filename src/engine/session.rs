@@ -107,7 +107,7 @@ pub struct Session {
 #[derive(Debug, Default)]
 pub struct Interests {
     /// Resources it has subscribed to. Drawn from the budget.
-    pub resources: Vec<String>,
+    pub resources: Vec<Box<str>>,
     /// Names of broadcast events, with commas between them; empty for all. Drawn from the budget.
     pub events: Box<str>,
 }
@@ -118,17 +118,18 @@ impl Interests {
         self.events.is_empty() || self.events.split(',').any(|wanted| wanted == name)
     }
 
-    /// Bytes of the budget that these names of events take.
-    pub(super) fn held_bytes(events: &str) -> usize {
-        match events.len() {
+    /// Bytes that a resource takes among them.
+    pub(super) const fn bytes_of(uri: &str) -> usize {
+        size_of::<Box<str>>() + uri.len()
+    }
+
+    /// Bytes of the budget that they take.
+    fn held_bytes(&self) -> usize {
+        let resources = self.resources.iter().map(|uri| Interests::bytes_of(uri));
+        match resources.sum::<usize>() + self.events.len() {
             0 => 0,
             bytes => bytes + size_of::<Interests>(),
         }
-    }
-
-    /// Bytes of the budget that a subscription to this resource takes.
-    pub(super) fn uri_bytes(uri: &str) -> usize {
-        uri.len() + size_of::<String>()
     }
 }
 
@@ -177,11 +178,15 @@ impl Session {
     /// Bytes of the budget that it holds.
     pub(super) fn held_bytes(&self) -> usize {
         let interests = self.interests.as_ref();
-        interests.map_or(0, |wanted| {
-            let uris = wanted.resources.iter();
-            let bytes: usize = uris.map(|uri| Interests::uri_bytes(uri)).sum();
-            bytes + Interests::held_bytes(&wanted.events)
-        })
+        interests.map_or(0, |interests| interests.held_bytes())
+    }
+
+    /// Bytes of the budget that it takes to hear of more, which has this many bytes.
+    pub(super) fn bytes_to_hear(&self, more: usize) -> usize {
+        match self.held_bytes() {
+            0 => more + size_of::<Interests>(),
+            _ => more,
+        }
     }
 
     /// The number of a new stream of this session.

@@ -20,6 +20,7 @@ impl Engine {
             streams: self.streams.len(),
             listening: self.listening,
             calls: self.calls.len(),
+            tasks: self.tasks.len(),
             deadlines: self.wheel.len(),
             budget_bytes: self.pool.used(),
         }

@@ -16,7 +16,7 @@ impl Engine {
     pub fn why_stopped(&self, key: Key<Call>) -> Option<Stopped> {
         match self.calls.get(key)?.state {
             State::Stopping(why) => Some(why),
-            State::Queued(_) | State::Running => None,
+            State::Queued(_) | State::Running | State::Waiting => None,
         }
     }
 
@@ -43,10 +43,12 @@ impl Engine {
         match &call.state {
             State::Stopping(_) => {}
             State::Queued(_) => self.drop_queued(now, key, why),
-            State::Running => {
+            State::Running | State::Waiting => {
                 call.state = State::Stopping(why);
                 let timer = call.timer.take();
+                let (stream, asked) = (call.stream, call.asked.take());
                 self.cancel(timer);
+                self.withdraw(now, stream, asked);
                 let timer = self.schedule(now + limits::KILL_GRACE, Deadline::Call(key));
                 self.calls.get_mut(key).expect("it was there").timer = timer;
                 self.jobs.push_back(Job::Terminate(key));
@@ -71,6 +73,7 @@ impl Engine {
             ),
             Stopped::Draining => "the server is stopping".to_string(),
             Stopped::Removed => "a reload of the configuration has removed this tool".to_string(),
+            Stopped::Unanswered(_) => unreachable!("what never ran has asked nothing"),
         };
         let mut payload = Vec::new();
         encode_outcome(&mut payload, &call.id, &Outcome::error(text));
@@ -85,8 +88,13 @@ impl Engine {
             .expect("a deadline dies with its record");
         call.timer = None;
         match call.state {
-            State::Queued(_) | State::Running => {
-                let why = Stopped::TimedOut(call.timeout);
+            State::Queued(_) | State::Running | State::Waiting => {
+                let why = match call.state {
+                    State::Waiting => Stopped::Unanswered(call.patience()),
+                    State::Queued(_) | State::Running | State::Stopping(_) => {
+                        Stopped::TimedOut(call.timeout)
+                    }
+                };
                 self.stats.calls_timed_out += 1;
                 self.stop_call(now, key, why);
             }

@@ -130,11 +130,18 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Bytes of the budget that it holds.
+    /// Bytes of the budget that it holds: each piece with two words of the allocator, since clients
+    /// may name many short ones.
     pub fn held_bytes(&self) -> usize {
-        let uris: usize = self.resources.iter().map(|uri| uri.len()).sum();
-        let places = size_of_val(&*self.resources);
-        size_of::<Subscription>() + self.id.heap_bytes() + places + uris
+        let allocator_bytes = 2 * size_of::<usize>();
+        let place_bytes = size_of::<Box<str>>() + allocator_bytes;
+        let uris: usize = self
+            .resources
+            .iter()
+            .map(|uri| uri.len() + place_bytes)
+            .sum();
+        let own_bytes = size_of::<Subscription>() + 3 * allocator_bytes;
+        own_bytes + self.id.heap_bytes() + uris
     }
 
     /// Whether it is told of changes of this resource.

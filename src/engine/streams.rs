@@ -263,7 +263,11 @@ impl Engine {
                 self.stream_detached(now, session.expect("listening streams have a session"));
             }
             (Kind::Subscription, _) => self.close_subscription(key),
-            (Kind::Answer, _) if resumable => self.keep_for_replay(now, key),
+            (Kind::Answer, _) if resumable => {
+                // A function may have begun the stream before it was parked.
+                self.watch_calls_of(now, key);
+                self.keep_for_replay(now, key);
+            }
             (Kind::Answer, Some(_)) => {
                 self.watch_calls_of(now, key);
                 self.remove_stream(key);

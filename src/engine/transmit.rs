@@ -1,10 +1,9 @@
 //! From events to bytes: what is pushed into a stream, what it sends, what it keeps.
 
-use super::call::Call;
+use super::Engine;
 use super::doors::rest;
 use super::session::Transport;
 use super::stream::{Framing, Kind, Phase, Stream, Transmit};
-use super::{Engine, Era};
 use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
 use crate::time::{Instant, UnixMillis};
@@ -54,62 +53,6 @@ impl Engine {
     fn unsent_bytes_max(&self) -> usize {
         let replay_bytes_max = self.config.limits.replay_bytes_max;
         replay_bytes_max.max(self.pool.capacity() / 4)
-    }
-
-    /// Sends the answer of a call; the stream ends with its last one, unless it is a listening
-    /// stream, which is told in the dialect of the call.
-    pub(super) fn answer(
-        &mut self,
-        now: Instant,
-        key: Key<Stream>,
-        call: &Call,
-        payload: Vec<u8>,
-        status: Status,
-    ) {
-        let Some(stream) = self.streams.get_mut(key) else {
-            self.stats.answers_unwanted += 1;
-            return;
-        };
-        let Some(answer) = &mut stream.answer else {
-            return self.say(now, key, call.dialect, payload, call.about());
-        };
-        answer.outstanding -= 1;
-        // With a handshake an error is an answer like any other.
-        if call.era == Era::Stateless {
-            answer.status = status;
-        }
-        let is_last = answer.outstanding == 0;
-        if stream.phase == Phase::Held {
-            return self.hold_answer(now, key, payload, is_last);
-        }
-        if is_last {
-            stream.phase = Phase::Ending;
-        }
-        let is_attached = stream.attached;
-        self.push(now, key, payload);
-        if is_last && !is_attached && self.streams.contains(key) {
-            self.keep_for_replay(now, key);
-        }
-    }
-
-    /// Keeps an answer until all of a held stream are there.
-    fn hold_answer(&mut self, now: Instant, key: Key<Stream>, payload: Vec<u8>, is_last: bool) {
-        if !self.take_bytes(payload.len()) {
-            return self.give_up(now, key);
-        }
-        let stream = self.streams.get_mut(key).expect("the caller has seen it");
-        stream
-            .answer
-            .as_mut()
-            .expect("held streams are answers")
-            .done
-            .push(payload);
-        if is_last {
-            stream.phase = Phase::Answered;
-            let timer = stream.timer.take();
-            self.cancel(timer);
-            self.make_ready(key);
-        }
     }
 
     /// Appends an event. A stream whose client lags so far behind that there is no room is given
@@ -183,7 +126,7 @@ impl Engine {
     }
 
     /// Ends a stream that cannot deliver what it owes; an HTTP+SSE session ends with it.
-    fn give_up(&mut self, now: Instant, key: Key<Stream>) {
+    pub(super) fn give_up(&mut self, now: Instant, key: Key<Stream>) {
         self.stats.lagging += 1;
         let Some(stream) = self.streams.get(key) else {
             return;

@@ -140,9 +140,7 @@ impl Engine {
         let interests = sessions.filter_map(|(_, session)| session.interests.as_deref());
         let of_sessions = interests.flat_map(|wanted| &wanted.resources);
         let of_streams = self.subscribed().flat_map(|wanted| &wanted.resources);
-        of_sessions
-            .map(String::as_str)
-            .chain(of_streams.map(|uri| &**uri))
+        of_sessions.chain(of_streams).map(|uri| &**uri)
     }
 
     /// What is wanted by streams without a session.

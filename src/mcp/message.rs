@@ -20,7 +20,7 @@ pub trait Params<'a>: Sized {
 }
 
 /// The members of `params`, or of an object in it, that have these names.
-fn members<'a, const N: usize>(
+pub(super) fn members<'a, const N: usize>(
     params: &'a str,
     names: [&str; N],
 ) -> Result<[Option<&'a RawValue>; N], String> {
@@ -28,7 +28,7 @@ fn members<'a, const N: usize>(
 }
 
 /// A text, which has to be there.
-fn text<'a>(member: Option<&'a RawValue>, name: &str) -> Result<Cow<'a, str>, String> {
+pub(super) fn text<'a>(member: Option<&'a RawValue>, name: &str) -> Result<Cow<'a, str>, String> {
     let text = member.and_then(json::text);
     text.ok_or_else(|| format!("params.{name}: expected a string"))
 }
@@ -144,6 +144,17 @@ pub struct Capabilities {
     /// Argument completion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completions: Option<Empty>,
+    /// Extensions, since 2026-07-28.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extensions: Option<Extensions>,
+}
+
+/// What the server offers beside the protocol.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Extensions {
+    /// Tasks; nothing is to be said of them.
+    #[serde(rename = "io.modelcontextprotocol/tasks")]
+    pub tasks: Empty,
 }
 
 /// A capability that may tell of changes.

@@ -128,6 +128,14 @@ impl Method {
         }
     }
 
+    /// Whether what it leads to may ask the client (MCP 2026-07-28, multi round-trip requests).
+    pub const fn may_ask(self) -> bool {
+        matches!(
+            self,
+            Method::ToolsCall | Method::ResourcesRead | Method::PromptsGet
+        )
+    }
+
     /// Whether the request means something only within a session.
     pub const fn needs_session(self) -> bool {
         matches!(

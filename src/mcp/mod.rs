@@ -11,6 +11,7 @@
 //! | [`streamable`] | Streamable HTTP of 2025: headers and event ids |
 //! | [`stateless`] | 2026-07-28: what every request carries, what every result has |
 //! | [`subscription`] | 2026-07-28: what a client listens for, and how it is told |
+//! | [`tasks`] | the extension for calls in the background |
 //! | [`header`] | what headers of 2026-07-28 must say again |
 //! | [`request_state`] | the sealed state of a call that waits for its client |
 //! | [`refusal`] | the one table of refusals |
@@ -26,3 +27,4 @@ pub mod revision;
 pub mod stateless;
 pub mod streamable;
 pub mod subscription;
+pub mod tasks;

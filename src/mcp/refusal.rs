@@ -101,6 +101,8 @@ refusals! {
     CallsFull = "calls_full",
     /// Every call of this tool is in use and its queue is full.
     ToolBusy = "tool_busy",
+    /// Every task is in use by a call that runs.
+    TasksFull = "tasks_full",
     /// The shared byte budget is used up.
     MemoryFull = "memory_full",
     /// The server is stopping.
@@ -186,6 +188,7 @@ impl Refusal {
             | Refusal::ConnectionsFull
             | Refusal::CallsFull
             | Refusal::ToolBusy
+            | Refusal::TasksFull
             | Refusal::MemoryFull
             | Refusal::Stopping => Status::ServiceUnavailable,
         }
@@ -201,6 +204,7 @@ impl Refusal {
             | Refusal::ConnectionsFull
             | Refusal::CallsFull
             | Refusal::ToolBusy
+            | Refusal::TasksFull
             | Refusal::MemoryFull
             | Refusal::QuotaFull(..)
             | Refusal::TooOften(..)
@@ -305,8 +309,7 @@ impl Refusal {
                 "events= takes at most 16 names of 64 bytes, with commas between them"
             }
             Refusal::BatchWrong => {
-                "only 2025-03-26 has batches, and neither initialize nor a request of 2026-07-28 is part of \
-                 one"
+                "only 2025-03-26 has batches, without initialize and requests of 2026-07-28"
             }
             Refusal::ResponseUnasked => "a response outside a session answers nothing",
             Refusal::IdInUse => "a request with this id is in flight",
@@ -325,6 +328,7 @@ impl Refusal {
                 "this tool is busy and its queue is full: try again, or raise the tool's \
                  concurrency or queue"
             }
+            Refusal::TasksFull => "every task is in use: try again, or raise limits.tasks",
             Refusal::MemoryFull => {
                 "the memory budget is used up: try again, or raise limits.memory"
             }

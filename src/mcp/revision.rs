@@ -9,7 +9,7 @@ pub enum Revision {
     V2025_03_26,
     /// 2025-06-18: version header, structured output; no batches.
     V2025_06_18,
-    /// 2025-11-25: priming events, `retry`.
+    /// 2025-11-25: priming events, `retry`, questions by URL.
     V2025_11_25,
 }
 
@@ -59,6 +59,11 @@ impl Revision {
     /// Whether an answer stream begins with an event that has an id and no data, so that the
     /// client can come back before the first message. Older clients choke on empty data.
     pub const fn has_priming(self) -> bool {
+        matches!(self, Revision::V2025_11_25)
+    }
+
+    /// Whether a person can be sent to a page, and questions to persons say which kind they are.
+    pub const fn has_pages(self) -> bool {
         matches!(self, Revision::V2025_11_25)
     }
 }

@@ -1,8 +1,8 @@
-//! Tools that need no configuration: `echo` and `system-info`.
+//! Tools that need no configuration: `echo`, `system-info` and `task-status`.
 
 pub mod facts;
 
-use super::{Annotations, Outcome, Start, Tool, ToolSpec, Work};
+use super::{Annotations, Background, Outcome, Start, Tool, ToolSpec, Work};
 use crate::wire::json;
 use serde_json::value::RawValue;
 
@@ -27,6 +27,7 @@ impl Echo {
                 input_schema: schema(ECHO_SCHEMA),
                 output_schema: None,
                 annotations: READS_THIS_MACHINE,
+                background: Background::Never,
             },
         }
     }
@@ -78,6 +79,7 @@ impl SystemInfo {
                 input_schema: schema(NO_ARGUMENTS_SCHEMA),
                 output_schema: Some(schema(facts::SCHEMA)),
                 annotations: READS_THIS_MACHINE,
+                background: Background::Never,
             },
         }
     }
@@ -100,6 +102,67 @@ impl Tool for SystemInfo {
     }
 }
 
+/// Tells how the caller's tasks are, for clients that have no other way to ask.
+pub struct TaskStatus {
+    spec: ToolSpec,
+}
+
+/// What the answer to a call in the background tells the model to call.
+pub const TASK_STATUS: &str = "task-status";
+
+const TASK_STATUS_SCHEMA: &str = concat!(
+    r#"{"type":"object","properties":{"id":{"type":"string","#,
+    r#""description":"The id of a task. Without it your tasks are listed."}},"#,
+    r#""additionalProperties":false}"#
+);
+
+impl TaskStatus {
+    /// The tool as `tools/list` shows it.
+    pub fn new() -> TaskStatus {
+        TaskStatus {
+            spec: ToolSpec {
+                name: TASK_STATUS.to_owned(),
+                title: Some("Task status".to_owned()),
+                description: "Tells how a task is that a tool has started in the background: its \
+                              state, its progress and, once it is finished, its result. Without \
+                              an id it lists your tasks."
+                    .to_owned(),
+                input_schema: schema(TASK_STATUS_SCHEMA),
+                output_schema: None,
+                annotations: READS_THIS_MACHINE,
+                background: Background::Never,
+            },
+        }
+    }
+}
+
+impl Default for TaskStatus {
+    fn default() -> TaskStatus {
+        TaskStatus::new()
+    }
+}
+
+impl Tool for TaskStatus {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn start(&self, arguments: &RawValue) -> Start {
+        let given = json::pick_only(arguments.get(), ["id"]);
+        let Ok([id]) = given.map(|given| given.map(json::said)) else {
+            return Start::Done(Outcome::error(TASK_STATUS_WRONG));
+        };
+        match id.map(json::text) {
+            None => Start::TaskStatus(None),
+            Some(Some(id)) => Start::TaskStatus(Some(id.into_owned())),
+            Some(None) => Start::Done(Outcome::error(TASK_STATUS_WRONG)),
+        }
+    }
+}
+
+const TASK_STATUS_WRONG: &str =
+    r#"task-status was not run: it takes {"id": "..."}, a string, or {}, and nothing else"#;
+
 const READS_THIS_MACHINE: Annotations = Annotations {
     read_only: Some(true),
     destructive: Some(false),
@@ -120,7 +183,7 @@ mod tests {
         let arguments = RawValue::from_string(arguments.to_owned()).unwrap();
         match Echo::new().start(&arguments) {
             Start::Done(outcome) => outcome,
-            Start::Work(work) => panic!("echo needs no {work:?}"),
+            start => panic!("echo needs no {start:?}"),
         }
     }
 
@@ -155,6 +218,30 @@ mod tests {
             };
             assert!(outcome.is_error, "{arguments}");
             assert!(text.contains(r#"it takes {"text": "..."}"#), "{text}");
+        }
+    }
+
+    #[test]
+    fn task_status_takes_an_id_or_nothing() {
+        let start = |arguments: &str| {
+            let arguments = RawValue::from_string(arguments.to_owned()).unwrap();
+            TaskStatus::new().start(&arguments)
+        };
+        for (arguments, id) in [
+            ("{}", None),
+            (r#"{"id":null}"#, None),
+            (r#"{"id":"a\u0062"}"#, Some("ab")),
+        ] {
+            let Start::TaskStatus(asked) = start(arguments) else {
+                panic!("{arguments}")
+            };
+            assert_eq!(asked.as_deref(), id);
+        }
+        for arguments in [r#"{"id":7}"#, r#"{"task":"a"}"#, "[]"] {
+            let Start::Done(outcome) = start(arguments) else {
+                panic!("{arguments}")
+            };
+            assert!(outcome.is_error, "{arguments}");
         }
     }
 

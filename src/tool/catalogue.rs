@@ -161,6 +161,9 @@ impl Catalogue {
     /// The resource with this URI: one of the list, else of a collection, else of the first
     /// template that it fits.
     pub fn find<'a>(&'a self, uri: &'a str) -> Option<Found<'a>> {
+        if uri.len() > limits::URI_BYTES_MAX {
+            return None;
+        }
         let mut resources = self.resources.iter();
         if let Some(resource) = resources.find(|resource| resource.spec.uri == uri) {
             return Some(Found {

@@ -19,7 +19,7 @@ mod schema;
 mod template;
 mod value;
 
-use super::{Annotations, CallLimits, Outcome, Start, Tool, ToolSpec, Work};
+use super::{Annotations, Background, CallLimits, Outcome, Start, Tool, ToolSpec, Work};
 use arguments::Arguments;
 pub use arguments::check_pattern;
 pub(crate) use nearest::nearest;
@@ -56,6 +56,8 @@ pub struct CommandSpec {
     pub limits: CallLimits,
     /// Hints.
     pub annotations: Annotations,
+    /// Every call is a task: the answer comes at once and says how to ask for the result.
+    pub background: bool,
 }
 
 /// One typed argument.
@@ -202,6 +204,10 @@ impl CommandTool {
                 input_schema,
                 output_schema: None,
                 annotations: spec.annotations,
+                background: match spec.background {
+                    true => Background::Always,
+                    false => Background::Never,
+                },
             },
             limits: spec.limits,
             output: spec.output,

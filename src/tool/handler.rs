@@ -11,6 +11,7 @@ use super::catalogue::{Contents, PromptMessage, ResourceSpec, Values};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::wire::jsonrpc::RpcError;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -112,6 +113,9 @@ pub enum Said {
     /// The client may go on without the connection and come back for the answer, where its revision
     /// lets it (2025-11-25).
     Release,
+    /// The call is to go on as a task, if its tool and its client allow it: the client has its
+    /// answer then, and asks for the result later (tasks extension). Otherwise nothing changes.
+    Background,
 }
 
 /// How far a function has come. Numbers are written out already: printing those with a fraction is
@@ -124,6 +128,17 @@ pub struct Progress {
     pub total: Option<String>,
     /// What is going on.
     pub message: Option<String>,
+}
+
+impl Progress {
+    /// As people read it.
+    pub fn line(&self) -> Cow<'_, str> {
+        match (&self.message, &self.total) {
+            (Some(message), _) => Cow::Borrowed(message),
+            (None, Some(total)) => Cow::Owned(format!("{} of {total}", self.progress)),
+            (None, None) => Cow::Borrowed(&self.progress),
+        }
+    }
 }
 
 /// What a function knows of the call it serves, and what it may say.
@@ -188,6 +203,11 @@ impl Context {
     /// Says something.
     pub fn say(&self, said: Said) {
         self.0.said.borrow_mut().push_back(said);
+    }
+
+    /// Lets the call go on in the background ([`Said::Background`]). What follows may take long.
+    pub fn go_to_background(&self) {
+        self.say(Said::Background);
     }
 
     /// Asks the client, and waits for its answer. A key that was asked before in this call gives

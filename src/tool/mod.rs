@@ -1,4 +1,5 @@
-//! Tools: what one is, what it asks the edge to do, and what comes out of it.
+//! Tools: what one is, what it asks the edge to do, and what comes out of it. Resources and prompts
+//! go by the same rules: see [`catalogue`].
 //!
 //! A tool never does I/O. [`Tool::start`] checks the arguments and either has the outcome at once
 //! or names the [`Work`] that the edge does for it. The engine owns the call meanwhile: its
@@ -25,6 +26,58 @@ pub struct ToolSpec {
     pub output_schema: Option<Box<RawValue>>,
     /// Hints on what a call may do, since 2025-03-26.
     pub annotations: Annotations,
+    /// Whether a call goes on without the exchange that it came by. Clients are not told: they
+    /// see it by the answer.
+    pub background: Background,
+}
+
+/// Whether calls of a tool become tasks: the client gets the task's id at once and asks for the
+/// result later (extension `io.modelcontextprotocol/tasks`, since 2026-07-28).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Background {
+    /// No: the answer is the result.
+    #[default]
+    Never,
+    /// If the client has the extension; the answer of others is the result.
+    Optional(Since),
+    /// Yes; clients without the extension cannot call it.
+    Required(Since),
+    /// Yes, for every client: one without the extension is told the id in a text and asks
+    /// `task-status` for the result.
+    Always,
+}
+
+/// Since when a call is in the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Since it began.
+    Start,
+    /// Since its function says so ([`handler::Said::Background`]): before that it may ask its
+    /// client, or end after all.
+    Said,
+}
+
+impl Background {
+    /// Whether some client may be given a task.
+    pub const fn is_offered(self) -> bool {
+        !matches!(self, Background::Never)
+    }
+
+    /// Whether a call begins as a task, where the client `has_tasks`.
+    pub const fn begins(self, has_tasks: bool) -> bool {
+        match self {
+            Background::Always => true,
+            Background::Optional(Since::Start) | Background::Required(Since::Start) => has_tasks,
+            Background::Never
+            | Background::Optional(Since::Said)
+            | Background::Required(Since::Said) => false,
+        }
+    }
+
+    /// Whether a client without the extension cannot call the tool.
+    pub const fn is_required(self) -> bool {
+        matches!(self, Background::Required(_))
+    }
 }
 
 /// Hints of `ToolAnnotations` (MCP 2025-03-26, server/tools). `None` is not sent.
@@ -75,6 +128,8 @@ pub enum Start {
     Done(Outcome),
     /// The edge has work to do and will report.
     Work(Work),
+    /// The engine knows: how the task with this id is, or all that are the caller's.
+    TaskStatus(Option<String>),
 }
 
 /// What the edge can do for a tool.

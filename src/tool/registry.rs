@@ -307,7 +307,7 @@ fn push_annotations(out: &mut Vec<u8>, annotations: &Annotations) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::{Outcome, Start};
+    use crate::tool::{Background, Outcome, Start};
     use serde_json::Value;
     use serde_json::value::RawValue;
 
@@ -331,6 +331,7 @@ mod tests {
             input_schema: RawValue::from_string("{\n \"type\": \"object\"\n}".into()).unwrap(),
             output_schema: None,
             annotations: Annotations::default(),
+            background: Background::Never,
         }
     }
 

@@ -23,7 +23,7 @@ const pictures = fileURLToPath(new URL('browser/', target));
 const wanted = (process.env.CHECKS ?? '').split(' ').filter(Boolean);
 const PATIENCE = 15_000;
 const SECRET = 'slimcp_Zm9yIHRoZSBicm93c2VyIHN1aXRl';
-const DOORS = ['streamable', 'sse', 'underscored', 'hyphenated', 'plain', 'rest'];
+const DOORS = ['streamable', 'stateless', 'sse', 'underscored', 'hyphenated', 'plain', 'rest'];
 const ARGUMENTS = [
     '--headless',
     '--no-sandbox',
@@ -424,7 +424,7 @@ const checks = {
     },
 
     ...Object.fromEntries(
-        ['streamable', 'sse', 'hyphenated'].map(door => [
+        ['streamable', 'stateless', 'sse', 'hyphenated'].map(door => [
             `connects_again_after_a_restart_through_${door}`,
             async () => {
                 const own = await new Daemon().start();

@@ -3,12 +3,15 @@
 use crate::stateless::{body, fields};
 use crate::support::reader::Piece;
 use crate::support::{Server, at, get, post};
-use crate::{ask, events, http_sse, pieces, pieces_within, streamable};
+use crate::{FIRST, ask, events, http_sse, pieces, pieces_within, streamable};
 use serde_json::{Value, json};
 use slimcp::auth::Access;
 use slimcp::auth::role::RoleIndex;
-use slimcp::limits::{COMPLETIONS_MAX, KILL_GRACE, Limits, PAGE_ENTRIES_MAX, SUBSCRIPTIONS_MAX};
+use slimcp::limits::{
+    COMPLETIONS_MAX, KILL_GRACE, Limits, Memory, PAGE_ENTRIES_MAX, SUBSCRIPTIONS_MAX, URI_BYTES_MAX,
+};
 use slimcp::time::Instant;
+use slimcp::tool::ask::{Ask, AskKind};
 use slimcp::tool::catalogue::{
     Asked, Begun, Body, Catalogue, Completion, Contents, Hints, Live, Messages, Prompt,
     PromptArgument, PromptMessage, Resource, ResourceSpec, ResourceTemplate, Role, Source, Values,
@@ -244,12 +247,15 @@ fn catalogue() -> Catalogue {
     Catalogue {
         resources: vec![full, Resource::new("test://blob", "blob", blob), made],
         templates: vec![by_id.expect("the pattern is sound"), by_path],
-        prompts: vec![
-            greeting(),
-            all_kinds(),
-            Prompt::new("made", Messages::Live(live(work))),
-        ],
+        prompts: vec![greeting(), all_kinds(), made_prompt()],
         ..Catalogue::default()
+    }
+}
+
+fn made_prompt() -> Prompt {
+    Prompt {
+        description: Some("Made.".into()),
+        ..Prompt::new("made", Messages::Live(live(work)))
     }
 }
 
@@ -383,7 +389,7 @@ fn what_there_is_is_listed_in_its_order() {
                     ]
                 },
                 {"name": "all"},
-                {"name": "made"},
+                {"name": "made", "description": "Made."},
             ]})
         );
     });
@@ -729,7 +735,7 @@ fn prompts_say_what_they_say_with_the_arguments_in_place() {
 fn live_messages_are_made_for_who_asks() {
     each(|_, server, client| {
         for (description, expected) in [
-            (None, json!({"messages": []})),
+            (None, json!({"description": "Made.", "messages": []})),
             (Some("Now."), json!({"description": "Now.", "messages": []})),
         ] {
             let peer = client.send(server, "prompts/get", "made", r#""name":"made""#);
@@ -823,6 +829,62 @@ fn what_fails_to_be_made_is_an_error() {
         assert!(message["result"]["contents"].is_array());
         assert_eq!(server.engine.stats().calls_failed, 5);
     });
+}
+
+/// A request of a client that shows forms to people.
+fn asked_by_person(server: &mut Server, params: &str) -> usize {
+    let meta = body("prompts/get", params, "");
+    let body = meta.replace("Capabilities\":{}", "Capabilities\":{\"elicitation\":{}}");
+    let peer = server.connect(at(0));
+    server.send(
+        at(0),
+        peer,
+        post("/mcp", &fields("prompts/get", "made"), &body),
+    );
+    peer
+}
+
+#[test]
+fn what_makes_a_prompt_may_ask_the_client() {
+    let mut server = server();
+    let get_made = r#""name":"made""#;
+    let peer = asked_by_person(&mut server, get_made);
+    let call = server.started[0].0;
+    let ask = Ask {
+        key: "context".into(),
+        kind: AskKind::Form,
+        params: r#"{"mode":"form","message":"?","requestedSchema":{}}"#.into(),
+    };
+    server.engine.handle_said(at(1), call, Said::Ask(ask));
+    server.engine.handle_waiting_call(at(1), call);
+    server.settle(at(1));
+    let (status, heard) = Client::hear(&mut server, peer);
+    let result = &heard[0]["result"];
+    assert_eq!(
+        (status, &result["resultType"]),
+        (200, &json!("input_required"))
+    );
+    assert_eq!(
+        result["inputRequests"]["context"]["method"],
+        "elicitation/create"
+    );
+
+    let answers = r#"{"context":{"action":"accept","content":{"context":"x"}}}"#;
+    let state = &result["requestState"];
+    let retry = format!(r#"{get_made},"requestState":{state},"inputResponses":{answers}"#);
+    let peer = asked_by_person(&mut server, &retry);
+    assert_eq!(server.answered.len(), 1);
+    let messages = vec![PromptMessage::user("With context: x")];
+    let (description, messages) = (None, messages);
+    let ended = Ended::Messages {
+        description,
+        messages,
+    };
+    end(&mut server, at(2), &ended);
+    let (_, heard) = Client::hear(&mut server, peer);
+    let result = Client::Stateless.plain("prompts/get", heard[0]["result"].clone());
+    assert_eq!(result["messages"][0]["content"]["text"], "With context: x");
+    server.engine.check(0);
 }
 
 /// A catalogue whose one resource is made within these limits.
@@ -1007,6 +1069,55 @@ fn only_what_is_known_can_be_subscribed_to() {
 }
 
 #[test]
+fn subscriptions_are_paid_from_the_budget_and_given_back() {
+    let mut server = server();
+    let client = Client::open(&mut server, "2025-11-25");
+    let memory = Memory::of(&Limits::default()).expect("it fits");
+    let subscribe = |server: &mut Server, method: &str, uri: &str| {
+        client.ask(server, method, "", &format!(r#""uri":"{uri}""#))
+    };
+    let long = format!("note://{}", "x".repeat(URI_BYTES_MAX - 7));
+    let (_, message) = subscribe(&mut server, "resources/subscribe", &long);
+    assert_eq!(message["result"], json!({}));
+    server.engine.check(0);
+    let (_, message) = subscribe(&mut server, "resources/subscribe", &format!("{long}x"));
+    assert_eq!(message["error"]["code"], -32002);
+    let (_, message) = subscribe(&mut server, "resources/unsubscribe", &long);
+    assert_eq!(message["result"], json!({}));
+
+    assert!(server.engine.take_bytes(memory.budget));
+    let (status, message) = subscribe(&mut server, "resources/subscribe", "test://text");
+    assert_eq!((status, &message["error"]["code"]), (503, &json!(-32603)));
+    server.engine.give_bytes(memory.budget);
+    for uri in ["test://text", "test://blob"] {
+        let (_, message) = subscribe(&mut server, "resources/subscribe", uri);
+        assert_eq!(message["result"], json!({}));
+    }
+    server.engine.check(0);
+    server.wait_until(at(4_000_000));
+    assert_eq!(server.engine.gauges().sessions, 0);
+    server.engine.check(0);
+}
+
+#[test]
+fn an_older_front_end_is_told_what_it_asked_for() {
+    let mut server = server();
+    let page = server.connect(at(0));
+    server.send(at(0), page, get("/mcp/sse", ""));
+    pieces(&mut server, page);
+    let message = format!(r#"{{"method":"resources/read","params":{{{READ_MADE}}}}}"#);
+    let body = format!(r#"{{"connectionId":"{FIRST}","message":{message}}}"#);
+    let accepted = ask(&mut server, at(0), post("/mcp/sse/send", "", &body));
+    assert_eq!(accepted.head.status, 202);
+    end(&mut server, at(1), &made_of("x"));
+    let events = events(&mut server, page);
+    assert_eq!(events[0].name.as_deref(), Some("mcp-response"));
+    let data: Value = serde_json::from_str(&events[0].data).expect("it is JSON");
+    assert_eq!(data["method"], "resources/read");
+    assert_eq!(data["result"]["contents"][0]["text"], "x");
+}
+
+#[test]
 fn subscribers_are_told_of_what_they_subscribed_to() {
     let mut server = server();
     let (stream, door) = http_sse(&mut server, at(0));
@@ -1099,4 +1210,6 @@ fn list_changes_are_told_where_another_list_takes_the_place() {
     };
     told(|_| ());
     assert_eq!(told(renamed), both(&[prompts, resources]));
+    told(|_| ());
+    assert_eq!(told(|other| drop(other.prompts.pop())), both(&[prompts]));
 }

@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod asks;
 mod broadcast;
 mod calls;
 mod catalogue;
@@ -24,6 +25,7 @@ mod rest;
 mod sessions;
 mod stateless;
 mod streams;
+mod tasks;
 mod watch;
 
 use slimcp::time::Instant;

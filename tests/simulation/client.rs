@@ -4,6 +4,7 @@
 //! the id, the progress token, the text to echo, the argument of the command. So a message that
 //! reaches the wrong client, or comes twice, cannot be mistaken for another.
 
+mod answering;
 mod asking;
 mod dialect;
 mod ending;
@@ -13,6 +14,7 @@ mod seeing;
 use super::edge::{Edge, SocketId};
 use super::random::Random;
 use crate::support::reader::{Head, Reader};
+use answering::{Questions, Round};
 use slimcp::auth::token::{NewToken, Token};
 use slimcp::wire::dialect::Dialect;
 use std::collections::{BTreeMap, VecDeque};
@@ -26,6 +28,8 @@ pub enum Era {
     Streamable(&'static str),
     /// Streamable HTTP without sessions.
     Bare,
+    /// 2026-07-28.
+    Stateless,
 }
 
 /// What a request is about.
@@ -37,6 +41,7 @@ pub enum What {
     Echo,
     Info,
     Sleep,
+    Ask,
     SetLevel,
     Subscribe,
     Unknown,
@@ -72,6 +77,28 @@ struct Request {
     progress: u64,
     /// The session it was sent in.
     session: Option<String>,
+    /// The number of the request that it goes on with, or its own.
+    about: u64,
+    /// It must not be served: what it names is not valid any more, or never was.
+    is_forged: bool,
+    /// The round whose answers it brings.
+    answers: Option<Round>,
+}
+
+impl Request {
+    fn new(what: What, number: u64, session: Option<String>) -> Request {
+        Request {
+            what,
+            fate: Fate::Sent,
+            has_token: false,
+            is_cancelled: false,
+            progress: 0,
+            session,
+            about: number,
+            is_forged: false,
+            answers: None,
+        }
+    }
 }
 
 /// What a response on a connection will be about.
@@ -143,6 +170,9 @@ pub struct Client {
     is_confirmed: bool,
     has_level: bool,
     has_subscribed: bool,
+    /// It may be asked.
+    can_answer: bool,
+    questions: Questions,
     /// Highest sequence seen, by session and event-id prefix.
     last: BTreeMap<String, u64>,
     /// Lowest sequence it came back with, by session and event-id prefix.
@@ -187,6 +217,8 @@ impl Client {
             is_confirmed: false,
             has_level: false,
             has_subscribed: false,
+            can_answer: !name.is_multiple_of(5),
+            questions: Questions::default(),
             last: BTreeMap::new(),
             asked_again: BTreeMap::new(),
             events: BTreeMap::new(),

@@ -1,6 +1,7 @@
 //! The edge without sockets: what `src/edge` does, with pipes that a test fills and empties, cuts
 //! and forgets.
 
+use super::function::Worker;
 use super::random::Random;
 use slimcp::bounded::Key;
 use slimcp::engine::call::Call;
@@ -23,6 +24,8 @@ pub struct Edge {
     sockets_opened: usize,
     /// Commands that run.
     pub commands: Vec<Command>,
+    /// Functions at work.
+    pub workers: Vec<Worker>,
     /// Bytes of the budget that sockets hold.
     pub held_bytes: usize,
     /// Where chance strikes the edge.
@@ -97,6 +100,7 @@ impl Edge {
             sockets: BTreeMap::new(),
             sockets_opened: 0,
             commands: Vec::new(),
+            workers: Vec::new(),
             held_bytes: 0,
             random,
         }
@@ -385,7 +389,9 @@ impl Edge {
 
     fn act(&mut self, job: Job) {
         match job {
-            Job::Start { call, work, .. } => match work {
+            Job::Start {
+                call, work, told, ..
+            } => match work {
                 Work::SystemInfo => {
                     let outcome = Outcome::text("a machine");
                     self.engine.handle_outcome(self.now, call, &outcome);
@@ -396,11 +402,17 @@ impl Edge {
                     is_terminated: false,
                     is_killed: false,
                 }),
-                Work::Function(_) => unreachable!("no tool here is a function"),
+                Work::Function(begin) => self.start_function(call, begin, told),
             },
-            Job::Answer { .. } => unreachable!("no tool here asks"),
+            Job::Answer { call, key, answer } => {
+                self.wake_function(call, |context| context.answer(&key, answer));
+            }
+            Job::Forget(call) => {
+                assert!(self.forget_function(call), "only functions are forgotten");
+            }
             Job::Look { .. } => unreachable!("nothing here changes by itself"),
             // Work that is done at once may be over when the order to stop it comes.
+            Job::Terminate(call) if self.stop_function(call) => {}
             Job::Terminate(call) => {
                 if let Some(command) = self.command(call) {
                     command.is_terminated = true;

@@ -12,6 +12,7 @@ mod support;
 
 mod client;
 mod edge;
+mod function;
 mod random;
 
 use client::{Client, Era, Shared};
@@ -34,7 +35,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-const ERAS: [Era; 13] = [
+const ERAS: [Era; 15] = [
     Era::HttpSse("/sse", Dialect::Standard),
     Era::HttpSse("/mcp/sse/", Dialect::Standard),
     Era::HttpSse("/mcp", Dialect::Standard),
@@ -48,6 +49,8 @@ const ERAS: [Era; 13] = [
     Era::Streamable("2025-11-25"),
     Era::Streamable("2025-11-25"),
     Era::Bare,
+    Era::Stateless,
+    Era::Stateless,
 ];
 
 struct World {
@@ -104,7 +107,8 @@ impl World {
             }),
             740..765 => self.with_client(|client, shared| client.reset(shared)),
             765..780 => self.notice(),
-            780..880 => self.command(),
+            780..830 => self.command(),
+            830..880 => self.edge.function(),
             880..985 => self.wait(),
             985..990 => self.reload(),
             _ => self.change(),
@@ -266,6 +270,10 @@ impl World {
                 self.edge.finish(0);
                 is_over = false;
             }
+            while !self.edge.workers.is_empty() {
+                self.edge.end_function(0);
+                is_over = false;
+            }
             for client in &mut self.clients {
                 is_over &= !client.read_all(&mut self.edge);
                 client.close_idle(&mut self.edge);
@@ -345,6 +353,7 @@ fn limits(random: &mut Random) -> Limits {
         connections_max: random.pick(&[3, 16, 200]),
         sessions_max: random.pick(&[1, 8, 100]),
         calls_max: random.pick(&[1, 3, 20]),
+        tasks_max: random.pick(&[1, 2, 8]),
         body_bytes_max: 2000,
         replay_bytes_max: random.pick(&[300, 1000, 20_000]),
         output_bytes_max: 500,
@@ -361,6 +370,7 @@ fn tools(random: &mut Random, has_sleep: bool) -> Registry {
     let mut tools: Vec<Rc<dyn Tool>> = vec![
         Rc::new(builtin::Echo::new()),
         Rc::new(builtin::SystemInfo::new()),
+        Rc::new(function::Asking::new()),
     ];
     if has_sleep {
         let mut sleep = support::command("sleep");
@@ -438,6 +448,11 @@ fn happened(stats: &Stats, requests: u64) -> Happened {
         ("calls_refused", stats.calls_refused),
         ("calls_cancelled", stats.calls_cancelled),
         ("calls_timed_out", stats.calls_timed_out),
+        ("calls_evicted", stats.calls_evicted),
+        ("calls_resumed", stats.calls_resumed),
+        ("asks", stats.asks),
+        ("asks_refused", stats.asks_refused),
+        ("responses_unasked", stats.responses_unasked),
         ("answers_unwanted", stats.answers_unwanted),
         ("memory_refusals", stats.memory_refusals),
         ("refusals", stats.refusals.total()),

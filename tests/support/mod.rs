@@ -46,6 +46,8 @@ pub struct Server {
     pub terminated: Vec<Key<Call>>,
     /// Calls that were made to end.
     pub killed: Vec<Key<Call>>,
+    /// Calls that were dropped without a word.
+    pub forgotten: Vec<Key<Call>>,
 }
 
 /// One connection as its client sees it.
@@ -103,6 +105,7 @@ pub fn command(name: &str) -> CommandSpec {
             ..CallLimits::default()
         },
         annotations: Annotations::default(),
+        background: false,
     }
 }
 
@@ -143,6 +146,7 @@ impl Server {
             looked: Vec::new(),
             terminated: Vec::new(),
             killed: Vec::new(),
+            forgotten: Vec::new(),
         }
     }
 
@@ -328,6 +332,7 @@ impl Server {
             Job::Look { uri, .. } => self.looked.push(uri.into()),
             Job::Terminate(call) => self.terminated.push(call),
             Job::Kill(call) => self.killed.push(call),
+            Job::Forget(call) => self.forgotten.push(call),
             Job::CloseStream(stream) => {
                 if let Some(peer) = self.carrier(stream) {
                     self.peers[peer].stream = None;

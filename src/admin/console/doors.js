@@ -17,7 +17,7 @@ class StreamableSession extends Session {
             const headers = this.#resuming(this.#lastEvent);
             const response = await this.server.listen('mcp', { headers, signal: this.signal });
             connected();
-            await this.#read(response, id => (this.#lastEvent = id));
+            await this.read(response, id => (this.#lastEvent = id));
         } catch (error) {
             if (error.status === 405) return this.#withoutStream(connected);
             if (error.status !== 404 || isNew) throw error;
@@ -41,14 +41,6 @@ class StreamableSession extends Session {
         return { ...this.#headers, ...(event && { 'Last-Event-ID': event }) };
     }
 
-    async #read(response, seen) {
-        for await (const { data, comment, id } of readEvents(response)) {
-            this.listener.beat(comment);
-            if (id) seen(id);
-            if (data) this.receive(parseJson(data));
-        }
-    }
-
     async send(message) {
         const response = await this.server.ask('mcp', {
             method: 'POST',
@@ -66,7 +58,7 @@ class StreamableSession extends Session {
     async #answers(response, id) {
         let event = '';
         for (const pause of BACK_OFF) {
-            if (response) await this.#read(response, seen => (event = seen)).catch(() => {});
+            if (response) await this.read(response, seen => (event = seen)).catch(() => {});
             if (!this.pending.has(id) || !event) break;
             await new Promise(resolve => setTimeout(resolve, pause));
             const options = { headers: this.#resuming(event), signal: this.signal };
@@ -82,6 +74,61 @@ class StreamableSession extends Session {
         // The page may be on its way out.
         const options = { method: 'DELETE', headers: this.#headers, keepalive: true };
         this.server.ask('mcp', options).catch(() => {});
+    }
+}
+
+/** The revision without sessions. */
+const STATELESS = '2026-07-28';
+
+/** Where a message says what it is of. */
+const META = 'io.modelcontextprotocol/';
+
+/** 2026-07-28: every request says of itself what it is, and one that does not end listens. */
+class StatelessSession extends Session {
+    async stay(connected) {
+        const about = await this.request('server/discover');
+        const serverInfo = about._meta?.[`${META}serverInfo`];
+        this.about = { ...about, serverInfo, protocolVersion: STATELESS };
+        const notifications = { toolsListChanged: true };
+        await this.request('subscriptions/listen', { notifications }, { onopen: connected });
+    }
+
+    dispatch(message, call) {
+        const meta = {
+            ...message.params._meta,
+            [`${META}protocolVersion`]: STATELESS,
+            [`${META}clientInfo`]: CLIENT,
+            [`${META}clientCapabilities`]: {},
+            [`${META}logLevel`]: 'info',
+        };
+        const params = { ...message.params, _meta: meta };
+        return super.dispatch({ ...message, params }, call);
+    }
+
+    async send(message, call) {
+        const { id, method, params } = message;
+        call.abort = new AbortController();
+        const response = await this.server.ask('mcp', {
+            method: 'POST',
+            headers: {
+                'MCP-Protocol-Version': STATELESS,
+                'Mcp-Method': method,
+                ...(params.name && { 'Mcp-Name': params.name }),
+            },
+            body: message,
+            signal: AbortSignal.any([call.abort.signal, this.signal]),
+            accept: 'application/json, text/event-stream',
+        });
+        call.onopen?.();
+        if (isStream(response)) await this.read(response);
+        else this.receive(await response.json());
+        this.settle(id, ({ reject }) => reject(new Refusal('The stream ended without an answer.')));
+    }
+
+    /** Whoever hangs up has cancelled. */
+    cancel(call) {
+        this.settle(call.id, ({ reject }) => reject(new Refusal('Cancelled.')));
+        call.abort?.abort();
     }
 }
 
@@ -316,6 +363,7 @@ class PlainSession extends RestSession {
 /** The ways in, by their value in the page's list. */
 const DOORS = {
     streamable: StreamableSession,
+    stateless: StatelessSession,
     sse: SseSession,
     underscored: UnderscoredSession,
     hyphenated: HyphenatedSession,

@@ -6,6 +6,9 @@
 /** The revision that is asked for. */
 const REVISION = '2025-11-25';
 
+/** Who asks. */
+const CLIENT = { name: 'slimcp-console', version: '1' };
+
 /** Milliseconds before each further attempt to connect again; the last one repeats. */
 const BACK_OFF = [500, 1000, 2000, 4000, 8000, 15000, 30000];
 
@@ -119,6 +122,15 @@ class Session {
         if (call) how(call);
     }
 
+    /** Takes the messages of a stream. */
+    async read(response, seen) {
+        for await (const { data, comment, id } of readEvents(response)) {
+            this.listener.beat(comment);
+            if (id) seen?.(id);
+            if (data) this.receive(parseJson(data));
+        }
+    }
+
     /** Takes a JSON-RPC message of the server. */
     receive(message, label = describe(message)) {
         if (Array.isArray(message)) return message.forEach(each => this.receive(each));
@@ -154,8 +166,7 @@ class Session {
     }
 
     async initialize() {
-        const clientInfo = { name: 'slimcp-console', version: '1' };
-        const params = { protocolVersion: REVISION, capabilities: {}, clientInfo };
+        const params = { protocolVersion: REVISION, capabilities: {}, clientInfo: CLIENT };
         this.about = await this.request('initialize', params);
         await this.notify('notifications/initialized');
     }

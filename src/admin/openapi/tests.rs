@@ -1,5 +1,5 @@
 use super::*;
-use crate::tool::Annotations;
+use crate::tool::{Annotations, Background};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ fn spec(name: &str, input_schema: &str) -> ToolSpec {
         input_schema: RawValue::from_string(input_schema.to_string()).unwrap(),
         output_schema: None,
         annotations: Annotations::default(),
+        background: Background::Never,
     }
 }
 

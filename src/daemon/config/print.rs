@@ -245,6 +245,7 @@ fn push_tool(text: &mut String, tool: &CommandSpec) {
     push_pair(text, "output", Some(Quoted(output)));
     let limits = &tool.limits;
     push_pair(text, "timeout", limits.timeout.map(show_span));
+    push_pair(text, "background", tool.background.then_some(true));
     push_pair(text, "concurrency", limits.concurrency);
     push_pair(text, "queue", limits.queue);
     let output_limit = limits

@@ -187,7 +187,7 @@ settings! {
         kind: Kind::Builtins,
         default: r#"["echo", "system-info"]"#,
         doc: "Tools of the program itself that are offered.",
-        bounds: "",
+        bounds: "task-status is added where a tool runs in the background.",
     },
     Setting {
         key: "limits.memory",
@@ -213,7 +213,7 @@ settings! {
         kind: Kind::Count(1..=1_000_000, |settings| &mut settings.limits.sessions_max),
         default: "1000",
         doc: "Sessions of all transports together.",
-        bounds: "Each takes 288 bytes of the ceiling, used or not.",
+        bounds: "Each takes 304 bytes of the ceiling, used or not.",
     },
     Setting {
         key: "limits.calls",
@@ -221,6 +221,13 @@ settings! {
         default: "32",
         doc: "Tool calls in flight.",
         bounds: "Each may be a process with three pipes, and 12 KiB of the ceiling.",
+    },
+    Setting {
+        key: "limits.tasks",
+        kind: Kind::Count(CALLS, |settings| &mut settings.limits.tasks_max),
+        default: "64",
+        doc: "Tasks: calls in the background, and those that are over and kept.",
+        bounds: "Each takes 768 bytes of the ceiling; its result comes out of the shared budget.",
     },
     Setting {
         key: "limits.body",
@@ -301,6 +308,16 @@ settings! {
         default: r#""60s""#,
         doc: "One tool call, unless the tool has a timeout of its own.",
         bounds: "A process needs some milliseconds to start; a day is for backups.",
+    },
+    Setting {
+        key: "timeouts.task",
+        kind: Kind::Duration(SECOND..=Duration::from_secs(7 * 86_400), |settings| {
+            &mut settings.timeouts.task
+        }),
+        default: r#""1h""#,
+        doc: "A call in the background, unless the tool has a timeout of its own; its result is \
+              kept for as long.",
+        bounds: "Within a second hardly anybody asks for a result; nobody does after a week.",
     },
     Setting {
         key: "timeouts.drain",

@@ -67,6 +67,7 @@ memory = "16MiB"
 connections = 10
 sessions = 20
 calls = 3
+tasks = 5
 body = "64KiB"
 replay = 2048
 output = "1MB"
@@ -78,6 +79,7 @@ dead = "45s"
 head = "5s"
 body = "20s"
 call = "1m30s"
+task = "2h"
 drain = "0s"
 [jwt]
 secret_file = "/run/secrets/jwt \"key\""
@@ -131,6 +133,7 @@ environment_inherit = ["HOME", "TZ"]
 stdin = "go {on}\n\u0000"
 output = "image/svg+xml"
 timeout = "250ms"
+background = true
 concurrency = 1
 queue = 0
 output_limit = "16KiB"
@@ -192,7 +195,7 @@ fn nothing_at_all_gives_the_defaults_of_the_limits() {
     assert_eq!(settings.limits, Limits::default());
     assert_eq!(settings.timeouts, Timeouts::default());
     assert_eq!(settings.listen, Listen::parse("127.0.0.1:8000").unwrap());
-    assert_eq!(settings.builtins, Builtin::ALL);
+    assert_eq!(settings.builtins, [Builtin::Echo, Builtin::SystemInfo]);
     assert_eq!(
         (settings.name.as_str(), settings.auth_none),
         ("slimcp", false)
@@ -205,7 +208,9 @@ fn every_key_arrives() {
     let settings = parse_text(EVERYTHING).unwrap();
     assert_eq!(settings.listen.len(), 4);
     assert_eq!(settings.title.as_deref(), Some("Garage \"Pi\""));
-    assert_eq!(settings.builtins, [Builtin::SystemInfo]);
+    // The second one is added, since a tool runs in the background.
+    let builtins = [Builtin::SystemInfo, Builtin::TaskStatus];
+    assert_eq!(settings.builtins, builtins);
     assert_eq!(
         settings.limits,
         Limits {
@@ -213,6 +218,7 @@ fn every_key_arrives() {
             connections_max: 10,
             sessions_max: 20,
             calls_max: 3,
+            tasks_max: 5,
             body_bytes_max: 64 << 10,
             replay_bytes_max: 2048,
             output_bytes_max: 1_000_000,
@@ -227,6 +233,7 @@ fn every_key_arrives() {
             head: Duration::from_secs(5),
             body: Duration::from_secs(20),
             call: Duration::from_secs(90),
+            task: Duration::from_secs(7200),
             drain: Duration::ZERO,
         }
     );
@@ -288,6 +295,7 @@ fn every_key_arrives() {
     assert_eq!(relay.stdin.as_deref(), Some("go {on}\n\0"));
     assert_eq!(relay.limits.timeout, Some(Duration::from_millis(250)));
     assert_eq!(relay.limits.queue, Some(0));
+    assert_eq!((relay.background, uptime.background), (true, false));
     assert_eq!(relay.annotations.destructive, Some(true));
     let names: Vec<&str> = relay.arguments.iter().map(|a| a.name.as_str()).collect();
     assert_eq!(
@@ -361,7 +369,7 @@ fn check_names_sources_doors_tools_and_the_ceiling() {
         "#   /mcp and /sse at the sockets that systemd hands over",
         "[role.\"garage\"]",
         "#   /mcp                 Streamable HTTP",
-        "# tools: 3",
+        "# tools: 4",
         "#   system-info",
         "#   relay.set",
         "# resources: 4",

@@ -23,7 +23,7 @@ const VARIABLE: &str = "the name of a variable, without \"=\" and NUL";
 const OUTPUT: &str = "\"text\", \"json\" or an image or audio type such as \"image/png\"";
 
 /// The keys of `[[tool]]`.
-pub(super) const TOOL_KEYS: [Key; 18] = [
+pub(super) const TOOL_KEYS: [Key; 19] = [
     key(
         "name",
         "letters, digits, `_`, `.`, `-`",
@@ -57,7 +57,17 @@ pub(super) const TOOL_KEYS: [Key; 18] = [
         OUTPUT,
         "How its output is read; `\"text\"` by default.",
     ),
-    key("timeout", "100ms to 1d", "Instead of timeouts.call."),
+    key(
+        "timeout",
+        "100ms to 1d",
+        "Instead of timeouts.call, or of timeouts.task in the background.",
+    ),
+    key(
+        "background",
+        "true or false",
+        "A call is answered at once with the id of a task; task-status, which comes by itself, \
+         tells the result. Roles need that tool as well.",
+    ),
     key(
         "concurrency",
         "1 to 10000",
@@ -181,6 +191,7 @@ fn spec(table: &mut Table<'_>) -> Option<CommandSpec> {
             idempotent: table.read("idempotent", values::flag),
             open_world: table.read("open_world", values::flag),
         },
+        background: table.read("background", values::flag).unwrap_or(false),
     };
     table.finish(&TOOL_NAMES, None);
     (!spec.name.is_empty()).then_some(spec)

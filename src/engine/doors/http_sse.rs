@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::engine::dispatch::Dispatched;
 use crate::engine::report::{self, Opened};
 use crate::engine::route::Door;
-use crate::engine::session::{Interests, Session, Transport};
+use crate::engine::session::{Session, Transport};
 use crate::engine::stream::{Kind, Stream};
 use crate::mcp::http_sse::{self, Base, Pair, SESSION_PARAMETERS};
 use crate::mcp::refusal::Refusal;
@@ -159,14 +159,16 @@ impl Engine {
     /// Narrows the broadcasts of a session to events of these names.
     fn want_events(&mut self, key: Key<Session>, events: Box<str>) -> Result<(), Refusal> {
         let session = self.sessions.get_mut(key).expect("it has a stream");
+        let before = session.held_bytes();
         if let Some(interests) = &mut session.interests {
-            let before = std::mem::take(&mut interests.events);
-            self.pool.give(Interests::held_bytes(&before));
+            interests.events = Box::default();
         }
+        let (after, more) = (session.held_bytes(), session.bytes_to_hear(events.len()));
+        self.pool.give(before - after);
         if events.is_empty() {
             return Ok(());
         }
-        if !self.take_bytes(Interests::held_bytes(&events)) {
+        if !self.take_bytes(more) {
             return Err(Refusal::MemoryFull);
         }
         let session = self.sessions.get_mut(key).expect("it was there above");
@@ -283,8 +285,7 @@ impl Engine {
                 self.say(now, stream, dialect, payload, about);
             }
             Message::Notification { method, params } => self.notice(now, key, &method, params),
-            // This server sends no requests yet, so there is nothing a response could answer.
-            Message::Response { .. } => {}
+            Message::Response { id, result } => self.take_response(now, key, &id, result),
         }
     }
 

@@ -92,7 +92,7 @@ impl Engine {
         debug_assert!(self.connections.contains(connection));
         let mut exchange = self.exchange(now, connection, request, out);
         let begin = exchange.out.len();
-        let calls_before = self.stats.calls_begun;
+        let calls_before = self.stats.calls_begun + self.stats.calls_resumed;
         let passed = self.gate(&mut exchange);
         self.door = match passed {
             Ok(Passed::To(door)) => door.kind(),
@@ -102,7 +102,7 @@ impl Engine {
         let reply = passed.and_then(|passed| self.serve(&mut exchange, passed));
         // Whoever asks too often must not learn from another refusal that a guess was right.
         let reply = reply.map_err(|refusal| exchange.refused.unwrap_or(refusal));
-        if self.stats.calls_begun == calls_before {
+        if self.stats.calls_begun + self.stats.calls_resumed == calls_before {
             self.stats.answered_at_once(self.door);
         }
         reply.unwrap_or_else(|refusal| {

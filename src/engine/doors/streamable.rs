@@ -92,6 +92,7 @@ impl Engine {
             }
         })?;
         let session = self.streamable_session(id, exchange.principal)?;
+        streamable::check_version(fields.mcp_protocol_version)?;
         self.end_session(exchange.now, session);
         Ok(exchange.empty(Status::NoContent))
     }
@@ -147,6 +148,9 @@ impl Engine {
         session: Option<Key<Session>>,
         message: Message<'_>,
     ) -> Result<Reply, Refusal> {
+        if let (Message::Response { .. }, Some(_)) = (&message, session) {
+            streamable::check_version(exchange.fields().mcp_protocol_version)?;
+        }
         match message {
             Message::Request { id, method, params } => {
                 let answered = self.streamable_request(exchange, session, &id, &method, params);
@@ -161,7 +165,12 @@ impl Engine {
                 Ok(exchange.empty(Status::Accepted))
             }
             Message::Response { .. } if session.is_none() => Err(Refusal::ResponseUnasked),
-            Message::Response { .. } => Ok(exchange.empty(Status::Accepted)),
+            Message::Response { id, result } => {
+                if let Some(session) = session {
+                    self.take_response(exchange.now, session, &id, result);
+                }
+                Ok(exchange.empty(Status::Accepted))
+            }
         }
     }
 
@@ -341,7 +350,12 @@ impl Engine {
                 }
                 return;
             }
-            Ok(Message::Response { .. }) => return,
+            Ok(Message::Response { id, result }) => {
+                if let Some(session) = session {
+                    self.take_response(now, session, &id, result);
+                }
+                return;
+            }
         }
         answer.done.push(payload);
     }

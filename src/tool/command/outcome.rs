@@ -43,6 +43,8 @@ pub enum Exit {
 pub enum Stopped {
     /// It ran longer than this.
     TimedOut(Duration),
+    /// Its client has not answered a question for this long.
+    Unanswered(Duration),
     /// Nobody wants its outcome any more.
     Cancelled,
     /// The server is stopping.
@@ -82,6 +84,12 @@ pub fn stopped_text(stopped: Stopped) -> String {
             "stopped after {} s, the tool's timeout; the operator can raise its timeout",
             timeout.as_secs_f64()
         ),
+        Stopped::Unanswered(wait) => {
+            format!(
+                "stopped: no answer from the client for {} s",
+                wait.as_secs()
+            )
+        }
         Stopped::Cancelled => "cancelled".to_owned(),
         Stopped::Removed => "the tool was removed".to_owned(),
         Stopped::Draining => "stopped, because the server is stopping".to_owned(),
@@ -401,9 +409,24 @@ mod tests {
     }
 
     #[test]
+    fn contents_are_written_to_the_last_byte() {
+        for (stdout, body) in [
+            (&b"42\n"[..], Body::Text("42\n".into())),
+            (b"", Body::Text(String::new())),
+            (b"\xff\0", Body::Blob("/wA=".into())),
+        ] {
+            let contents = Content::Resource(Contents::of(body));
+            let outcome = succeed(Output::Contents, stdout, "noise");
+            assert_eq!(outcome.content, [contents]);
+        }
+        let failed = come_to(Output::Contents, Exit::Status(1), b"half", "no", None);
+        assert_eq!(error_text(failed), "exit status 1\nstderr:\nno");
+    }
+
+    #[test]
     fn what_was_cut_is_text_in_parts_and_nothing_else() {
         let long = vec![b'7'; 1001];
-        for output in [png(), Output::Json] {
+        for output in [png(), Output::Json, Output::Contents] {
             let text = error_text(succeed(output.clone(), &long, ""));
             assert!(text.contains("too long by 1 bytes"), "{text}");
             assert!(!succeed(output, &long[1..], "").is_error);

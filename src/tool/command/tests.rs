@@ -43,6 +43,7 @@ fn spec(command: &[&str]) -> CommandSpec {
         output: Output::Text,
         limits: CallLimits::default(),
         annotations: Annotations::default(),
+        background: false,
     }
 }
 

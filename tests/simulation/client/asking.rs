@@ -17,6 +17,11 @@ impl Client {
             Era::Streamable(revision) => self.act_streamable(shared, revision),
             Era::Bare if shared.random.percent(15) => self.subscribe(shared),
             Era::Bare => self.ask(shared),
+            Era::Stateless => {
+                if shared.random.percent(50) || !self.come_back_with_answers(shared) {
+                    self.ask(shared);
+                }
+            }
         }
     }
 
@@ -58,24 +63,31 @@ impl Client {
             self.post_notice(shared, "notifications/initialized", "{}");
         } else if shared.random.percent(15) {
             self.cancel(shared);
+        } else if shared.random.percent(40) && self.answer(shared) {
         } else {
             self.ask(shared);
         }
     }
 
     pub(super) fn ask(&mut self, shared: &mut Shared<'_>) {
-        use What::{Echo, Info, List, Ping, SetLevel, Sleep, Subscribe, Unknown};
-        let what = shared.random.pick(&[
-            Echo, Echo, Echo, Sleep, Sleep, Sleep, Sleep, Ping, List, Info, Info, SetLevel,
-            Subscribe, Unknown,
-        ]);
+        use What::{Ask, Echo, Info, List, Ping, SetLevel, Sleep, Subscribe, Unknown};
+        let what = match self.era {
+            Era::Stateless => shared
+                .random
+                .pick(&[Ask, Ask, Ask, Echo, Sleep, Sleep, List, Info]),
+            Era::HttpSse(..) | Era::Streamable(_) | Era::Bare => shared.random.pick(&[
+                Echo, Echo, Echo, Sleep, Sleep, Sleep, Sleep, Ask, Ask, Ping, List, Info, Info,
+                SetLevel, Subscribe, Unknown,
+            ]),
+        };
         self.post_request(shared, what, "");
     }
 
     pub(super) fn cancel(&mut self, shared: &mut Shared<'_>) {
         let is_open = |request: &Request| {
             let is_open = matches!(request.fate, Fate::Sent | Fate::Taken);
-            is_open && request.what == What::Sleep && request.session == self.session
+            let takes_time = matches!(request.what, What::Sleep | What::Ask);
+            is_open && takes_time && request.session == self.session
         };
         let open = self.requests.iter().filter(|(_, request)| is_open(request));
         let open: Vec<u64> = open.map(|(number, _)| *number).collect();
@@ -183,7 +195,7 @@ impl Client {
             (Some(session), Era::Streamable(revision)) => {
                 format!("Mcp-Session-Id: {session}\r\nMCP-Protocol-Version: {revision}\r\n")
             }
-            (Some(_), Era::HttpSse(..) | Era::Bare) | (None, _) => String::new(),
+            (Some(_), Era::HttpSse(..) | Era::Bare | Era::Stateless) | (None, _) => String::new(),
         }
     }
 
@@ -191,7 +203,7 @@ impl Client {
         let (number, body) = self.request(shared, what, revision);
         let asked = match self.era {
             Era::HttpSse(..) => Asked::Message(Some(number)),
-            Era::Streamable(_) | Era::Bare => Asked::Requests(vec![number]),
+            Era::Streamable(_) | Era::Bare | Era::Stateless => Asked::Requests(vec![number]),
         };
         self.post(shared, asked, &body);
     }
@@ -200,7 +212,7 @@ impl Client {
         let body = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
         let asked = match self.era {
             Era::HttpSse(..) => Asked::Message(None),
-            Era::Streamable(_) | Era::Bare => Asked::Notices,
+            Era::Streamable(_) | Era::Bare | Era::Stateless => Asked::Notices,
         };
         self.post(shared, asked, &body);
     }
@@ -210,9 +222,10 @@ impl Client {
         let mut messages = Vec::new();
         let mut numbers = Vec::new();
         for _ in 0..1 + shared.random.below(5) {
-            let what = shared
-                .random
-                .pick(&[What::Echo, What::Sleep, What::Info, What::Ping]);
+            let what =
+                shared
+                    .random
+                    .pick(&[What::Echo, What::Sleep, What::Ask, What::Info, What::Ping]);
             let (number, message) = self.request(shared, what, "");
             messages.push(message);
             numbers.push(number);
@@ -248,8 +261,9 @@ impl Client {
             What::Initialize => (
                 "initialize",
                 format!(
-                    r#"{{"protocolVersion":"{revision}","capabilities":{{}},
-                       "clientInfo":{{"name":"c","version":"1"}}}}"#
+                    r#"{{"protocolVersion":"{revision}","capabilities":{},
+                       "clientInfo":{{"name":"c","version":"1"}}}}"#,
+                    self.capabilities()
                 ),
             ),
             What::Ping => ("ping", "{}".to_string()),
@@ -258,6 +272,10 @@ impl Client {
             What::SetLevel => ("logging/setLevel", r#"{"level":"info"}"#.to_string()),
             What::Subscribe => ("resources/subscribe", r#"{"uri":"test://a"}"#.to_string()),
             What::Info => ("tools/call", r#"{"name":"system-info"}"#.to_string()),
+            What::Ask => {
+                let params = format!(r#"{{"name":"ask","arguments":{{"number":{number}}}}}"#);
+                ("tools/call", params)
+            }
             What::Echo => {
                 let padding = "x".repeat(shared.random.below(10).pow(3));
                 let text = format!(r#"{{"text":"{number} {padding}"}}"#);
@@ -277,12 +295,8 @@ impl Client {
             }
         };
         let request = Request {
-            what,
-            fate: Fate::Sent,
             has_token,
-            is_cancelled: false,
-            progress: 0,
-            session: self.session.clone(),
+            ..Request::new(what, number, self.session.clone())
         };
         self.requests.insert(number, request);
         self.has_level |= what == What::SetLevel;

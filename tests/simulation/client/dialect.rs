@@ -10,12 +10,40 @@ impl Client {
     fn dialect(&self) -> Dialect {
         match self.era {
             Era::HttpSse(_, dialect) => dialect,
-            Era::Streamable(_) | Era::Bare => Dialect::Standard,
+            Era::Streamable(_) | Era::Bare | Era::Stateless => Dialect::Standard,
         }
+    }
+
+    /// What it says it can be asked.
+    pub(super) fn capabilities(&self) -> &'static str {
+        match self.can_answer {
+            true => r#"{"elicitation":{}}"#,
+            false => "{}",
+        }
+    }
+
+    /// A request of 2026-07-28: it says all of itself, and most of it twice.
+    fn stateless(&self, body: &str) -> String {
+        let mut body: Value = serde_json::from_str(body).expect("it was just written");
+        let method = body["method"].as_str().expect("a method").to_string();
+        let capabilities: Value = serde_json::from_str(self.capabilities()).expect("JSON");
+        let params = &mut body["params"];
+        params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities;
+        let name = params["name"].as_str();
+        let name = name.map(|name| format!("Mcp-Name: {name}\r\n"));
+        let fields = format!(
+            "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {method}\r\n{}",
+            name.unwrap_or_default()
+        );
+        post("/mcp", &fields, &body.to_string())
     }
 
     /// The request that carries this message to the server.
     pub(super) fn wrapped(&self, body: &str) -> String {
+        if self.era == Era::Stateless {
+            return self.stateless(body);
+        }
         let session = self.session.as_deref().unwrap_or("nobody");
         match self.dialect() {
             Dialect::Underscored => {

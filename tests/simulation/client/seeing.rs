@@ -181,7 +181,8 @@ impl Client {
             return;
         };
         let Some(id) = &event.id else {
-            assert_eq!(self.era, Era::Bare, "events of sessions have ids");
+            let has_sessions = !matches!(self.era, Era::Bare | Era::Stateless);
+            assert!(!has_sessions, "events of sessions have ids");
             let message = serde_json::from_str(&event.data).expect("an event is JSON");
             return self.see_message(index, None, &message);
         };
@@ -330,7 +331,9 @@ impl Client {
         };
         let number = self.number_of(answer["id"].as_str().expect("ids are strings"));
         let request = self.requests.get_mut(&number).expect("nobody asked");
-        assert_answer_fits(request.what, number, answer);
+        assert!(!request.is_forged, "{number} is served: {answer}");
+        assert_answer_fits(request.what, request.about, answer);
+        let (about, answers) = (request.about, request.answers.take());
         if let Fate::Answered(before) = &request.fate {
             assert_eq!(*before, place, "{number} was answered twice");
         }
@@ -338,6 +341,12 @@ impl Client {
         request.fate = Fate::Answered(place);
         let what = request.what;
         let is_current = request.session == self.session;
+        if answer["result"]["resultType"] == "input_required" {
+            self.see_round(about, &answer["result"]);
+        }
+        if let Some(round) = answers {
+            self.see_round_over(round);
+        }
         // Or it was already, when the acknowledgement of an earlier attempt was lost.
         if what == What::Initialize && is_current {
             self.is_initialized = true;
@@ -379,6 +388,8 @@ impl Client {
                 let number: u64 = number.expect("a line is the number");
                 assert!(self.requests.contains_key(&number), "nobody asked");
             }
+            "elicitation/create" => self.see_question(message),
+            "notifications/cancelled" => self.see_taken_back(params),
             "notifications/tools/list_changed"
             | "notifications/prompts/list_changed"
             | "notifications/resources/list_changed" => self.assert_listens(index),
@@ -406,7 +417,7 @@ fn assert_answer_fits(what: What, number: u64, answer: &Value) {
             .expect("an error has a code");
         let may_fail = match what {
             What::Unknown => code == -32601,
-            What::Sleep => [-32602, -32603].contains(&code),
+            What::Sleep | What::Ask => [-32602, -32603].contains(&code),
             What::Info => code == -32603,
             What::SetLevel | What::Subscribe | What::Initialize => code == -32600,
             What::Ping | What::List | What::Echo => false,
@@ -434,6 +445,14 @@ fn assert_answer_fits(what: What, number: u64, answer: &Value) {
                 "{number}: {answer}"
             );
             assert!(is_its_own || !text.starts_with("s"), "{number}: {answer}");
+        }
+        What::Ask if result["resultType"] == "input_required" => {}
+        What::Ask => {
+            let is_its_own = text == format!("asked {number}");
+            assert!(
+                is_its_own || result["isError"] == true,
+                "{number}: {answer}"
+            );
         }
         What::Unknown => panic!("{answer}"),
     }
