@@ -14,14 +14,12 @@ use crate::tool::handler::{Begin, Ended};
 use crate::tool::registry::hash;
 use crate::wire::jsonrpc::{INTERNAL_ERROR, RpcError};
 use rustix::fd::AsRawFd;
-use rustix::fs::{CWD, Mode, OFlags, open, readlinkat};
-use rustix::io::Errno;
+use rustix::fs::OFlags;
 use std::cell::Cell;
-use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -50,37 +48,29 @@ enum Refused {
     Because(String),
 }
 
-impl From<Errno> for Refused {
-    fn from(error: Errno) -> Refused {
-        match error {
-            Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG => Refused::Absent,
-            error => Refused::Because(format!("the file cannot be read: {error}")),
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Refused {
+        match error.kind() {
+            io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidFilename => Refused::Absent,
+            _ => Refused::Because(format!("the file cannot be read: {error}")),
         }
-    }
-}
-
-impl From<std::io::Error> for Refused {
-    fn from(error: std::io::Error) -> Refused {
-        Refused::Because(format!("the file cannot be read: {error}"))
     }
 }
 
 impl Place {
     /// Looks at the file without doing anything to it.
     fn look(&self) -> Result<(File, Metadata), Refused> {
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let file = File::from(open(&self.path, flags, Mode::empty())?);
+        let file = open(&self.path, OFlags::PATH)?;
         let found = file.metadata()?;
         if !found.is_file() {
             return Err(Refused::Because("it is not a regular file".to_string()));
         }
-        if let Some(folder) = &self.within {
-            // Links in the path of the folder itself are the operator's.
-            let folder = fs::canonicalize(folder).map_err(|_| Refused::Absent)?;
-            let path = readlinkat(CWD, descriptor(&file), Vec::new())?;
-            if !Path::new(OsStr::from_bytes(path.as_bytes())).starts_with(folder) {
-                return Err(Refused::Absent);
-            }
+        if let Some(folder) = &self.within
+            && !fs::read_link(descriptor(&file))?.starts_with(resolve(folder)?)
+        {
+            return Err(Refused::Absent);
         }
         Ok((file, found))
     }
@@ -88,12 +78,10 @@ impl Place {
     /// All of the file, if it has at most `bytes_max`.
     fn read(&self, bytes_max: usize) -> Result<Vec<u8>, Refused> {
         let (file, found) = self.look()?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let opened = open(descriptor(&file), flags, Mode::empty());
-        let opened = opened.map_err(|error| Refused::from(std::io::Error::from(error)))?;
+        let opened = open(descriptor(&file), OFlags::NONBLOCK | OFlags::NOCTTY)?;
         let size = usize::try_from(found.len()).unwrap_or(usize::MAX);
         let mut bytes = Vec::with_capacity(size.min(bytes_max) + 1);
-        let mut capped = File::from(opened).take(bytes_max as u64 + 1);
+        let mut capped = opened.take(bytes_max as u64 + 1);
         capped.read_to_end(&mut bytes)?;
         if bytes.len() > bytes_max {
             return Err(Refused::Because(format!(
@@ -118,6 +106,16 @@ impl Place {
         let numbers = times.into_iter().chain(others);
         hash(numbers.flat_map(i64::to_le_bytes))
     }
+}
+
+fn open(path: impl AsRef<Path>, flags: OFlags) -> io::Result<File> {
+    let flags = flags.bits().cast_signed();
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+/// The path of a folder without links: those on the way to it are the operator's.
+fn resolve(folder: &Path) -> io::Result<PathBuf> {
+    fs::read_link(descriptor(&open(folder, OFlags::PATH)?))
 }
 
 /// The path of an open file.
@@ -296,41 +294,38 @@ struct Scan {
 impl Scan {
     /// Finds the files of a folder. Returns whether there was room for all of them.
     fn folder(&mut self, source: &FolderSource) -> bool {
-        let Ok(root) = fs::canonicalize(source.folder.root()) else {
+        let Ok(root) = resolve(Path::new(source.folder.root())) else {
             return true;
         };
-        self.entries(source, &root, Path::new(""), 0)
+        self.entries(source, &root, &root, 0)
     }
 
-    /// Finds those below `path`, by name.
+    /// Finds those in the folder at `path`, and below it, by name.
     fn entries(&mut self, source: &FolderSource, root: &Path, path: &Path, depth: usize) -> bool {
-        let Ok(entries) = fs::read_dir(root.join(path)) else {
+        let Ok(entries) = fs::read_dir(path) else {
             return true;
         };
-        let mut entries: Vec<_> = entries.flatten().take(self.entries_left + 1).collect();
-        let is_whole = entries.len() <= self.entries_left;
-        entries.truncate(self.entries_left);
-        self.entries_left -= entries.len();
-        entries.sort_by_key(fs::DirEntry::file_name);
-        let mut all = is_whole;
-        for entry in entries {
-            let Ok(kind) = entry.file_type() else {
-                continue;
-            };
-            let path = path.join(entry.file_name());
-            let bytes = path.as_os_str().as_bytes();
-            all &= match kind {
-                kind if kind.is_dir() => {
-                    let is_entered = depth < DEPTH_MAX && source.folder.glob.may_hold(bytes);
-                    !is_entered || self.entries(source, root, &path, depth + 1)
-                }
-                kind if kind.is_file() || kind.is_symlink() => {
-                    !source.folder.glob.fits(bytes) || self.file(source, root, &path)
-                }
-                _ => true,
-            };
+        let entries = entries.flatten().take(self.entries_left + 1);
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        let mut is_whole = paths.len() <= self.entries_left;
+        paths.truncate(self.entries_left);
+        self.entries_left -= paths.len();
+        paths.sort();
+        for path in paths {
+            let way = path.strip_prefix(root).expect("it was found below");
+            let glob = &source.folder.glob;
+            if glob.fits(way.as_os_str().as_bytes()) {
+                is_whole &= self.file(source, root, way);
+            }
+            // Folders behind links are not entered: they could lead round and round.
+            let is_entered = depth < DEPTH_MAX
+                && glob.may_hold(way.as_os_str().as_bytes())
+                && fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir());
+            if is_entered {
+                is_whole &= self.entries(source, root, &path, depth + 1);
+            }
         }
-        all
+        is_whole
     }
 
     /// Lists one file, if it is one. Returns whether there was room for it.

@@ -4,7 +4,7 @@
 //! watched there is one process more than there are calls.
 
 use super::process::{self, Group};
-use super::world::World;
+use super::world::{World, output};
 use crate::tool::Work;
 use crate::tool::command::{CommandLine, Ended as Exited, Exit};
 use crate::tool::handler::{Context, Ended, Told};
@@ -95,12 +95,8 @@ async fn run(world: &Rc<World>, look: &Look) -> u64 {
         return NOTHING;
     };
     world.looks.group.set(Some(child.group()));
-    let mut held = world.hold();
     let bytes_max = world.engine.borrow().config().limits.output_bytes_max;
-    let output = async {
-        let ended = child.finish(bytes_max, |more| held.grow_by(more), |_, _| {});
-        Some(ended.await)
-    };
+    let output = async { Some(output(world, child, bytes_max, &|_, _| {}).await.0) };
     let patience = async {
         Timer::after(look.timeout).await;
         None

@@ -308,21 +308,32 @@ async fn watch(
     child: Child,
     bytes_max: usize,
 ) {
-    let mut held = world.hold();
-    let reserve = |more| held.grow_by(more);
     let on_line = |source, line: &str| {
         world.input(|engine, now| match source {
             Source::Stdout => engine.handle_line(now, call, line),
             Source::Stderr => engine.handle_stderr_line(now, call, line),
         });
     };
-    let ended = child.finish(bytes_max, reserve, on_line).await;
+    let (ended, held) = output(&world, child, bytes_max, &on_line).await;
     world.forget(call);
     let stopped = world.engine.borrow().why_stopped(call);
     let outcome = command::outcome(&line, ended, stopped);
     // The output is in the outcome now, and goes to the budget again as an answer.
     drop(held);
     world.input(|engine, now| engine.handle_outcome(now, call, &outcome));
+}
+
+/// Reads a command until it has ended. What its output takes of the budget is held.
+pub(super) async fn output(
+    world: &Rc<World>,
+    child: Child,
+    bytes_max: usize,
+    on_line: &dyn Fn(Source, &str),
+) -> (command::Ended, Held) {
+    let mut held = world.hold();
+    let reserve = |more| held.grow_by(more);
+    let ended = child.finish(bytes_max, reserve, on_line).await;
+    (ended, held)
 }
 
 /// Bytes of the budget that a connection or a process holds; given back on drop.

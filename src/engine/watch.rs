@@ -5,7 +5,6 @@
 //! against. One deadline serves all of them, and there is none while nobody subscribes: nothing
 //! wakes the machine then.
 
-use super::stream::Subscription;
 use super::{Deadline, Engine, Job};
 use crate::bounded::Timer;
 use crate::limits;
@@ -104,10 +103,10 @@ impl Engine {
         let mut before = std::mem::take(&mut self.watch);
         self.pool.give(before.held_bytes());
         let mut watched: Vec<Watched> = Vec::new();
-        for uri in self.wanted() {
+        self.each_wanted(&mut |uri| {
             let is_twin = watched.iter().any(|other| *other.uri == *uri);
             if is_twin || watched.len() == limits::WATCHED_MAX || self.changing(uri).is_none() {
-                continue;
+                return;
             }
             let known = before.find(uri);
             watched.push(Watched {
@@ -115,7 +114,7 @@ impl Engine {
                 seen: known.as_ref().and_then(|known| known.seen),
                 due: known.map_or(Some(now), |known| known.due),
             });
-        }
+        });
         before.watched = watched;
         if !self.take_bytes(before.held_bytes()) {
             before.watched.clear();
@@ -123,30 +122,32 @@ impl Engine {
         self.watch = before;
     }
 
-    /// The URIs that somebody wants to hear of, and the listing where somebody wants to hear of
-    /// that, or of what is in it.
-    fn wanted(&self) -> impl Iterator<Item = &str> {
+    /// Tells `take` each URI that somebody wants to hear of, and the listing where somebody wants
+    /// to hear of that, or of what is in it.
+    fn each_wanted(&self, take: &mut dyn FnMut(&str)) {
         let collections = &self.catalogue.collections;
-        let is_listed = |uri: &str| collections.iter().any(|collection| collection.has(uri));
-        let mut lists = self.subscribed().map(|wanted| wanted.lists);
-        let wants_listing =
-            lists.any(|lists| lists.has(List::Resources)) || self.uris().any(is_listed);
-        self.uris().chain(wants_listing.then_some(LISTING))
-    }
-
-    /// The URIs that somebody has subscribed to.
-    fn uris(&self) -> impl Iterator<Item = &str> {
-        let sessions = self.sessions.iter();
-        let interests = sessions.filter_map(|(_, session)| session.interests.as_deref());
-        let of_sessions = interests.flat_map(|wanted| &wanted.resources);
-        let of_streams = self.subscribed().flat_map(|wanted| &wanted.resources);
-        of_sessions.chain(of_streams).map(|uri| &**uri)
-    }
-
-    /// What is wanted by streams without a session.
-    fn subscribed(&self) -> impl Iterator<Item = &Subscription> {
-        let streams = self.streams.iter();
-        streams.filter_map(|(_, stream)| stream.subscription.as_deref())
+        let mut wants_listing = false;
+        let mut take_all = |uris: &[Box<str>]| {
+            for uri in uris {
+                take(uri);
+                wants_listing |= collections.iter().any(|collection| collection.has(uri));
+            }
+        };
+        for (_, session) in self.sessions.iter() {
+            if let Some(wanted) = &session.interests {
+                take_all(&wanted.resources);
+            }
+        }
+        let mut hears_lists = false;
+        for (_, stream) in self.streams.iter() {
+            if let Some(wanted) = &stream.subscription {
+                take_all(&wanted.resources);
+                hears_lists |= wanted.lists.has(List::Resources);
+            }
+        }
+        if wants_listing || hears_lists {
+            take(LISTING);
+        }
     }
 
     /// Hands what is due to the edge.

@@ -331,7 +331,7 @@ fn so_many_are_looked_at_and_no_more() {
     ask(&mut server, at(0), post(&door, "", &body));
     let refused = &events(&mut server, stream)[0].data;
     assert!(
-        refused.contains("no room for more subscriptions"),
+        refused.contains("so many resources are looked at already"),
         "{refused}"
     );
     subscribe(&mut server, at(0), &(stream, door), "notes://1");

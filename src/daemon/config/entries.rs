@@ -10,13 +10,17 @@ impl Reader {
     /// Relations among the resources and among the prompts.
     pub(super) fn check_catalogue(&mut self) {
         let resources = self.resources.iter();
-        let resources = resources.map(|entry| (&entry.place, &*entry.label, &*entry.settings.uri));
+        let resources: Vec<Called<'_>> = resources
+            .map(|entry| (&entry.place, &*entry.label, &*entry.settings.uri))
+            .collect();
         let called = ("resource", "uri");
-        check_entries(&mut self.complaints, called, RESOURCES_MAX, resources);
+        check_entries(&mut self.complaints, called, RESOURCES_MAX, &resources);
         let prompts = self.prompts.iter();
-        let prompts = prompts.map(|entry| (&entry.place, &*entry.label, &*entry.settings.name));
+        let prompts: Vec<Called<'_>> = prompts
+            .map(|entry| (&entry.place, &*entry.label, &*entry.settings.name))
+            .collect();
         let called = ("prompt", "name");
-        check_entries(&mut self.complaints, called, PROMPTS_MAX, prompts);
+        check_entries(&mut self.complaints, called, PROMPTS_MAX, &prompts);
     }
 
     /// Relations among the tools, and of them to other settings.
@@ -58,24 +62,25 @@ impl Reader {
     }
 }
 
-/// Complains about every entry beyond the first `most`, and about each that is called as one before
-/// it: an entry is its place, its label and what it is called.
-fn check_entries<'a>(
+/// Where an entry stands, its label, and what it is called.
+type Called<'a> = (&'a Place, &'a str, &'a str);
+
+/// Complains about what is beyond the first `most`, and about each that is called as one before it.
+fn check_entries(
     complaints: &mut Complaints,
     (list, key): (&str, &str),
     most: usize,
-    entries: impl Iterator<Item = (&'a Place, &'a str, &'a str)>,
+    entries: &[Called<'_>],
 ) {
-    let mut seen: Vec<(&str, &Place)> = Vec::new();
-    for (place, label, called) in entries {
-        if seen.len() == most {
-            let problem = format!("expected at most {most} of [[{list}]]");
-            return complaints.add(place.clone(), list, problem);
-        }
-        if let Some((_, other)) = seen.iter().find(|(name, _)| *name == called) {
+    if let Some((place, ..)) = entries.get(most) {
+        let problem = format!("expected at most {most} of [[{list}]]");
+        return complaints.add(Place::clone(place), list, problem);
+    }
+    for (index, (place, label, called)) in entries.iter().enumerate() {
+        let mut before = entries[..index].iter();
+        if let Some((other, ..)) = before.find(|(_, _, name)| name == called) {
             let problem = format!("the {key} is taken by the {list} at {other}");
-            complaints.add(place.clone(), format!("{label}.{key}"), problem);
+            complaints.add(Place::clone(place), format!("{label}.{key}"), problem);
         }
-        seen.push((called, place));
     }
 }
