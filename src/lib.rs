@@ -22,7 +22,8 @@
 //! | a socket is accepted | `edge/listener.rs` |
 //! | its bytes become a request, within bounds | `edge/connection.rs`, `wire/receive.rs` |
 //! | host, origin, path, credentials, role, rates: may it come in | `engine/doors/gate.rs` |
-//! | what the transport asks of it | `engine/doors/streamable.rs`, `engine/doors/stateless.rs`, `engine/doors/http_sse.rs` |
+//! | what the transport asks of it | `engine/doors/streamable.rs`, `engine/doors/http_sse.rs` |
+//! | the same for requests that stand for themselves | `engine/doors/stateless.rs` |
 //! | the same for older front-ends, and for scripts | `engine/doors/dialect.rs`, `engine/doors/rest.rs` |
 //! | JSON-RPC becomes a message, the message an answer or a call | `wire/jsonrpc.rs`, `engine/dispatch.rs` |
 //! | the tool checks its arguments and says what is to be done | `tool/registry.rs`, `tool/command.rs` |
@@ -42,7 +43,7 @@
 //! `edge` and `daemon` only.
 //!
 //! ```text
-//! time -> limits -> bounded -> wire -> auth -> mcp -> tool -> admin -> engine -> edge -> daemon
+//! time -> limits -> bounded -> wire -> auth -> mcp -> tool -> admin -> engine -> edge -> server -> daemon
 //! ```
 //!
 //! | module | what |
@@ -57,17 +58,64 @@
 //! | [`admin`] | counters, and what operators see: metrics, OpenAPI, snippets, the console |
 //! | [`engine`] | connections, sessions, streams and calls |
 //! | [`edge`] | sockets, processes, signals, the clock |
+//! | [`server`] | functions of a program as tools: what embedders use |
 //! | [`daemon`] | arguments, configuration, log, start and stop |
 //!
 //! # For embedders
 //!
-//! The [`engine`] needs no daemon: whoever has bytes and a clock can drive it. Make an
-//! [`Engine`](engine::Engine) from a [`Config`](engine::Config), the [`Memory`](limits::Memory) of
-//! its limits, a [`Registry`](tool::registry::Registry) of anything that implements
-//! [`Tool`](tool::Tool), and a function that draws session ids. Then give it one input, take out
-//! everything that `poll_job` and `poll_ready` have, and go on to the next input. `tests/support`
-//! is such a driver for tests, with a buffer in place of each socket; `edge/world.rs` is the
-//! daemon's.
+//! [`Server::builder`] makes a server of functions:
+//!
+//! ```
+//! use slimcp::{Context, Form, Field, FunctionTool, RpcError, Server};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Order { dish: String }
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Sauce { sauce: String }
+//!
+//! async fn order(order: Order, context: Context) -> Result<String, RpcError> {
+//!     let sauces = Field::choice(["tomato", "pesto"]).default_text("pesto");
+//!     let form = Form::new("Which sauce?").required("sauce", sauces);
+//!     context.progress(1.0, 2.0, "asking");
+//!     let Some(Sauce { sauce }) = context.elicit(form).await?.accepted()? else {
+//!         return Ok("Nothing was ordered.".to_string());
+//!     };
+//!     Ok(format!("{} with {sauce} is on its way.", order.dish))
+//! }
+//!
+//! let order = FunctionTool::new("order", "Orders a dish.", order)
+//!     .schema(r#"{"type":"object","properties":{"dish":{"type":"string"}},"required":["dish"]}"#);
+//! let server = Server::builder("kitchen")
+//!     .instructions("Orders dishes.")
+//!     .with(order)
+//!     .listen("127.0.0.1:0")
+//!     .on_listening(|door| println!("{}", door.url()))
+//!     .build()?;
+//! // server.run()
+//! # drop(server);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! | for | see |
+//! |---|---|
+//! | tools | [`Builder::tool`], [`Builder::with`] a [`FunctionTool`] or [`Tool`](tool::Tool) |
+//! | their arguments | [`Handler`](server::Handler): any type that serde reads |
+//! | their schemas | [`FunctionTool::schema`]; from the type, with the feature `schemars` |
+//! | their results | [`IntoOutcome`]: texts, [`Json`], [`Content`], `Result` |
+//! | progress, log lines, questions | [`Context`], the same in every revision |
+//! | resources, prompts, completion | [`Resource`], [`Prompt`], [`Completion`]: fixed, or functions |
+//! | tasks: calls in the background | [`FunctionTool::background`] |
+//! | changes | [`Handle`], by [`Builder::handle`] |
+//! | work that blocks | [`unblock`]: everything else runs on one thread |
+//! | an executor of your own | [`Server::serve`] |
+//!
+//! Below that, the [`engine`] needs no daemon and no socket: whoever has bytes and a clock can
+//! drive it. Make an [`Engine`](engine::Engine) from a [`Config`](engine::Config), the
+//! [`Memory`](limits::Memory) of its limits, a [`Registry`](tool::registry::Registry) of tools, and
+//! a function that draws session ids. Then give it one input, take out everything that `poll_job`
+//! and `poll_ready` have, and go on to the next input. `tests/support` is such a driver for tests,
+//! with a buffer in place of each socket; `edge/world.rs` is that of servers.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -87,5 +135,19 @@ pub mod admin;
 
 pub mod engine;
 
-pub mod daemon;
 pub mod edge;
+
+pub mod server;
+
+pub mod daemon;
+
+pub use edge::unblock;
+pub use mcp::capability::Capabilities;
+pub use mcp::message::Level;
+pub use server::{
+    Action, Body, Builder, Completion, Contents, Context, Elicited, Field, Form, FunctionTool,
+    Given, Handle, IntoOutcome, Json, Messages, Prompt, PromptMessage, Resource, ResourceSpec,
+    Role, Sampling, Server, Source,
+};
+pub use tool::{Background, Content, Outcome, Since};
+pub use wire::jsonrpc::RpcError;

@@ -37,9 +37,10 @@ pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
 pub(super) use template::{NAME, is_name};
 pub use warning::warnings;
 
-use super::settings::{Builtin, Compat, Format, JwtSettings, Listen, Log, Settings, parse_port};
+use super::settings::{Builtin, Compat, Format, JwtSettings, Listen, Log, Settings};
 use crate::auth::Access;
 use crate::auth::jwt::Secret;
+use crate::edge::listen::parse_port;
 use crate::limits::{Limits, Memory, Timeouts};
 use crate::tool::command::nearest;
 use access::Written;

@@ -5,7 +5,7 @@
 
 use super::cli::{Exit, Notify, Usage};
 use super::run;
-use super::settings::parse_port;
+use crate::edge::listen::parse_port;
 use crate::limits::{HEAD_BYTES_MAX, JWT_BYTES_MAX};
 use crate::wire::body::ChunkDecoder;
 use crate::wire::json;

@@ -3,29 +3,21 @@
 use super::catalogue::catalogue;
 use super::cli::{Exit, Options};
 use super::config::{self, Loaded};
-use super::settings::{Builtin, Listen, Settings};
+use super::settings::{Builtin, Settings};
 use super::{descriptors, log as logging, run};
 use crate::auth::origin::Origins;
-use crate::edge::chance::random;
-use crate::edge::listener::{self, Listener};
+use crate::edge::own_process;
+use crate::edge::serving::{self, Door, Executor, Serving};
 use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
-use crate::edge::world::{World, wall_time};
-use crate::edge::{own_process, process, sockets, ticker};
-use crate::engine::session::{SESSION_ID_BYTES, SessionId};
-use crate::engine::{Config, Engine};
-use crate::limits::{self, Timeouts};
+use crate::edge::world::World;
+use crate::engine::Config;
 use crate::tool::command::CommandTool;
 use crate::tool::registry::Registry;
 use crate::tool::{Tool, builtin};
-use async_io::Timer;
-use smol::{LocalExecutor, future};
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// Serves until told to stop.
 pub fn serve(options: &Options, loaded: Loaded) -> Exit {
@@ -47,7 +39,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
             return Exit::Usage;
         }
     };
-    let doors = match bind(&settings) {
+    let doors = match serving::bind(&settings.listen, |address| settings.admit(address)) {
         Ok(doors) => doors,
         Err(problem) => {
             log::error!("{problem}");
@@ -64,7 +56,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
     };
     announce(&settings, &sources, &registry, &doors);
     warn(&settings);
-    let executor = Rc::new(LocalExecutor::new());
+    let executor = Rc::new(Executor::new());
     let start = Start {
         settings,
         registry,
@@ -72,7 +64,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
         orders,
     };
     let living = live(options, start, executor.clone());
-    match async_io::block_on(executor.run(living)) {
+    match serving::block_on(&executor, living) {
         Ok(()) => Exit::Done,
         Err(error) => {
             log::error!("{error}");
@@ -99,93 +91,6 @@ pub fn registry(settings: &Settings) -> Result<Registry, String> {
         ));
     }
     Registry::new(tools).map_err(|unfit| unfit.to_string())
-}
-
-/// A place where clients come in.
-struct Door {
-    listener: Listener,
-    /// Its address, for the log and for people.
-    address: Option<SocketAddr>,
-    /// The socket file to remove at the end.
-    path: Option<PathBuf>,
-}
-
-/// Opens every listener of the settings, or says which one cannot be had.
-fn bind(settings: &Settings) -> Result<Vec<Door>, String> {
-    let mut doors = Vec::new();
-    // Before anything else opens descriptors: these are taken over by their numbers.
-    let mut inherited = match settings.listen.contains(&Listen::Systemd) {
-        true => inherit(settings)?,
-        false => Vec::new(),
-    };
-    for listen in &settings.listen {
-        match listen {
-            Listen::Tcp(address) => match bind_tcp(*address) {
-                Ok(door) => doors.push(door),
-                Err(error) if listen.may_be_missing(&settings.listen) => {
-                    log::info!("not listening on {address}: {error}");
-                }
-                Err(error) => return Err(format!("listen on {address}: {error}")),
-            },
-            Listen::Unix(path) => {
-                doors.push(bind_unix(path).map_err(|error| format!("listen on {listen}: {error}"))?)
-            }
-            Listen::Systemd => doors.append(&mut inherited),
-        }
-    }
-    Ok(doors)
-}
-
-fn bind_tcp(address: SocketAddr) -> std::io::Result<Door> {
-    let socket = std::net::TcpListener::bind(address)?;
-    let address = socket.local_addr()?;
-    Ok(Door {
-        listener: Listener::tcp(socket)?,
-        address: Some(address),
-        path: None,
-    })
-}
-
-/// Binds a Unix socket. A file that a killed daemon left behind is replaced, one that somebody
-/// listens on is not.
-fn bind_unix(path: &Path) -> std::io::Result<Door> {
-    if is_stale(path) {
-        std::fs::remove_file(path)?;
-    }
-    let listener = Listener::unix(std::os::unix::net::UnixListener::bind(path)?)?;
-    Ok(Door {
-        listener,
-        address: None,
-        path: Some(path.to_path_buf()),
-    })
-}
-
-/// Whether this is a socket that nobody listens on. Anything else is somebody's: a file of another
-/// kind, a socket that we may not connect to.
-fn is_stale(path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    use std::os::unix::net::UnixStream;
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    is_socket
-        && UnixStream::connect(path)
-            .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
-}
-
-/// Takes over what systemd opened; the network gets in under the same rule as everywhere.
-fn inherit(settings: &Settings) -> Result<Vec<Door>, String> {
-    let mut doors = Vec::new();
-    for listener in systemd::listeners()? {
-        let address = listener.local_address();
-        if let Some(address) = address {
-            settings.admit(address)?;
-        }
-        doors.push(Door {
-            listener,
-            address,
-            path: None,
-        });
-    }
-    Ok(doors)
 }
 
 /// The start lines of the log. Without a configuration file, people are told what to do next.
@@ -251,16 +156,6 @@ fn engine_config(settings: &Settings) -> Config {
     }
 }
 
-/// A session id from the system's randomness.
-fn draw_id() -> SessionId {
-    let text = nanoid::format(random, &nanoid::alphabet::SAFE, SESSION_ID_BYTES);
-    SessionId::new(
-        text.as_bytes()
-            .try_into()
-            .expect("nanoid gives as many letters as asked for"),
-    )
-}
-
 /// Everything that is there before the first connection.
 struct Start {
     settings: Settings,
@@ -270,11 +165,7 @@ struct Start {
 }
 
 /// Everything between the first and the last connection.
-async fn live(
-    options: &Options,
-    start: Start,
-    executor: Rc<LocalExecutor<'static>>,
-) -> std::io::Result<()> {
+async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::io::Result<()> {
     let Start {
         settings,
         registry,
@@ -282,46 +173,27 @@ async fn live(
         mut orders,
     } = start;
     let config = engine_config(&settings);
-    let engine = Engine::new(config, settings.memory(), registry, Box::new(draw_id))
-        .with_catalogue(catalogue(&settings, &settings.limits))
-        .with_wall_clock(Box::new(|_| wall_time()));
-    let world = World::new(engine, executor.clone())?;
-    executor.spawn(process::reap()).detach();
-    let ticking = executor.spawn(ticker::run(world.clone()));
-    let carrying = executor.spawn(sockets::run(world.clone()));
-    // Neither ever ends by itself. Without them the daemon would be up and deaf.
-    let mut broken = pin!(future::or(ticking, carrying));
-    let paths: Vec<PathBuf> = doors.iter().filter_map(|door| door.path.clone()).collect();
-    let unacknowledged = unacknowledged(&settings.timeouts);
-    let listening: Vec<_> = doors
-        .into_iter()
-        .map(|door| listener::run(world.clone(), door.listener, unacknowledged))
-        .map(|task| executor.spawn(task))
-        .collect();
+    let engine = serving::engine(config, settings.memory(), registry)
+        .with_catalogue(catalogue(&settings, &settings.limits));
+    let mut serving = Serving::start(engine, doors, executor)?;
+    let world = serving.world.clone();
     systemd::notify(State::Ready);
     own_process::release_program_pages();
     let mut running = settings;
-    let serving = async {
+    let obeying = async {
         while let Order::Reload = orders.next().await? {
             reload(options, &world, &mut running);
         }
         Ok(())
     };
-    future::or(serving, broken.as_mut()).await?;
+    serving.until(obeying).await?;
     systemd::notify(State::Stopping);
     log::info!(
         "stopping: sessions={}",
         world.engine.borrow().gauges().sessions
     );
-    drop(listening);
-    world.input(|engine, now| engine.drain(now));
-    let lose_patience = future::or(insist(&mut orders), give_up(running.timeouts.drain));
-    future::or(world.drained(), lose_patience).await;
-    world.kill_commands();
-    for path in paths {
-        // Somebody may have tidied up before us.
-        let _ = std::fs::remove_file(path);
-    }
+    let drain = running.timeouts.drain;
+    serving.stop(drain, insist(&mut orders)).await;
     log::info!("stopped");
     Ok(())
 }
@@ -330,22 +202,6 @@ async fn live(
 async fn insist(orders: &mut Orders) {
     while let Ok(Order::Reload) = orders.next().await {}
     log::warn!("stopping at once");
-}
-
-/// Calls that are given up get a grace before they are killed, and their answers as much again to
-/// be read. Then whoever still has not read must not keep the machine from going down.
-async fn give_up(drain: Duration) {
-    Timer::after(drain + 2 * limits::KILL_GRACE).await;
-    log::warn!("stopping although some clients have not read their answers");
-}
-
-/// For how long a peer may leave bytes unacknowledged. A heartbeat has to come first, and both
-/// together make `timeouts.dead`.
-fn unacknowledged(timeouts: &Timeouts) -> Duration {
-    timeouts
-        .dead
-        .saturating_sub(timeouts.heartbeat)
-        .max(limits::COARSE)
 }
 
 /// Reads the configuration again. What is wrong keeps the running one.

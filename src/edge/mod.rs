@@ -3,7 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | [`world`] | the engine and all it acts on; one input, then everything out |
-//! | [`listener`] | accepts connections |
+//! | [`serving`] | all of a server: its doors, its tasks, its end |
+//! | [`listen`], [`listener`] | where to listen; accepts connections |
 //! | [`sockets`] | every connected socket, none of them with a task |
 //! | [`connection`], [`carrier`] | reads requests, writes answers; carries streams |
 //! | [`socket`] | one way to read and write TCP and Unix sockets |
@@ -20,16 +21,20 @@ pub mod connection;
 pub mod facts;
 pub mod files;
 pub mod function;
+pub mod listen;
 pub mod listener;
 pub mod look;
 pub mod own_process;
 pub mod process;
+pub mod serving;
 pub mod signal;
 pub mod socket;
 pub mod sockets;
 pub mod systemd;
 pub mod ticker;
 pub mod world;
+
+pub use smol::unblock;
 
 #[cfg(test)]
 mod tests;

@@ -8,11 +8,14 @@ use crate::auth::origin::Origins;
 use crate::engine::session::{SESSION_ID_BYTES, SessionId};
 use crate::engine::{Config, Engine};
 use crate::limits::{KEEP_ALIVE, Limits, Memory, Timeouts};
+use crate::tool::ask::{Ask, AskKind};
 use crate::tool::command::{CommandSpec, CommandTool, Output};
+use crate::tool::handler::{Begin, Context, Ended};
 use crate::tool::registry::Registry;
-use crate::tool::{Annotations, CallLimits, Tool, builtin};
+use crate::tool::{Annotations, CallLimits, Outcome, Start, Tool, ToolSpec, Work, builtin};
 use crate::wire::compat::Compat;
 use async_io::{Async, Timer};
+use serde_json::value::RawValue;
 use smol::LocalExecutor;
 use smol::future;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,11 +42,44 @@ fn registry() -> Registry {
         annotations: Annotations::default(),
         background: false,
     });
-    let tools: [Rc<dyn Tool>; 2] = [
+    let spec = builtin::Echo::new().spec().clone();
+    let name = "ask".to_owned();
+    let tools: [Rc<dyn Tool>; 3] = [
         Rc::new(builtin::Echo::new()),
+        Rc::new(Asking(ToolSpec { name, ..spec })),
         Rc::new(quiet.expect("the command is sound")),
     ];
     Registry::new(tools.to_vec()).expect("the names differ")
+}
+
+/// A tool that asks two people at once, then a third one.
+struct Asking(ToolSpec);
+
+impl Tool for Asking {
+    fn spec(&self) -> &ToolSpec {
+        &self.0
+    }
+
+    fn start(&self, _: &RawValue) -> Start {
+        Start::Work(Work::Function(Begin::new(async |context| {
+            let together = future::zip(ask(&context, "a"), ask(&context, "b")).await;
+            let said = match (together, ask(&context, "c").await) {
+                ((Ok(a), Ok(b)), Ok(c)) => [a, b, c].join(" "),
+                ((Err(ended), _) | (_, Err(ended)), _) | (_, Err(ended)) => return ended,
+            };
+            Ended::Outcome(Outcome::text(said))
+        })))
+    }
+}
+
+async fn ask(context: &Context, key: &str) -> Result<String, Ended> {
+    let ask = Ask {
+        key: key.to_owned(),
+        kind: AskKind::Form,
+        params: "{}".to_owned(),
+    };
+    let answer = context.ask(ask).await.map_err(Ended::Failed)?;
+    Ok(answer.get().replace('"', "'"))
 }
 
 fn engine() -> Engine {
@@ -175,4 +211,78 @@ fn every_byte_of_a_socket_is_counted_and_so_is_what_is_no_request() {
         assert_eq!(stats.sent_bytes, sent as u64);
         assert_eq!(stats.malformed, 1);
     });
+}
+
+/// A call of `ask` in 2026-07-28, with this in its `params` and these capabilities.
+fn stateless(params: &str, capabilities: &str) -> String {
+    let meta = format!(
+        r#""io.modelcontextprotocol/protocolVersion":"2026-07-28",
+           "io.modelcontextprotocol/clientCapabilities":{capabilities}"#
+    );
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call",
+           "params":{{"name":"ask",{params}"_meta":{{{meta}}}}}}}"#
+    );
+    format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n\
+         Mcp-Method: tools/call\r\nMcp-Name: ask\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn a_function_asks_all_at_once_and_goes_on_where_it_was() {
+    let said = with_client(async |world, mut client| {
+        let able = r#"{"elicitation":{}}"#;
+        let mut params = String::new();
+        for (keys, answers) in [
+            (
+                r#"{"a":{"method""#,
+                r#""a":{"action":"accept"},"b":{"action":"decline"}"#,
+            ),
+            (r#"{"c":{"method""#, r#""c":{"action":"cancel"}"#),
+        ] {
+            let request = stateless(&params, able);
+            client
+                .write_all(request.as_bytes())
+                .await
+                .expect("it is read");
+            let response = response(&mut client).await;
+            assert!(response.contains(keys), "{response}");
+            let state = response
+                .split(r#""requestState":""#)
+                .nth(1)
+                .expect("a state");
+            let state = state.split('"').next().expect("an end");
+            params = format!(r#""inputResponses":{{{answers}}},"requestState":"{state}","#);
+        }
+        let request = stateless(&params, able);
+        client
+            .write_all(request.as_bytes())
+            .await
+            .expect("it is read");
+        let said = response(&mut client).await;
+        assert_eq!(world.engine.borrow().gauges().calls, 0);
+        said
+    });
+    let text = "{'action':'accept'} {'action':'decline'} {'action':'cancel'}";
+    assert!(
+        said.starts_with("HTTP/1.1 200") && said.contains(text),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_function_that_cannot_do_without_an_answer_fails_with_what_is_missing() {
+    let said = with_client(async |_, mut client| {
+        let request = stateless("", "{}");
+        client
+            .write_all(request.as_bytes())
+            .await
+            .expect("it is read");
+        response(&mut client).await
+    });
+    assert!(said.starts_with("HTTP/1.1 400"), "{said}");
+    assert!(said.contains(r#""code":-32021"#), "{said}");
 }

@@ -136,17 +136,21 @@ impl Engine {
             params: ask.params.into(),
             id: None,
         };
-        if !self.take_bytes(pending.bytes()) {
+        let has_handshake = call.era == Era::Handshake;
+        let is_page = has_handshake && pending.kind == AskKind::Url;
+        let page_bytes = usize::from(is_page) * size_of::<SessionId>();
+        if !self.take_bytes(pending.bytes() + page_bytes) {
             return self.answer_at_once(key, pending.key.into(), Err(memory_full()));
         }
+        let page = is_page.then(|| (self.draw_id)());
         let call = self.calls.get_mut(key).expect("it was there above");
         call.state = State::Waiting;
-        let era = call.era;
         let asked = call.asked.get_or_insert_default();
         asked.pending.push(pending);
+        asked.elicitations.extend(page);
         self.restart_clock(now, key);
         self.note_questions(now, key);
-        if era == Era::Handshake {
+        if has_handshake {
             self.send_question(now, key);
         }
     }
@@ -204,13 +208,11 @@ impl Engine {
         let stream = call.stream.expect("whoever asks has a stream");
         let session = call.session.and_then(|session| self.sessions.get(session));
         let revision = session.map_or(Revision::NEWEST, |session| session.revision);
-        let one = call.pending().last().expect("it was just asked");
-        let is_page = one.kind == AskKind::Url && self.take_bytes(size_of::<SessionId>());
-        let page = is_page.then(|| (self.draw_id)());
         let call = self.calls.get_mut(key).expect("it was there above");
         let asked = call.asked.as_mut().expect("it has asked");
-        asked.elicitations.extend(page);
         let one = asked.pending.last_mut().expect("it was just asked");
+        let is_page = one.kind == AskKind::Url;
+        let page = asked.elicitations.last().filter(|_| is_page).copied();
         one.id = Some(id.clone());
         let params = params_for(revision, one, page);
         let mut payload = Vec::new();

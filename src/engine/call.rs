@@ -13,7 +13,7 @@
 //!
 //! A call keeps its place in the table until its process is reaped, so `limits.calls` bounds the
 //! processes as well. The one exception is a call that waits for a client which may never come back
-//! (see [`round`](super::round)): it has no process, and makes room for others.
+//! (see `round.rs`): it has no process, and makes room for others.
 
 use super::ask::Asked;
 use super::session::Session;
@@ -200,20 +200,13 @@ impl Engine {
         Ok(key)
     }
 
-    /// Puts a call into the table.
-    fn add_call(
-        &mut self,
-        now: Instant,
-        wanted: Wanted,
-        tool: Option<ToolIndex>,
-        name: Rc<str>,
-        work: Work,
-        bounds: CallLimits,
-    ) -> Result<Key<Call>, Refusal> {
+    /// Whether a call may be put into the table: its client may have another one, and there is
+    /// room, or can be made.
+    fn make_room_for(&mut self, now: Instant, wanted: &Wanted) -> Result<(), Refusal> {
         if self.drain.is_some() {
             return Err(Refusal::Stopping);
         }
-        if self.id_in_use(&wanted) {
+        if self.id_in_use(wanted) {
             return Err(Refusal::IdInUse);
         }
         if wanted.in_background && !self.has_task_room() {
@@ -224,6 +217,20 @@ impl Engine {
         if self.calls.is_full() {
             self.make_call_room(now, |_| true);
         }
+        Ok(())
+    }
+
+    /// Puts a call into the table.
+    fn add_call(
+        &mut self,
+        now: Instant,
+        wanted: Wanted,
+        tool: Option<ToolIndex>,
+        name: Rc<str>,
+        work: Work,
+        bounds: CallLimits,
+    ) -> Result<Key<Call>, Refusal> {
+        self.make_room_for(now, &wanted)?;
         let asker = wanted.asker;
         let session_key = asker.session.filter(|_| !wanted.in_background);
         let session = session_key.and_then(|key| self.sessions.get(key));
@@ -349,8 +356,9 @@ impl Engine {
             let answer = self.answer_of_outcome(key, outcome);
             return self.conclude_with(now, key, answer);
         }
+        let era = self.calls.get(key).map_or(Era::Handshake, |call| call.era);
         self.conclude(now, key, outcome.is_error, |payload, id| {
-            encode_outcome(payload, id, outcome);
+            encode_outcome(payload, id, era, outcome);
             Status::Ok
         });
     }
@@ -453,8 +461,17 @@ impl Engine {
     }
 }
 
-/// The response that carries an outcome.
-pub(super) fn encode_outcome(payload: &mut Vec<u8>, id: &Id, outcome: &Outcome) {
+/// The response that carries an outcome. Structured content that is no object is of 2026-07-28:
+/// older clients would refuse the whole result, and have its text.
+pub(super) fn encode_outcome(payload: &mut Vec<u8>, id: &Id, era: Era, outcome: &Outcome) {
+    let structured = outcome.structured.as_deref();
+    if era == Era::Handshake && structured.is_some_and(|json| !json.starts_with('{')) {
+        let plain = Outcome {
+            structured: None,
+            ..outcome.clone()
+        };
+        return encode_outcome(payload, id, era, &plain);
+    }
     jsonrpc::response_with(payload, id, |payload| outcome.encode(payload));
 }
 

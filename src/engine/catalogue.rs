@@ -13,8 +13,8 @@ use crate::mcp::refusal::Refusal;
 use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::catalogue::{
-    self, Asked, Begun, Body, Catalogue, Completion, Contents, Live, Messages, Prompt,
-    PromptMessage, Resource, ResourceTemplate, Source,
+    self, Asked, Begun, Body, Catalogue, Completion, Contents, Live, Messages, PromptMessage,
+    Source,
 };
 use crate::tool::command::Stopped;
 use crate::tool::handler::Ended;
@@ -112,15 +112,22 @@ impl Engine {
         match method {
             Method::ResourcesList if catalogue.lister.is_some() => self.list_resources(era, params),
             Method::ResourcesList => {
-                list("resources", &catalogue.resources, Resource::entry, params)
+                let entry = |place: usize| catalogue.resources[place].entry();
+                list("resources", catalogue.resources.len(), &entry, params)
             }
-            Method::ResourceTemplatesList => list(
-                "resourceTemplates",
-                &catalogue.templates,
-                ResourceTemplate::entry,
-                params,
-            ),
-            Method::PromptsList => list("prompts", &catalogue.prompts, Prompt::entry, params),
+            Method::ResourceTemplatesList => {
+                let entry = |place: usize| catalogue.templates[place].entry();
+                list(
+                    "resourceTemplates",
+                    catalogue.templates.len(),
+                    &entry,
+                    params,
+                )
+            }
+            Method::PromptsList => {
+                let entry = |place: usize| catalogue.prompts[place].entry();
+                list("prompts", catalogue.prompts.len(), &entry, params)
+            }
             Method::ResourcesRead => self.read_resource(era, params),
             Method::PromptsGet => self.get_prompt(era, params),
             Method::CompletionComplete => self.complete(era, params),
@@ -366,14 +373,14 @@ impl<'a> Subject<'a> {
 }
 
 /// One page of a list.
-fn list<T>(
+fn list(
     name: &str,
-    list: &[T],
-    entry: fn(&T) -> Object,
+    entries: usize,
+    entry: &dyn Fn(usize) -> Object,
     params: Option<&RawValue>,
 ) -> Result<Consulted, Wrong> {
     let params: ListParams<'_> = parse(params)?;
-    let page = catalogue::page(name, list, entry, params.cursor.as_deref());
+    let page = catalogue::page(name, entries, entry, params.cursor.as_deref());
     page.map(Consulted::Result).ok_or_else(cursor_unknown)
 }
 

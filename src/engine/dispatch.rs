@@ -299,7 +299,7 @@ impl Engine {
     ) -> Dispatched {
         self.stats.calls += 1;
         self.stats.calls_failed += u64::from(outcome.is_error);
-        call::encode_outcome(payload, id, outcome);
+        call::encode_outcome(payload, id, asker.era, outcome);
         self.whole(asker, payload)
     }
 

@@ -6,6 +6,7 @@
 
 use super::Engine;
 use super::stream::{Framing, Kind, Phase, Stream, Subscription};
+use super::task::Task;
 use super::transmit::message;
 use crate::auth::role::Role;
 use crate::auth::{Access, Principal};
@@ -31,9 +32,13 @@ impl Engine {
         }
         self.allow_subscription(principal)?;
         let subscription = self.honour(principal, id, wanted);
+        let tasks = subscription.tasks.iter();
+        let tasks: Vec<&str> = tasks.map(|task| self.name_of_task(*task)).collect();
+        let wants_tasks = !wanted.tasks.is_empty() && self.offers_tasks();
         let honoured = Honoured {
             lists: subscription.lists,
             resources: self.offers_any(wanted).then_some(&*subscription.resources),
+            tasks: wants_tasks.then_some(&tasks),
         };
         let acknowledgement = message(subscription::acknowledgement(id, honoured));
         let bytes = subscription.held_bytes() + acknowledgement.bytes();
@@ -51,15 +56,18 @@ impl Engine {
         Ok(key)
     }
 
-    /// What is honoured of the wanted. Tasks are not, and so are absent from the acknowledgement.
+    /// What is honoured of the wanted: what there is, and of tasks the principal's own.
     fn honour(&self, principal: Principal, id: &Id, wanted: &ListenParams<'_>) -> Subscription {
         let uris = wanted.resources.iter();
         let known = uris.filter(|uri| self.catalogue.find(uri).is_some() && self.can_watch(uri));
+        let tasks = wanted.tasks.iter();
+        let own = tasks.filter_map(|task| self.find_task(principal, task));
         Subscription {
             id: id.clone(),
             principal,
             lists: wanted.lists.and(self.lists_offered()),
             resources: known.map(|uri| Box::from(&**uri)).collect(),
+            tasks: own.collect(),
         }
     }
 
@@ -106,6 +114,15 @@ impl Engine {
     pub(super) fn tell_resource_updated(&mut self, now: Instant, uri: &str) {
         for key in self.subscriptions(|wanted| wanted.has_resource(uri)) {
             let payload = subscription::resource_updated(&self.subscription(key).id, uri);
+            self.push(now, key, payload);
+        }
+    }
+
+    /// Tells the subscriptions to a task how it is now.
+    pub(super) fn tell_task_changed(&mut self, now: Instant, task: Key<Task>) {
+        for key in self.subscriptions(|wanted| wanted.tasks.contains(&task)) {
+            let detail = self.detail_of_task(task);
+            let payload = subscription::task_changed(&self.subscription(key).id, &detail);
             self.push(now, key, payload);
         }
     }

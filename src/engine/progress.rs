@@ -21,7 +21,7 @@ impl Engine {
                 data,
             } => self.tell_log(now, key, level, logger.as_deref(), data.as_bytes()),
             Said::Ask(ask) => self.handle_ask(now, key, ask),
-            Said::Release => {}
+            Said::Release => self.release_stream(now, key),
             Said::Background => self.go_to_background(now, key),
         }
     }

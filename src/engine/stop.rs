@@ -76,7 +76,7 @@ impl Engine {
             Stopped::Unanswered(_) => unreachable!("what never ran has asked nothing"),
         };
         let mut payload = Vec::new();
-        encode_outcome(&mut payload, &call.id, &Outcome::error(text));
+        encode_outcome(&mut payload, &call.id, call.era, &Outcome::error(text));
         self.finish_call(now, &call, payload, Status::Ok);
     }
 

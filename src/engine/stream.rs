@@ -21,6 +21,7 @@
 //! kept only as long as nobody needs their bytes; events from `next` on are owed to the client.
 
 use super::session::Session;
+use super::task::Task;
 use crate::auth::Principal;
 use crate::auth::origin::Cors;
 use crate::bounded::{Key, Ring, Timer};
@@ -50,6 +51,8 @@ pub struct Stream {
     pub head_due: bool,
     /// A heartbeat is to be sent.
     pub heartbeat_due: bool,
+    /// Its connection ends once all is sent: the client comes back for the rest.
+    pub released: bool,
     /// Its number in the session, first part of its event ids.
     pub ordinal: u32,
     /// The sequence to send next.
@@ -127,6 +130,8 @@ pub struct Subscription {
     pub lists: Lists,
     /// Resources whose changes are told.
     pub resources: Box<[Box<str>]>,
+    /// Tasks whose states are told; they may be gone already.
+    pub tasks: Box<[Key<Task>]>,
 }
 
 impl Subscription {
@@ -140,7 +145,8 @@ impl Subscription {
             .iter()
             .map(|uri| uri.len() + place_bytes)
             .sum();
-        let own_bytes = size_of::<Subscription>() + 3 * allocator_bytes;
+        let own_bytes = size_of::<Subscription>() + 4 * allocator_bytes;
+        let own_bytes = own_bytes + size_of_val(&*self.tasks);
         own_bytes + self.id.heap_bytes() + uris
     }
 
@@ -182,6 +188,7 @@ impl Stream {
             queued: false,
             head_due: true,
             heartbeat_due: false,
+            released: false,
             ordinal: 0,
             next: 1,
             ring: Ring::new(),

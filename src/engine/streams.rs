@@ -95,6 +95,7 @@ impl Engine {
         stream.blocked = false;
         stream.head_due = true;
         stream.heartbeat_due = false;
+        stream.released = false;
         let timer = stream.timer.take();
         self.cancel(timer);
         let stream = self.streams.get(key).expect("it was there above");
@@ -140,6 +141,32 @@ impl Engine {
         let stream = self.streams.get(key).expect("the caller has found it");
         let next = stream.ring.next();
         stream.phase == Phase::Ending && stream.ring.after(seen) == Position::Within(next)
+    }
+
+    /// Lets the client of a call go, which comes back for the answer: where it has an id to come
+    /// back with (2025-11-25), its connection ends when what there is so far is sent.
+    pub(super) fn release_stream(&mut self, now: Instant, call: Key<super::call::Call>) {
+        let Some(key) = self.calls.get(call).and_then(|call| call.stream) else {
+            return;
+        };
+        let stream = self.streams.get(key).expect("calls name living streams");
+        let session = stream
+            .session
+            .and_then(|session| self.sessions.get(session));
+        let comes_back = stream.kind == Kind::Answer
+            && stream.attached
+            && !stream.is_one_body()
+            && session.is_some_and(|session| session.revision.has_priming());
+        if !comes_back {
+            return;
+        }
+        if stream.phase == Phase::Held {
+            self.begin_events(now, key);
+        }
+        if let Some(stream) = self.streams.get_mut(key) {
+            stream.released = true;
+            self.make_ready(key);
+        }
     }
 
     /// The stream with this number in the session.

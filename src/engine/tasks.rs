@@ -40,16 +40,11 @@ impl Asker {
         self.era == Era::Stateless && self.client.has(Capabilities::TASKS)
     }
 
-    /// Whether the task is found by the asker.
-    fn owns(&self, task: &Task) -> bool {
-        task.principal.id == self.principal.id
-    }
-
     /// Whether the asker may be told the task's id.
     fn may_list(&self, task: &Task) -> bool {
         let is_known = self.principal.id != Principal::ANYBODY.id;
         let is_same = self.session.is_some() && self.session == task.session;
-        self.owns(task) && (is_known || is_same)
+        task.principal.id == self.principal.id && (is_known || is_same)
     }
 }
 
@@ -98,7 +93,7 @@ impl Engine {
                 .text("status", task.status(None));
             outcome.structured = Some(into_text(status));
         }
-        call::encode_outcome(payload, &id, &outcome);
+        call::encode_outcome(payload, &id, asker.era, &outcome);
         self.whole(asker, payload)
     }
 
@@ -212,11 +207,24 @@ impl Engine {
         }
     }
 
-    /// The state of a task is another one from now on.
+    /// The state of a task is another one from now on, and whoever listens is told.
     fn task_changed(&mut self, now: Instant, key: Key<Task>) {
         let updated = self.wall_time(now);
         let task = self.tasks.get_mut(key).expect("the caller has seen it");
         task.updated = updated;
+        self.tell_task_changed(now, key);
+    }
+
+    /// The name of a task on the wire.
+    pub(super) fn name_of_task(&self, key: Key<Task>) -> &str {
+        let task = self.tasks.get(key).expect("the caller has seen it");
+        task.id.as_str()
+    }
+
+    /// All there is to be told of a task, as a JSON object.
+    pub(super) fn detail_of_task(&self, key: Key<Task>) -> String {
+        let task = self.tasks.get(key).expect("the caller has seen it");
+        into_text(task.detail(self.call_of(task)))
     }
 
     /// What a running call says of its progress is what its task says of itself. Returns whether it
@@ -225,11 +233,12 @@ impl Engine {
         let Some(task) = self.calls.get(key).and_then(|call| call.task) else {
             return false;
         };
+        let updated = self.wall_time(now);
         let found = self.tasks.get_mut(task);
         let working = found.filter(|found| found.call().is_some() && !message.is_empty());
         if let Some(working) = working {
             working.say(message);
-            self.task_changed(now, task);
+            working.updated = updated;
         }
         true
     }
@@ -318,9 +327,7 @@ impl Engine {
         let params = task_params(&asker, params);
         match params.and_then(|params| self.named_task(&asker, &params)) {
             Ok(key) => {
-                let task = self.tasks.get(key).expect("it was just found");
-                let detail = task.detail(self.call_of(task)).end();
-                jsonrpc::response_with(payload, id, |out| out.extend_from_slice(&detail));
+                jsonrpc::response_raw(payload, id, &self.detail_of_task(key));
                 Dispatched::Answered
             }
             Err(wrong) => self.answer_wrong(payload, id, &wrong),
@@ -363,12 +370,14 @@ impl Engine {
     }
 
     fn named_task(&self, asker: &Asker, params: &TaskParams<'_>) -> Result<Key<Task>, Wrong> {
-        let found = self.find_task(asker, &params.task_id);
+        let found = self.find_task(asker.principal, &params.task_id);
         found.ok_or_else(|| task_unknown(&params.task_id))
     }
 
-    fn find_task(&self, asker: &Asker, id: &str) -> Option<Key<Task>> {
-        let wanted = |task: &Task| task.id.as_str() == id && asker.owns(task);
+    /// The task of this id, if it is the principal's.
+    pub(super) fn find_task(&self, principal: Principal, id: &str) -> Option<Key<Task>> {
+        let is_own = |task: &Task| task.principal.id == principal.id;
+        let wanted = |task: &Task| task.id.as_str() == id && is_own(task);
         let mut tasks = self.tasks.iter();
         tasks.find(|(_, task)| wanted(task)).map(|(key, _)| key)
     }
@@ -385,7 +394,7 @@ impl Engine {
             let listed = self.list_tasks(asker);
             return self.say_outcome(asker, request, &listed, payload);
         };
-        let Some(key) = self.find_task(&asker, id) else {
+        let Some(key) = self.find_task(asker.principal, id) else {
             let unknown = Outcome::error(task_unknown(id).message);
             return self.say_outcome(asker, request, &unknown, payload);
         };

@@ -223,6 +223,7 @@ impl Engine {
         }
         let is_kept = session.is_some_and(|session| session.confirmed);
         let has_ended = !is_more && stream.phase == Phase::Ending;
+        let is_released = stream.released;
         if has_ended && let Some((name, data)) = dialect::farewell(dialect, wall_time) {
             let bytes = named(name, None, &data);
             encode_chunk(stream.framing.chunked, &bytes, out);
@@ -231,8 +232,27 @@ impl Engine {
         self.trim(key, is_kept);
         match (is_more, has_ended) {
             (true, _) => Transmit::More,
-            (false, false) => Transmit::Waiting,
             (false, true) => self.finish(now, key, out),
+            (false, false) if is_released => self.let_go(now, key, out),
+            (false, false) => Transmit::Waiting,
+        }
+    }
+
+    /// Ends the connection of a stream that goes on: its client comes back for the rest.
+    fn let_go(&mut self, now: Instant, key: Key<Stream>, out: &mut Vec<u8>) -> Transmit {
+        let stream = self.streams.get_mut(key).expect("the caller has seen it");
+        let framing = stream.framing;
+        if framing.chunked {
+            out.extend_from_slice(encode::LAST_CHUNK);
+        }
+        stream.attached = false;
+        stream.released = false;
+        let timer = stream.timer.take();
+        self.cancel(timer);
+        // It may never have been parked, and nothing else bounds it from here on.
+        self.watch_calls_of(now, key);
+        Transmit::Finished {
+            keep_alive: framing.chunked && framing.keep_alive,
         }
     }
 

@@ -148,6 +148,8 @@ pub struct Honoured<'a> {
     /// Resources whose changes will be told; `None` where there are no resources or none was asked
     /// for.
     pub resources: Option<&'a [Box<str>]>,
+    /// Tasks whose states will be told; `None` where there are no tasks or none was asked for.
+    pub tasks: Option<&'a [&'a str]>,
 }
 
 /// The first message of a subscription.
@@ -158,6 +160,9 @@ pub fn acknowledgement(id: &Id, honoured: Honoured<'_>) -> Vec<u8> {
     }
     if let Some(uris) = honoured.resources {
         filter = filter.json(RESOURCES, &texts_json(uris));
+    }
+    if let Some(tasks) = honoured.tasks {
+        filter = filter.json(TASKS, &texts_json(tasks));
     }
     let params = tagged(id).json("notifications", &filter.end());
     notification("notifications/subscriptions/acknowledged", params)
@@ -174,6 +179,11 @@ pub fn resource_updated(id: &Id, uri: &str) -> Vec<u8> {
         "notifications/resources/updated",
         tagged(id).text("uri", uri),
     )
+}
+
+/// The state of a task has changed: `detail` is the object that tells it.
+pub fn task_changed(id: &Id, detail: &str) -> Vec<u8> {
+    notification("notifications/tasks", tagged(id).members_of(detail))
 }
 
 /// The response to the request that has opened a subscription: the server ends it. `stamp` is what
@@ -206,13 +216,13 @@ fn notification(method: &str, params: json::Object) -> Vec<u8> {
     payload
 }
 
-fn texts_json(texts: &[Box<str>]) -> Vec<u8> {
+fn texts_json(texts: &[impl AsRef<str>]) -> Vec<u8> {
     let mut json = vec![b'['];
     for (index, text) in texts.iter().enumerate() {
         if index > 0 {
             json.push(b',');
         }
-        json::push_string(&mut json, text);
+        json::push_string(&mut json, text.as_ref());
     }
     json.push(b']');
     json

@@ -5,6 +5,7 @@ pub mod facts;
 use super::{Annotations, Background, Outcome, Start, Tool, ToolSpec, Work};
 use crate::wire::json;
 use serde_json::value::RawValue;
+use std::rc::Rc;
 
 /// Says what it is told: the cheapest call there is, for trying out a client and for measuring.
 pub struct Echo {
@@ -28,6 +29,7 @@ impl Echo {
                 output_schema: None,
                 annotations: READS_THIS_MACHINE,
                 background: Background::Never,
+                icons: None,
             },
         }
     }
@@ -80,6 +82,7 @@ impl SystemInfo {
                 output_schema: Some(schema(facts::SCHEMA)),
                 annotations: READS_THIS_MACHINE,
                 background: Background::Never,
+                icons: None,
             },
         }
     }
@@ -131,9 +134,21 @@ impl TaskStatus {
                 output_schema: None,
                 annotations: READS_THIS_MACHINE,
                 background: Background::Never,
+                icons: None,
             },
         }
     }
+}
+
+/// Adds `task-status` where a tool works in the background for every client, and none of the name
+/// is there.
+pub fn with_task_status(mut tools: Vec<Rc<dyn Tool>>) -> Vec<Rc<dyn Tool>> {
+    let is_wanted = |tool: &Rc<dyn Tool>| tool.spec().background == Background::Always;
+    let is_there = |tool: &Rc<dyn Tool>| tool.spec().name == TASK_STATUS;
+    if tools.iter().any(is_wanted) && !tools.iter().any(is_there) {
+        tools.push(Rc::new(TaskStatus::new()));
+    }
+    tools
 }
 
 impl Default for TaskStatus {

@@ -215,24 +215,24 @@ impl Catalogue {
 }
 
 /// The page of a listing that `cursor` names, the first without one: the result of a request for
-/// it, where `entry` says what stands in it of each of `list` and `name` what they are called.
+/// it, where `entry` says what stands in it at each place and `name` what the entries are called.
 /// `None` for a cursor that is not one of this list.
 ///
 /// A cursor is the number of the page's first entry: opaque to clients, and only exact ones are
 /// taken. It outlives a change of the list, since whoever is told of one asks again.
-pub(crate) fn page<T>(
+pub(crate) fn page(
     name: &str,
-    list: &[T],
-    entry: fn(&T) -> Object,
+    entries: usize,
+    entry: &dyn Fn(usize) -> Object,
     cursor: Option<&str>,
 ) -> Option<Vec<u8>> {
     let begin = match cursor {
         None => 0,
-        Some(cursor) => begin_of_page(cursor, list.len())?,
+        Some(cursor) => begin_of_page(cursor, entries)?,
     };
-    let end = (begin + limits::PAGE_ENTRIES_MAX).min(list.len());
-    let next = (end < list.len()).then(|| end.to_string());
-    let page = Object::default().list(name, list[begin..end].iter().map(entry));
+    let end = (begin + limits::PAGE_ENTRIES_MAX).min(entries);
+    let next = (end < entries).then(|| end.to_string());
+    let page = Object::default().list(name, (begin..end).map(entry));
     Some(page.optional_text("nextCursor", next.as_deref()).end())
 }
 

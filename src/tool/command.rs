@@ -203,6 +203,7 @@ impl CommandTool {
                 description: spec.description,
                 input_schema,
                 output_schema: None,
+                icons: None,
                 annotations: spec.annotations,
                 background: match spec.background {
                     true => Background::Always,

@@ -12,7 +12,7 @@ use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::wire::jsonrpc::RpcError;
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -151,6 +151,8 @@ struct Mailbox {
     stop: StopFlag,
     said: RefCell<VecDeque<Said>>,
     slots: RefCell<Vec<Slot>>,
+    /// How far it has said to have come.
+    furthest: Cell<f64>,
 }
 
 /// What a function is told of its call.
@@ -192,6 +194,7 @@ impl Context {
             stop: StopFlag::default(),
             said: RefCell::default(),
             slots: RefCell::default(),
+            furthest: Cell::new(f64::NEG_INFINITY),
         }))
     }
 
@@ -205,6 +208,16 @@ impl Context {
         self.0.said.borrow_mut().push_back(said);
     }
 
+    /// Whether this is further than whatever was said before, as every report of progress has to be
+    /// (MCP 2025-11-25, basic/utilities/progress); from here on it was said.
+    pub fn goes_further(&self, done: f64) -> bool {
+        let is_further = done > self.0.furthest.get();
+        if is_further {
+            self.0.furthest.set(done);
+        }
+        is_further
+    }
+
     /// Lets the call go on in the background ([`Said::Background`]). What follows may take long.
     pub fn go_to_background(&self) {
         self.say(Said::Background);
@@ -214,24 +227,37 @@ impl Context {
     /// the same answer again.
     pub async fn ask(&self, ask: Ask) -> Answered {
         let key = ask.key.clone();
-        if self.slot(&key, |_| ()).is_none() {
-            let (answer, waker) = (None, None);
-            let slot = Slot {
-                key: key.clone(),
-                answer,
-                waker,
-            };
-            self.0.slots.borrow_mut().push(slot);
-            self.say(Said::Ask(ask));
+        self.begin_ask(ask);
+        std::future::poll_fn(|task| self.poll_answer(&key, task.waker())).await
+    }
+
+    /// Puts a question to the client, unless one with its key has been put in this call.
+    pub fn begin_ask(&self, ask: Ask) {
+        if self.slot(&ask.key, |_| ()).is_some() {
+            return;
         }
-        std::future::poll_fn(|context| {
-            let answer = self.slot(&key, |slot| {
-                slot.waker = Some(context.waker().clone());
-                slot.answer.clone()
-            });
-            answer.flatten().map_or(Poll::Pending, Poll::Ready)
-        })
-        .await
+        self.0.slots.borrow_mut().push(Slot {
+            key: ask.key.clone(),
+            answer: None,
+            waker: None,
+        });
+        self.say(Said::Ask(ask));
+    }
+
+    /// The client's answer to the question with this key, or word to `waker` when it is here.
+    pub fn poll_answer(&self, key: &str, waker: &Waker) -> Poll<Answered> {
+        let answer = self.slot(key, |slot| {
+            slot.waker = Some(waker.clone());
+            slot.answer.clone()
+        });
+        answer.flatten().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// A key that no question of this call has: `elicitation_1` for the first of its kind.
+    pub fn free_key(&self, kind: &str) -> String {
+        let mut keys = (1_u32..).map(|number| format!("{kind}_{number}"));
+        let free = keys.find(|key| self.slot(key, |_| ()).is_none());
+        free.expect("a call asks few questions")
     }
 
     /// Whether the call is not wanted any more, for work on another thread.

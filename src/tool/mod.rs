@@ -29,6 +29,8 @@ pub struct ToolSpec {
     /// Whether a call goes on without the exchange that it came by. Clients are not told: they
     /// see it by the answer.
     pub background: Background,
+    /// A JSON array of icons, since 2025-11-25.
+    pub icons: Option<Box<RawValue>>,
 }
 
 /// Whether calls of a tool become tasks: the client gets the task's id at once and asks for the
@@ -261,7 +263,7 @@ impl Content {
     }
 
     /// Appends the item as a JSON object.
-    fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Content::Text(text) => {
                 // One growth instead of several: most texts need no escape.

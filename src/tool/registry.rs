@@ -6,6 +6,7 @@
 
 use super::{Annotations, Tool, ToolSpec};
 use crate::limits::{PAGE_ENTRIES_MAX, TOOLS_MAX};
+use crate::mcp::header::{self, HeaderParam};
 use crate::wire::json;
 use std::fmt;
 use std::rc::Rc;
@@ -20,6 +21,8 @@ pub struct Registry {
     tools: Box<[Rc<dyn Tool>]>,
     /// Places in `tools`, sorted by name.
     by_name: Box<[ToolIndex]>,
+    /// The arguments of each tool that headers repeat (2026-07-28); empty if no tool has any.
+    header_params: Box<[Box<[HeaderParam]>]>,
     /// What `tools/list` answers; never empty.
     pages: Box<[Page]>,
     /// Hash of everything that `tools/list` says.
@@ -72,6 +75,8 @@ pub enum Unfit {
     Duplicate(String),
     /// There are this many tools, more than [`TOOLS_MAX`].
     TooMany(usize),
+    /// The schema of this tool marks arguments for headers as no client takes it; and why.
+    Header(String, String),
 }
 
 impl Registry {
@@ -84,6 +89,7 @@ impl Registry {
         let entries: Vec<String> = tools.iter().map(|tool| entry(tool.spec())).collect();
         let fingerprint = fingerprint(&entries);
         Ok(Registry {
+            header_params: header_params(&tools)?,
             pages: pages(&entries, fingerprint),
             tools: tools.into_boxed_slice(),
             by_name,
@@ -102,6 +108,17 @@ impl Registry {
     /// The tool at a place that this very registry gave out; another one's may not exist here.
     pub fn get(&self, index: ToolIndex) -> &Rc<dyn Tool> {
         &self.tools[usize::from(index.0)]
+    }
+
+    /// Whether headers repeat arguments of any tool.
+    pub fn has_header_params(&self) -> bool {
+        !self.header_params.is_empty()
+    }
+
+    /// The arguments of a tool that headers repeat, since 2026-07-28.
+    pub fn header_params(&self, index: ToolIndex) -> &[HeaderParam] {
+        let found = self.header_params.get(index.as_usize());
+        found.map_or(&[], |params| params)
     }
 
     /// The tools in the order in which they are listed.
@@ -176,6 +193,7 @@ impl fmt::Debug for Registry {
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Unfit::Header(name, why) => write!(f, "tool {name}: input schema: {why}"),
             Unfit::Duplicate(name) => write!(f, "two tools are named {name:?}; rename one"),
             Unfit::TooMany(count) => {
                 write!(
@@ -188,6 +206,21 @@ impl fmt::Display for Unfit {
 }
 
 impl std::error::Error for Unfit {}
+
+/// What each tool's schema marks for headers; nothing at all if none does.
+fn header_params(tools: &[Rc<dyn Tool>]) -> Result<Box<[Box<[HeaderParam]>]>, Unfit> {
+    let of_tool = |tool: &Rc<dyn Tool>| {
+        let spec = tool.spec();
+        let found = header::header_params(spec.input_schema.get());
+        found.map_err(|why| Unfit::Header(spec.name.clone(), why))
+    };
+    let all = tools.iter().map(of_tool);
+    let all: Box<[Box<[HeaderParam]>]> = all.collect::<Result<_, Unfit>>()?;
+    Ok(match all.iter().all(|params| params.is_empty()) {
+        true => Box::default(),
+        false => all,
+    })
+}
 
 fn sorted_by_name(tools: &[Rc<dyn Tool>]) -> Result<Box<[ToolIndex]>, Unfit> {
     let name = |index: ToolIndex| tools[usize::from(index.0)].spec().name.as_str();
@@ -282,6 +315,10 @@ pub(crate) fn entry(spec: &ToolSpec) -> String {
         json::push_compact(&mut out, schema.get());
     }
     push_annotations(&mut out, &spec.annotations);
+    if let Some(icons) = &spec.icons {
+        out.extend_from_slice(b",\"icons\":");
+        json::push_compact(&mut out, icons.get());
+    }
     out.push(b'}');
     String::from_utf8(out).expect("it was put together from strings")
 }
@@ -332,6 +369,7 @@ mod tests {
             output_schema: None,
             annotations: Annotations::default(),
             background: Background::Never,
+            icons: None,
         }
     }
 

@@ -203,7 +203,7 @@ pub(crate) fn push_compact(out: &mut Vec<u8>, json: &str) -> usize {
 }
 
 /// A JSON object that is being written. The names of members are ours and have no escapes.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Object {
     json: Vec<u8>,
 }

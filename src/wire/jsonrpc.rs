@@ -20,6 +20,7 @@ pub(crate) use depth::is_too_deep;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt;
 
 /// The text is not JSON.
 pub const PARSE_ERROR: i32 = -32700;
@@ -104,6 +105,14 @@ impl RpcError {
         }
     }
 }
+
+impl fmt::Display for RpcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for RpcError {}
 
 impl Fault {
     fn new(code: i32, message: impl Into<Cow<'static, str>>, id: Option<Id>) -> Fault {

@@ -1,168 +1,16 @@
-// What both generations of the TypeScript SDK have to do against the server, on both transports.
-//
-// Environment: SLIMCP_URL (base URL), SLOWNESS (factor for all waiting), ENDED (file that takes the
-// addresses of closed HTTP+SSE sessions; they are gone only after the resume window, so `run` looks
-// at them last).
+// What both generations of the TypeScript SDK have to do against the daemon, on every transport and
+// in every mode. Environment as in harness.mjs.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import {
+    base, call, connect, Cutter, LEGACY, MODERN, reload, seconds, text, until, Wire, within,
+} from './harness.mjs';
 
-// The SDKs live outside the repository's tree, where `import` does not look.
-export const require = createRequire(new URL('../../target/clients/', import.meta.url));
-
-const base = new URL(process.env.SLIMCP_URL ?? 'http://127.0.0.1:8000');
-const slowness = Number(process.env.SLOWNESS ?? 1);
-const seconds = count => count * 1000 * slowness;
-const TOOLS = ['add', 'count', 'echo', 'fail', 'slow', 'system-info'];
-const NEWEST_LEGACY = '2025-11-25';
-
-/** Runs every check of `sdk` on the transport named on the command line and exits. */
-export async function run(sdk) {
-    const kind = process.argv[2];
-    assert(kind in sdk.transports, 'usage: sse|http');
-    const directory = mkdtempSync(join(tmpdir(), 'slimcp-clients-'));
-    const suite = { sdk, kind, directory, failed: 0 };
-    let connection;
-    await report(suite, 'connects', async () => {
-        connection = await connect(suite, base);
-    });
-    if (connection) {
-        await runConnected(suite, connection);
-    }
-    rmSync(directory, { recursive: true });
-    process.exit(suite.failed === 0 ? 0 : 1);
-}
-
-async function runConnected(suite, connection) {
-    for (const [name, check] of Object.entries({ ...shared, ...perTransport[suite.kind] })) {
-        await report(suite, name, () => check(suite, connection));
-    }
-    if (suite.sdk.clientAuto) {
-        await report(suite, 'negotiates_by_itself', () => negotiatesByItself(suite));
-    }
-    await report(suite, 'ends', () => end(suite, connection));
-}
-
-async function report(suite, name, check) {
-    const line = await within(seconds(30), check()).then(
-        () => `ok ${name}`,
-        error => `not ok ${name}: ${String(error?.message ?? error).replaceAll('\n', ' ')}`,
-    );
-    suite.failed += line.startsWith('not') ? 1 : 0;
-    console.log(line);
-}
-
-// ---- connections ----
-
-/** What went over the wire: the SDKs take it as their `fetch`. */
-class Wire {
-    /** `{ method, url, headers, status }` of every HTTP request, in order. */
-    requests = [];
-    lastEventId = undefined;
-
-    constructor({ resumes = false } = {}) {
-        this.resumes = resumes;
-    }
-
-    fetch = async (url, init = {}) => {
-        const headers = new Headers(init.headers);
-        const request = { method: init.method ?? 'GET', url: String(url), headers };
-        const isStream = request.method === 'GET';
-        this.requests.push(request);
-        if (this.resumes && isStream && this.lastEventId) {
-            headers.set('Last-Event-ID', this.lastEventId);
-        }
-        const response = await fetch(url, { ...init, headers });
-        request.status = response.status;
-        return this.resumes && isStream ? this.watchIds(response) : response;
-    };
-
-    /** Notes the id of every complete event that passes; half an event was not received. */
-    watchIds(response) {
-        let text = '';
-        const decoder = new TextDecoder();
-        const watch = new TransformStream({
-            transform: (chunk, out) => {
-                text += decoder.decode(chunk, { stream: true });
-                const events = text.split('\n\n');
-                text = events.pop();
-                for (const event of events) {
-                    this.lastEventId = event.match(/^id: ?(.*)$/m)?.[1] ?? this.lastEventId;
-                }
-                out.enqueue(chunk);
-            },
-        });
-        const { status, headers } = response;
-        return new Response(response.body.pipeThrough(watch), { status, headers });
-    }
-
-    posts = () => this.requests.filter(({ method }) => method === 'POST');
-    resumptions = () => this.requests.filter(({ headers }) => headers.has('last-event-id'));
-}
-
-async function connect(suite, url, { wire = new Wire(), client = suite.sdk.client() } = {}) {
-    const path = { sse: '/sse', http: '/mcp' }[suite.kind];
-    const transport = new suite.sdk.transports[suite.kind](new URL(path, url), {
-        fetch: wire.fetch,
-    });
-    const connection = { client, transport, wire, version: undefined };
-    const setProtocolVersion = transport.setProtocolVersion.bind(transport);
-    transport.setProtocolVersion = version => {
-        connection.version = version;
-        setProtocolVersion(version);
-    };
-    await within(seconds(15), client.connect(transport));
-    return connection;
-}
-
-/** `cutter.py` in front of the server. */
-class Cutter {
-    static async start() {
-        const script = new URL('cutter.py', import.meta.url).pathname;
-        const child = spawn('python3', [script, base.port], { stdio: ['pipe', 'pipe', 'inherit'] });
-        const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-        const cutter = new Cutter();
-        cutter.url = new URL(`http://127.0.0.1:${(await lines.next()).value}`);
-        cutter.cut = async () => {
-            child.stdin.write('cut\n');
-            assert.notEqual((await lines.next()).value, '0', 'there was nothing to cut');
-        };
-        cutter.stop = () => child.stdin.end();
-        return cutter;
-    }
-}
-
-// ---- waiting ----
-
-function within(milliseconds, promise) {
-    let timer;
-    const late = new Promise((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`nothing in ${milliseconds} ms`)), milliseconds);
-    });
-    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
-async function until(what, condition) {
-    const deadline = Date.now() + seconds(10);
-    while (!condition()) {
-        assert(Date.now() < deadline, `waited too long: ${what}`);
-        await sleep(20);
-    }
-}
+const TOOLS = ['add', 'count', 'echo', 'fail', 'grumble', 'slow', 'system-info'];
 
 // ---- calls ----
-
-const text = result => result.content.map(item => item.text ?? '').join('\n');
-
-function call({ sdk }, { client }, name, parameters = {}, options = {}) {
-    const patience = { timeout: seconds(20), ...options };
-    return sdk.call(client, { name, arguments: parameters }, patience);
-}
 
 /** Calls `count` and demands every line once; `onProgress` learns how many came so far. */
 async function countCompletely(suite, connection, to, onProgress = () => {}) {
@@ -197,11 +45,48 @@ async function isTerminated(marker) {
     await until('process is gone', () => !existsSync(`/proc/${processId}`));
 }
 
-// ---- checks: both transports ----
+// ---- log messages and news ----
+
+/** What `grumble` says on stderr while the client asks for `level` or more. */
+async function grumbles(suite, connection, level) {
+    const heard = [];
+    await suite.sdk.hear(connection.client, 'notifications/message', ({ params }) => {
+        heard.push(`${params.level} ${params.logger}: ${params.data}`);
+    });
+    let _meta;
+    if (suite.revision === LEGACY) {
+        await connection.client.setLoggingLevel(level ?? 'error');
+    } else if (level) {
+        _meta = { 'io.modelcontextprotocol/logLevel': level };
+    }
+    assert.equal(text(await call(suite, connection, 'grumble', {}, { _meta })), 'done');
+    return heard;
+}
+
+/** Has a tool added and taken away: after some news each time the list must be another. */
+async function seesReloads(suite, connection) {
+    const { client } = connection;
+    let news = 0;
+    await suite.sdk.hear(client, 'notifications/tools/list_changed', () => {
+        news += 1;
+    });
+    // A client may keep a list until it is told that there is another.
+    const isListed = async () =>
+        (await client.listTools()).tools.some(({ name }) => name === suite.name);
+    assert(!await isListed(), 'it is there already');
+    for (const isThere of [true, false]) {
+        const before = news;
+        reload(suite.name, isThere);
+        await until(`the tool is ${isThere ? 'listed' : 'gone'}`, async () =>
+            news > before && await isListed() === isThere);
+    }
+}
+
+// ---- checks: everywhere ----
 
 const shared = {
-    async negotiates_the_revision_it_asked_for(_, { version }) {
-        assert.equal(version, NEWEST_LEGACY);
+    async negotiates_the_revision_it_asked_for({ revision }, { client, version }) {
+        assert.equal(client.getNegotiatedProtocolVersion?.() ?? version, revision);
     },
 
     async lists_tools(_, { client }) {
@@ -262,8 +147,12 @@ const shared = {
         await call(suite, connection, 'echo', { text: 'still here' });
     },
 
-    async pings(_, { client }) {
-        await client.ping({ timeout: seconds(5) });
+    async hears_log_messages_at_the_level_it_asked_for(suite, connection) {
+        const said = ['info grumble: too cold', 'info grumble: too wet'];
+        assert.deepEqual(await grumbles(suite, connection, 'debug'), said);
+        assert.deepEqual(await grumbles(suite, connection, 'info'), said);
+        assert.deepEqual(await grumbles(suite, connection, 'warning'), []);
+        assert.deepEqual(await grumbles(suite, connection, undefined), []);
     },
 
     async keeps_answers_apart(suite, connection) {
@@ -276,12 +165,85 @@ const shared = {
     },
 };
 
-async function negotiatesByItself(suite) {
-    const client = suite.sdk.clientAuto();
-    const connection = await connect(suite, base, { client });
-    assert.equal(text(await call(suite, connection, 'echo', { text: 'auto' })), 'auto');
-    await end(suite, connection);
+// ---- checks: revisions with a handshake ----
+
+const legacy = {
+    async pings(_, { client }) {
+        await client.ping({ timeout: seconds(5) });
+    },
+
+    async is_told_that_tools_changed(suite, connection) {
+        await seesReloads(suite, connection);
+    },
+};
+
+// ---- checks: 2026-07-28 ----
+
+/** Runs `check` while the client listens to changes of tools; ends with the listening. */
+async function whileListening(connection, check) {
+    const subscription = await connection.client.listen({ toolsListChanged: true });
+    assert.deepEqual(subscription.honoredFilter, { toolsListChanged: true });
+    await check();
+    await subscription.close();
+    assert.equal(await subscription.closed, 'local');
 }
+
+const stateless = {
+    async needs_no_session(_, { client, transport, wire }) {
+        assert.equal(client.getProtocolEra(), 'modern');
+        assert.equal(transport.sessionId, undefined);
+        assert.deepEqual(wire.requests.filter(({ method }) => method !== 'POST'), []);
+    },
+
+    async is_told_what_the_server_can_do(_, { client }) {
+        const { tools, logging } = client.getServerCapabilities();
+        assert.deepEqual({ tools, logging }, { tools: { listChanged: true }, logging: {} });
+        assert.equal(client.getServerVersion().name, 'client-suite');
+        assert.equal(client.getInstructions(), 'Tools that the client suite calls.');
+    },
+
+    async hears_of_changes_while_it_listens(suite, connection) {
+        await whileListening(connection, () => seesReloads(suite, connection));
+    },
+
+    async hears_of_nothing_without_listening(suite, connection) {
+        let news = 0;
+        await suite.sdk.hear(connection.client, 'notifications/tools/list_changed', () => {
+            news += 1;
+        });
+        const patient = await connect(suite, base);
+        await whileListening(patient, () => seesReloads(suite, patient));
+        await end(suite, patient);
+        assert.equal(news, 0);
+    },
+
+    async listens_twice_while_it_calls(suite, connection) {
+        await whileListening(connection, () =>
+            whileListening(connection, () => countCompletely(suite, connection, 5)));
+        await countCompletely(suite, connection, 3);
+    },
+
+    // Nothing resumes: the connection was the call.
+    async loses_the_call_when_cut_and_its_process_is_gone(suite) {
+        await withCutter(suite, new Wire(), async (connection, cutter) => {
+            const { marker, answer } = await startSlow(suite, connection, 'cut');
+            await cutter.cut();
+            await assert.rejects(answer);
+            await isTerminated(marker);
+            await countCompletely(suite, connection, 3);
+        });
+    },
+
+    async ends_every_call_when_it_leaves(suite) {
+        const connection = await connect(suite, base);
+        const { marker, answer } = await startSlow(suite, connection, 'left');
+        const subscription = await connection.client.listen({ toolsListChanged: true });
+        await end(suite, connection);
+        assert.notEqual(await subscription.closed, 'graceful');
+        await assert.rejects(answer);
+        await isTerminated(marker);
+    },
+};
 
 // ---- checks: one transport ----
 
@@ -367,10 +329,28 @@ const perTransport = {
     },
 };
 
+/** What clients that know 2026-07-28 come to on HTTP+SSE, which has none of it. */
+const insisting = {
+    async falls_back_by_itself(suite) {
+        const connection = await connect(suite, base, { mode: 'auto' });
+        assert.equal(connection.client.getNegotiatedProtocolVersion(), LEGACY);
+        assert.equal(text(await call(suite, connection, 'echo', { text: 'auto' })), 'auto');
+        await end(suite, connection);
+    },
+
+    async learns_that_it_cannot_insist(suite) {
+        await assert.rejects(connect(suite, base, { mode: MODERN }), /did not offer pinned/);
+    },
+};
+
 // ---- ends ----
 
 const ends = {
     async http(suite, { client, transport, wire }) {
+        if (suite.revision === MODERN) {
+            await client.close();
+            return;
+        }
         const { sessionId } = transport;
         assert.match(sessionId, /^[\x21-\x7e]+$/);
         await transport.terminateSession();
@@ -399,4 +379,12 @@ const ends = {
     },
 };
 
-const end = (suite, connection) => ends[suite.kind](suite, connection);
+const end = (suite, connection) => ends[suite.transport](suite, connection);
+
+/** Every check for the kind of connection that `suite` has. */
+export const checksOf = suite => ({
+    ...shared,
+    ...(suite.revision === MODERN ? stateless : { ...legacy, ...perTransport[suite.transport] }),
+    ...(suite.transport === 'sse' && suite.sdk.isModern ? insisting : {}),
+    ends: end,
+});

@@ -1,19 +1,24 @@
 #!/bin/bash
 # The command line of the official Inspector (npm @modelcontextprotocol/inspector):
-# inspector.sh sse|http
+# inspector.sh sse|http|auto|modern
 #
 # Every invocation connects, asks once and leaves. It can neither ping, cancel nor resume, and it
 # ends Streamable HTTP sessions without DELETE.
 . "$(dirname "$0")/checks.sh"
 
-declare -A paths=([sse]=/sse [http]=/mcp)
-kind=$1
+case $1 in
+    sse) where=(--transport sse --server-url "$base/sse") era=legacy revision=2025-11-25 ;;
+    http) where=(--transport http --server-url "$base/mcp") era=legacy revision=2025-11-25 ;;
+    auto | modern)
+        where=(--transport http --server-url "$base/mcp") era=$1 revision=2026-07-28
+        ;;
+esac
 # It keeps a catalogue in the home directory.
 export HOME=$scratch
 
 inspect() {
     timeout $((20 * slowness)) "$installed/node_modules/.bin/mcp-inspector" --cli --quiet \
-        --format json --transport "$kind" --server-url "$base${paths[$kind]}" --method "$@"
+        --format json --protocol-era "$era" "${where[@]}" --method "$@"
 }
 
 # call TOOL [JSON]
@@ -21,8 +26,17 @@ call() {
     inspect tools/call --tool-name "$1" --tool-args-json "${2:-"{}"}"
 }
 
-negotiates_the_newest_legacy_revision() {
-    expect '"protocolVersion":"2025-11-25"' "$(inspect initialize)"
+negotiates_the_revision_it_asked_for() {
+    expect "\"protocolVersion\":\"$revision\"" "$(inspect initialize)"
+}
+
+falls_back_by_itself() {
+    expect '"protocolVersion":"2025-11-25"' "$(era=auto inspect initialize)"
+    expect '"text":"auto"' "$(era=auto call echo '{"text":"auto"}')"
+}
+
+learns_that_it_cannot_insist() {
+    expect 'did not offer pinned' "$(era=modern inspect initialize 2>&1)"
 }
 
 lists_tools() {
@@ -66,9 +80,13 @@ calls_many_at_once() {
     expect '"ok":200,"toolErrors":0,"errors":0' "$answer"
 }
 
-for name in negotiates_the_newest_legacy_revision lists_tools calls_tools \
+for name in negotiates_the_revision_it_asked_for lists_tools calls_tools \
     learns_why_a_tool_failed learns_which_argument_is_wrong finds_no_unknown_tool \
     calls_many_at_once; do
     check "$name" "$name"
 done
+if [ "$1" = sse ]; then
+    check falls_back_by_itself falls_back_by_itself
+    check learns_that_it_cannot_insist learns_that_it_cannot_insist
+fi
 exit "$failed"

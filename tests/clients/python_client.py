@@ -1,119 +1,30 @@
-"""The official Python SDK (PyPI mcp): python_client.py sse|http
+"""The official Python SDK (PyPI mcp): python_client.py sse|http|auto|modern
 
-Environment as in checks.mjs: SLIMCP_URL, SLOWNESS, ENDED.
+What it has to do against the daemon, on every transport and in every mode. Environment as in
+harness.py.
 """
 
 import json
-import logging
-import os
 import re
-import sys
 import tempfile
-import traceback
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
-import httpx2
 from cutter import Cutter
-from mcp.client import Client
-from mcp.client.sse import sse_client
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
+from harness import BASE, LEGACY, MODERN, SLOWNESS, Connection, Kind
+from harness import call, connected, reload, run, text, until
+from mcp.client.subscriptions import ToolsListChanged
 from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
 
-BASE = os.environ.get("SLIMCP_URL", "http://127.0.0.1:8000")
-SLOWNESS = float(os.environ.get("SLOWNESS", "1"))
-TOOLS = {"add", "count", "echo", "fail", "slow", "system-info"}
-NEWEST_LEGACY = "2025-11-25"
+TOOLS = {"add", "count", "echo", "fail", "grumble", "slow", "system-info"}
 
 
-class Wire:
-    """What went over the wire: every response the SDK got, in order."""
-
-    def __init__(self) -> None:
-        self.responses: list[httpx2.Response] = []
-
-    def http_client(self, **options) -> httpx2.AsyncClient:
-        client = create_mcp_http_client(**options)
-        client.event_hooks = {"response": [self._note]}
-        return client
-
-    async def _note(self, response: httpx2.Response) -> None:
-        self.responses.append(response)
-
-    def session_id(self) -> str | None:
-        ids = (response.headers.get("mcp-session-id") for response in self.responses)
-        return next(filter(None, ids), None)
-
-    def posts(self) -> list[httpx2.URL]:
-        return [each.url for each in self.responses if each.request.method == "POST"]
-
-    def resumptions(self) -> int:
-        return sum("last-event-id" in each.request.headers for each in self.responses)
-
-
-@asynccontextmanager
-async def connected(kind: str, base: str = BASE, mode: str = "legacy"):
-    """A client and its wire; afterwards the session is gone, or will be (ENDED)."""
-    wire = Wire()
-    if kind == "sse":
-        transport = sse_client(f"{base}/sse", httpx_client_factory=wire.http_client)
-        async with Client(transport, mode=mode) as client:
-            yield client, wire
-        note_ended(wire)
-        return
-    async with wire.http_client() as http_client:
-        transport = streamable_http_client(f"{base}/mcp", http_client=http_client)
-        async with Client(transport, mode=mode) as client:
-            yield client, wire
-    await is_gone(wire)
-
-
-def note_ended(wire: Wire) -> None:
-    """A cut HTTP+SSE session lives on for the resume window: `run` looks whether it ends."""
-    if path := os.environ.get("ENDED"):
-        address = wire.posts()[-1].copy_with(port=urlsplit(BASE).port)
-        with open(path, "a") as file:
-            print(address, file=file)
-
-
-async def is_gone(wire: Wire) -> None:
-    session_id = wire.session_id()
-    if session_id is None:
-        return  # The revision that `auto` found has no sessions.
-    last = wire.responses[-1]
-    assert (last.request.method, last.status_code) in [("DELETE", 200), ("DELETE", 204)], last
-    async with httpx2.AsyncClient() as http_client:
-        response = await http_client.post(
-            f"{BASE}/mcp",
-            headers={
-                "accept": "application/json, text/event-stream",
-                "mcp-session-id": session_id,
-            },
-            json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
-        )
-    assert response.status_code == 404, response.status_code
-
-
-async def until(what: str, condition) -> None:
-    with anyio.move_on_after(10 * SLOWNESS):
-        while not condition():
-            await anyio.sleep(0.02)
-        return
-    raise AssertionError(f"waited too long: {what}")
-
-
-def text(result) -> str:
-    return "\n".join(getattr(item, "text", "") for item in result.content)
-
-
-async def call(client: Client, name: str, **arguments):
-    return await client.call_tool(name, arguments, read_timeout_seconds=20 * SLOWNESS)
-
-
-async def count_completely(client: Client, to: int, on_progress=lambda seen: None) -> None:
+async def count_completely(
+    connection: Connection, to: int, on_progress=lambda seen: None
+) -> None:
     """Calls `count`; afterwards every line must have come once."""
     numbers: list[float] = []
     lines: list[str] = []
@@ -124,7 +35,7 @@ async def count_completely(client: Client, to: int, on_progress=lambda seen: Non
             lines.append(message)
         on_progress(len(numbers))
 
-    result = await client.call_tool(
+    result = await connection.client.call_tool(
         "count", {"to": to}, read_timeout_seconds=20 * SLOWNESS, progress_callback=note
     )
     assert text(result).endswith(f"done {to}"), text(result)
@@ -132,92 +43,121 @@ async def count_completely(client: Client, to: int, on_progress=lambda seen: Non
     assert lines == [str(index + 1) for index in range(to)], lines
 
 
-# ---- checks on one connection ----
+@asynccontextmanager
+async def slow():
+    """The path of a marker file, for `slow`; afterwards its process has to be gone."""
+    with tempfile.TemporaryDirectory(prefix="slimcp-clients-") as directory:
+        marker = Path(directory) / "marker"
+        yield marker
+        await until("TERM arrives", lambda: "terminated" in marker.read_text())
+        process = Path("/proc") / marker.read_text().split()[0]
+        await until("process is gone", lambda: not process.exists())
 
 
-async def negotiates_the_newest_legacy_revision(client: Client) -> None:
-    assert client.protocol_version == NEWEST_LEGACY, client.protocol_version
+async def call_slow(connection: Connection, marker: Path, begun=lambda: None) -> None:
+    """Asks for progress: the answer has `begun` before it ends."""
+
+    async def note(*_progress) -> None:
+        begun()
+
+    await connection.client.call_tool("slow", {"marker": str(marker)}, progress_callback=note)
 
 
-async def lists_tools(client: Client) -> None:
-    tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+async def starts(marker: Path) -> None:
+    await until("slow starts", lambda: marker.exists() and marker.read_text())
+
+
+# ---- checks on one connection: everywhere ----
+
+
+async def negotiates_the_revision_it_asked_for(connection: Connection) -> None:
+    found = connection.client.protocol_version
+    assert found == connection.kind.revision, found
+
+
+async def lists_tools(connection: Connection) -> None:
+    tools = {tool.name: tool for tool in (await connection.client.list_tools()).tools}
     assert TOOLS <= tools.keys(), TOOLS - tools.keys()
     assert tools["count"].input_schema["required"] == ["to"]
 
 
-async def echoes_any_text(client: Client) -> None:
+async def echoes_any_text(connection: Connection) -> None:
     for said in ["hello", "", 'Grüße 🦀\u2028\n\r\n"\\\u0000', "x" * 50_000]:
-        assert text(await call(client, "echo", text=said)) == said
+        assert text(await call(connection, "echo", text=said)) == said
 
 
-async def reports_system_info(client: Client) -> None:
-    result = await call(client, "system-info")
+async def reports_system_info(connection: Connection) -> None:
+    result = await call(connection, "system-info")
     assert not result.is_error and text(result) and result.structured_content, result
 
 
-async def adds_with_structured_content(client: Client) -> None:
-    result = await call(client, "add", a=2.5, b=-4)
+async def adds_with_structured_content(connection: Connection) -> None:
+    result = await call(connection, "add", a=2.5, b=-4)
     assert result.structured_content == {"sum": -1.5}, result
     assert json.loads(text(result)) == {"sum": -1.5}, result
 
 
-async def sees_progress_in_order(client: Client) -> None:
-    await count_completely(client, 8)
+async def sees_progress_in_order(connection: Connection) -> None:
+    await count_completely(connection, 8)
 
 
-async def learns_why_a_tool_failed(client: Client) -> None:
-    result = await call(client, "fail")
+async def learns_why_a_tool_failed(connection: Connection) -> None:
+    result = await call(connection, "fail")
     assert result.is_error and "the cellar is flooded" in text(result), result
 
 
-async def learns_which_argument_is_wrong(client: Client) -> None:
-    wrong = await call(client, "add", a=1, b="two")
+async def learns_which_argument_is_wrong(connection: Connection) -> None:
+    wrong = await call(connection, "add", a=1, b="two")
     assert wrong.is_error and re.search(r"\bb\b", text(wrong)), wrong
-    high = await call(client, "count", to=61)
+    high = await call(connection, "count", to=61)
     assert high.is_error and re.search(r"\bto\b.*60", text(high), re.DOTALL), high
 
 
-async def unknown_tool_is_invalid_params(client: Client) -> None:
+async def unknown_tool_is_invalid_params(connection: Connection) -> None:
     try:
-        result = await call(client, "no-such-tool")
+        result = await call(connection, "no-such-tool")
     except MCPError as error:
         assert error.code == -32602, error
     else:
         raise AssertionError(result)
 
 
-async def cancels_and_the_process_is_gone(client: Client) -> None:
-    with tempfile.TemporaryDirectory(prefix="slimcp-clients-") as directory:
-        marker = Path(directory) / "marker"
-        async with anyio.create_task_group() as group:
-            group.start_soon(lambda: call(client, "slow", marker=str(marker)))
-            await until("slow starts", lambda: marker.exists() and marker.read_text())
-            group.cancel_scope.cancel()
-        await until("TERM arrives", lambda: "terminated" in marker.read_text())
-        process = Path("/proc") / marker.read_text().split()[0]
-        await until("process is gone", lambda: not process.exists())
-    assert text(await call(client, "echo", text="still here")) == "still here"
+async def cancels_and_the_process_is_gone(connection: Connection) -> None:
+    async with slow() as marker, anyio.create_task_group() as group:
+        group.start_soon(call_slow, connection, marker)
+        await starts(marker)
+        group.cancel_scope.cancel()
+    assert text(await call(connection, "echo", text="still here")) == "still here"
 
 
-async def pings(client: Client) -> None:
-    await client.send_ping()
+async def hears_log_messages_at_the_level_it_asked_for(connection: Connection) -> None:
+    said = ["info grumble: too cold", "info grumble: too wet"]
+    for level, expected in [("debug", said), ("info", said), ("warning", []), (None, [])]:
+        connection.messages.clear()
+        meta = None
+        if connection.kind.revision == LEGACY:
+            await connection.client.set_logging_level(level or "error")
+        elif level:
+            meta = {"io.modelcontextprotocol/logLevel": level}
+        assert text(await connection.client.call_tool("grumble", {}, meta=meta)) == "done"
+        assert connection.messages == expected, (level, connection.messages)
 
 
-async def keeps_answers_apart(client: Client) -> None:
+async def keeps_answers_apart(connection: Connection) -> None:
     heard: dict[str, str] = {}
 
     async def echo(said: str) -> None:
-        heard[said] = text(await call(client, "echo", text=said))
+        heard[said] = text(await call(connection, "echo", text=said))
 
     async with anyio.create_task_group() as group:
-        group.start_soon(count_completely, client, 5)
+        group.start_soon(count_completely, connection, 5)
         for index in range(20):
             group.start_soon(echo, f"number {index}")
     assert len(heard) == 20 and all(said == answer for said, answer in heard.items()), heard
 
 
-ON_ONE_CONNECTION = [
-    negotiates_the_newest_legacy_revision,
+EVERYWHERE = [
+    negotiates_the_revision_it_asked_for,
     lists_tools,
     echoes_any_text,
     reports_system_info,
@@ -227,22 +167,100 @@ ON_ONE_CONNECTION = [
     learns_which_argument_is_wrong,
     unknown_tool_is_invalid_params,
     cancels_and_the_process_is_gone,
-    pings,
+    hears_log_messages_at_the_level_it_asked_for,
     keeps_answers_apart,
 ]
+
+
+# ---- checks on one connection: news ----
+
+
+async def sees_reloads(connection: Connection) -> None:
+    """Has a tool added and taken away: after some news each time the list must be another."""
+    name = f"python-{connection.kind.name}"
+
+    # A client may keep a list until it is told that there is another.
+    async def is_listed() -> bool:
+        return any(tool.name == name for tool in (await connection.client.list_tools()).tools)
+
+    assert not await is_listed(), "it is there already"
+    for is_there in [True, False]:
+        before = connection.news
+        reload(name, is_there)
+        with anyio.fail_after(10 * SLOWNESS):
+            while connection.news == before or await is_listed() != is_there:
+                await anyio.sleep(0.02)
+
+
+async def pings(connection: Connection) -> None:
+    await connection.client.send_ping()
+
+
+async def is_told_that_tools_changed(connection: Connection) -> None:
+    await sees_reloads(connection)
+
+
+@asynccontextmanager
+async def listening(connection: Connection):
+    """The client listens to changes of tools."""
+
+    async def note(subscription) -> None:
+        async for event in subscription:
+            assert event == ToolsListChanged(), event
+            connection.news += 1
+
+    async with connection.client.listen(tools_list_changed=True) as subscription:
+        assert subscription.honored.tools_list_changed, subscription.honored
+        async with anyio.create_task_group() as group:
+            group.start_soon(note, subscription)
+            yield
+            group.cancel_scope.cancel()
+
+
+async def needs_no_session(connection: Connection) -> None:
+    wire = connection.wire
+    assert wire.session_id() is None
+    methods = {each.request.method for each in wire.responses}
+    assert methods == {"POST"}, methods
+
+
+async def hears_of_changes_while_it_listens(connection: Connection) -> None:
+    async with listening(connection):
+        await sees_reloads(connection)
+
+
+async def hears_of_nothing_without_listening(connection: Connection) -> None:
+    before = connection.news
+    async with connected(connection.kind) as patient:
+        async with listening(patient):
+            await sees_reloads(patient)
+    assert connection.news == before
+
+
+async def listens_twice_while_it_calls(connection: Connection) -> None:
+    async with listening(connection), listening(connection):
+        await count_completely(connection, 5)
+    await count_completely(connection, 3)
+
+
+ON_ONE_CONNECTION = {
+    LEGACY: [*EVERYWHERE, pings, is_told_that_tools_changed],
+    MODERN: [
+        *EVERYWHERE,
+        needs_no_session,
+        hears_of_changes_while_it_listens,
+        hears_of_nothing_without_listening,
+        listens_twice_while_it_calls,
+    ],
+}
 
 
 # ---- checks with connections of their own ----
 
 
-async def negotiates_by_itself(kind: str) -> None:
-    async with connected(kind, mode="auto") as (client, _):
-        assert text(await call(client, "echo", text="auto")) == "auto"
-
-
-async def ends(kind: str) -> None:
-    async with connected(kind) as (client, _):
-        await client.list_tools()
+async def ends(kind: Kind) -> None:
+    async with connected(kind) as connection:
+        await connection.client.list_tools()
 
 
 @asynccontextmanager
@@ -250,83 +268,92 @@ async def cutter():
     cutter = Cutter(urlsplit(BASE).port or 80)
     await cutter.start()
     try:
-        yield cutter
+        yield cutter, f"http://127.0.0.1:{cutter.port}"
     finally:
         cutter.stop()
 
 
-async def misses_nothing_when_cut_in_mid_call(kind: str) -> None:
-    async with cutter() as network:
-        base = f"http://127.0.0.1:{network.port}"
-        async with connected(kind, base) as (client, wire):
-            await count_completely(client, 40, lambda seen: seen == 3 and network.cut())
-            assert wire.resumptions() > 0, "it never resumed"
+async def misses_nothing_when_cut_in_mid_call(kind: Kind) -> None:
+    async with cutter() as (network, base), connected(kind, base) as connection:
+        await count_completely(connection, 40, lambda seen: seen == 3 and network.cut())
+        assert connection.wire.resumptions() > 0, "it never resumed"
 
 
-async def connects_anew_after_a_cut(kind: str) -> None:
+async def connects_anew_after_a_cut(kind: Kind) -> None:
     """This transport does not reconnect: its calls fail, and a new client works."""
-    async with cutter() as network:
-        base = f"http://127.0.0.1:{network.port}"
-        async with connected(kind, base) as (client, _):
+    async with cutter() as (network, base):
+        async with connected(kind, base) as connection:
             try:
-                await count_completely(client, 40, lambda seen: seen == 3 and network.cut())
+                await count_completely(connection, 40, lambda seen: seen == 3 and network.cut())
             except MCPError:
                 pass
             else:
                 raise AssertionError("the call survived the cut")
-        async with connected(kind, base) as (client, _):
-            await count_completely(client, 5)
+        async with connected(kind, base) as connection:
+            await count_completely(connection, 5)
+
+
+async def falls_back_by_itself(kind: Kind) -> None:
+    async with connected(kind.with_mode("auto")) as connection:
+        assert connection.client.protocol_version == LEGACY
+        assert text(await call(connection, "echo", text="auto")) == "auto"
+
+
+async def learns_that_it_cannot_insist(kind: Kind) -> None:
+    """It does not ask whether the revision is served: its first request fails.
+
+    So does an answer of another revision, in which it misses what this one demands.
+    """
+    async with connected(kind.with_mode(MODERN)) as connection:
+        try:
+            result = await connection.client.list_tools()
+        except (MCPError, ValidationError):
+            pass
+        else:
+            raise AssertionError(result)
+
+
+async def loses_the_call_when_cut_and_its_process_is_gone(kind: Kind) -> None:
+    """Nothing resumes: the connection was the call."""
+    async with cutter() as (network, base), connected(kind, base) as connection:
+        async with slow() as marker:
+            try:
+                await call_slow(connection, marker, begun=network.cut)
+            except MCPError:
+                pass
+            else:
+                raise AssertionError("the call survived the cut")
+        await count_completely(connection, 3)
+
+
+async def ends_every_call_when_it_leaves(kind: Kind) -> None:
+    async with slow() as marker, anyio.create_task_group() as group:
+
+        async def leave() -> None:
+            async with connected(kind) as connection, listening(connection):
+                await call_slow(connection, marker)
+
+        group.start_soon(leave)
+        await starts(marker)
+        group.cancel_scope.cancel()
 
 
 OF_THEIR_OWN = {
-    "http": [misses_nothing_when_cut_in_mid_call, negotiates_by_itself, ends],
-    "sse": [connects_anew_after_a_cut, negotiates_by_itself, ends],
+    "sse": [
+        connects_anew_after_a_cut,
+        falls_back_by_itself,
+        learns_that_it_cannot_insist,
+        ends,
+    ],
+    "http": [misses_nothing_when_cut_in_mid_call, ends],
+    "auto": [
+        loses_the_call_when_cut_and_its_process_is_gone,
+        ends_every_call_when_it_leaves,
+        ends,
+    ],
 }
-
-
-# ---- running them ----
-
-
-def innermost(error: BaseException) -> BaseException:
-    """The fault itself: task groups wrap it once per level."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-async def passes(name: str, check) -> bool:
-    try:
-        with anyio.fail_after(30 * SLOWNESS):
-            await check()
-    except Exception as error:
-        cause = innermost(error)
-        why = str(cause) or traceback.format_exception(cause)[-2]
-        print(f"not ok {name}: {type(cause).__name__} {why}".replace("\n", " "), flush=True)
-        return False
-    print(f"ok {name}", flush=True)
-    return True
-
-
-async def main(kind: str) -> bool:
-    results = []
-
-    async def on_one_connection() -> None:
-        async with connected(kind) as (client, _):
-            for check in ON_ONE_CONNECTION:
-                results.append(await passes(check.__name__, lambda: check(client)))
-
-    # Outside `passes`, whose time limit is for one check.
-    try:
-        await on_one_connection()
-    except Exception as error:
-        print(f"not ok connects: {innermost(error)}", flush=True)
-        results.append(False)
-    for check in OF_THEIR_OWN[kind]:
-        results.append(await passes(check.__name__, lambda: check(kind)))
-    return all(results)
+OF_THEIR_OWN["modern"] = OF_THEIR_OWN["auto"]
 
 
 if __name__ == "__main__":
-    # The SDK logs a traceback for every connection that is cut on purpose.
-    logging.disable(logging.CRITICAL)
-    sys.exit(0 if anyio.run(main, sys.argv[1]) else 1)
+    run(lambda kind: (ON_ONE_CONNECTION[kind.revision], OF_THEIR_OWN[kind.name]))

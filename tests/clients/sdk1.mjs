@@ -1,13 +1,32 @@
-// The official TypeScript SDK, generation 1 (npm @modelcontextprotocol/sdk): sdk1.mjs sse|http
-import { require, run } from './checks.mjs';
+// The official TypeScript SDK, generation 1 (npm @modelcontextprotocol/sdk):
+// sdk1.mjs sse|http [example]
+import { require, run } from './harness.mjs';
 
 const { Client } = require('@modelcontextprotocol/sdk/client/index.js');
 const { SSEClientTransport } = require('@modelcontextprotocol/sdk/client/sse.js');
 const { StreamableHTTPClientTransport } =
     require('@modelcontextprotocol/sdk/client/streamableHttp.js');
+const types = require('@modelcontextprotocol/sdk/types.js');
 
-await run({
+const schemas = {
+    'notifications/message': types.LoggingMessageNotificationSchema,
+    'notifications/prompts/list_changed': types.PromptListChangedNotificationSchema,
+    'notifications/resources/updated': types.ResourceUpdatedNotificationSchema,
+    'notifications/tools/list_changed': types.ToolListChangedNotificationSchema,
+    'elicitation/create': types.ElicitRequestSchema,
+    'roots/list': types.ListRootsRequestSchema,
+    'sampling/createMessage': types.CreateMessageRequestSchema,
+};
+
+const sdk = {
+    name: 'sdk1',
+    isModern: false,
     transports: { sse: SSEClientTransport, http: StreamableHTTPClientTransport },
-    client: () => new Client({ name: 'sdk1', version: '1' }),
+    client: (_mode, capabilities = {}) =>
+        new Client({ name: 'sdk1', version: '1' }, { capabilities }),
     call: (client, parameters, options) => client.callTool(parameters, undefined, options),
-});
+    hear: (client, method, handler) => client.setNotificationHandler(schemas[method], handler),
+    answer: (client, method, handler) => client.setRequestHandler(schemas[method], handler),
+};
+
+await run(sdk);

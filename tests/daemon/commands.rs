@@ -241,3 +241,34 @@ fn a_program_that_cannot_be_started_is_named() {
     assert!(daemon.children().is_empty());
     assert_eq!(daemon.gauge("calls"), Some(0));
 }
+
+#[test]
+fn a_tool_in_the_background_outlives_the_connection_that_has_called_it() {
+    let tool = shell_tool(
+        "backup",
+        r#"echo half; while [ ! -e "$1" ]; do sleep 0.02; done; echo whole"#,
+        "background = true",
+    );
+    let daemon = Daemon::start("background", &tool);
+    let gate = daemon.folder.join("gate");
+    let mut peer = daemon.connect();
+    let begun = ask(&mut peer, "backup", &json!({ "text": gate }));
+    let task = &begun["result"]["structuredContent"]["taskId"];
+    let status = |daemon: &Daemon| {
+        let mut peer = daemon.connect();
+        ask(&mut peer, "task-status", &json!({ "id": task }))
+    };
+    drop(peer);
+    eventually("progress", || {
+        let said = status(&daemon);
+        text(&said).ends_with(" is working: half").then_some(())
+    });
+    fs::write(&gate, "").expect("a file");
+    let completed = eventually("the result", || {
+        let said = status(&daemon);
+        text(&said).ends_with(" has completed").then_some(said)
+    });
+    let result = &completed["result"]["structuredContent"]["result"];
+    assert_eq!(result["content"][0]["text"], "half\nwhole");
+    assert!(daemon.children().is_empty());
+}

@@ -350,13 +350,11 @@ fn only_its_own_session_answers_and_only_once() {
     let other = session(&mut server, "2025-11-25", ALL);
     let (_, call) = begun(&mut server, &fields);
     asks(&mut server, 2, call, &[form("a")]);
+    let decline = response(1, r#"{"action":"decline"}"#);
     for (fields, message) in [
-        (&other, response(1, ACCEPT)),
-        (&fields, response(2, ACCEPT)),
-        (
-            &fields,
-            response(1, ACCEPT).replace("\"id\":1", "\"id\":\"1\""),
-        ),
+        (&other, decline.clone()),
+        (&fields, decline.replace("\"id\":1", "\"id\":2")),
+        (&fields, decline.replace("\"id\":1", "\"id\":\"1\"")),
         (&fields, format!("[{}]", response(1, ACCEPT))),
         (&fields, response(1, ACCEPT)),
     ] {

@@ -16,6 +16,7 @@ mod counters;
 mod dialects;
 mod drain;
 mod eras;
+mod functions;
 mod listen;
 mod mutations;
 mod quotas;

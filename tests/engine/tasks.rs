@@ -44,6 +44,7 @@ fn function(name: &str, background: Background) -> Rc<dyn Tool> {
         output_schema: None,
         annotations: Annotations::default(),
         background,
+        icons: None,
     }))
 }
 
@@ -761,6 +762,81 @@ fn a_task_of_a_client_with_a_handshake_has_nobody_to_ask() {
     says(&mut server, 1, vec![form("sure")]);
     let (_, _, answer) = &server.answered[0];
     assert_eq!(answer.as_ref().unwrap_err().code, -32021);
+}
+
+/// Opens a subscription to these tasks; its connection and the tasks that are acknowledged.
+fn listen(server: &mut Server, millis: u64, field: &str, tasks: &[&str]) -> (usize, Value) {
+    let params = format!(r#""notifications":{{"taskIds":{}}}"#, json!(tasks));
+    let peer = server.connect(at(millis));
+    server.send(
+        at(millis),
+        peer,
+        able_as(field, "subscriptions/listen", "", &params),
+    );
+    let acknowledged = told(server, peer).remove(0);
+    server.engine.check(0);
+    (
+        peer,
+        acknowledged["params"]["notifications"]["taskIds"].clone(),
+    )
+}
+
+/// What a subscription was told meanwhile.
+fn told(server: &mut Server, peer: usize) -> Vec<Value> {
+    let events = crate::events(server, peer);
+    let message = |data: &str| serde_json::from_str(data).unwrap();
+    events.iter().map(|event| message(&event.data)).collect()
+}
+
+#[test]
+fn whoever_listens_is_told_every_state_of_a_task() {
+    let mut server = server();
+    let (task, other) = (begin(&mut server, 0, "may"), begin(&mut server, 0, "may"));
+    let (peer, honoured) = listen(&mut server, 1, "", &[&task, "nobody"]);
+    assert_eq!(honoured, json!([task]));
+    server.line(at(2), "how far it has come is no state");
+    says(&mut server, 3, vec![form("sure")]);
+    result_at(
+        &mut server,
+        4,
+        &update(&task, r#"{"sure":{"action":"accept"}}"#),
+    );
+    server.finish(at(5), &Outcome::text("done"));
+    result_at(&mut server, 6, &about("tasks/cancel", &other));
+    let told = told(&mut server, peer);
+    let states: Vec<&Value> = told.iter().map(|each| &each["params"]["status"]).collect();
+    assert_eq!(states, ["input_required", "working", "completed"]);
+    assert_eq!(told[0]["method"], "notifications/tasks");
+    assert!(told[0]["params"]["inputRequests"]["sure"].is_object());
+    let mut last = told[2]["params"].clone();
+    let meta = last.as_object_mut().unwrap().remove("_meta").unwrap();
+    assert_eq!(meta, json!({"io.modelcontextprotocol/subscriptionId": 7}));
+    let mut asked = state(&mut server, 7, &task);
+    for member in ["_meta", "resultType"] {
+        asked.as_object_mut().unwrap().remove(member);
+    }
+    assert_eq!(last, asked, "it is what tasks/get tells");
+}
+
+#[test]
+fn nobody_listens_to_the_tasks_of_others() {
+    let mut server = server();
+    configure(&mut server, 0, |config| config.access = tokens());
+    let begun = able_as(&bearer(0), "tools/call", "may", r#""name":"may""#);
+    let begun = result_at(&mut server, 0, &begun);
+    let task = begun["taskId"].as_str().unwrap();
+    let (own, honoured) = listen(&mut server, 1, &bearer(0), &[task]);
+    assert_eq!(honoured, json!([task]));
+    let (foreign, honoured) = listen(&mut server, 1, &bearer(1), &[task]);
+    assert_eq!(honoured, json!([]));
+    server.finish(at(2), &Outcome::text("done"));
+    assert_eq!(
+        (
+            told(&mut server, own).len(),
+            told(&mut server, foreign).len()
+        ),
+        (1, 0)
+    );
 }
 
 #[test]

@@ -71,9 +71,10 @@
 //! | no two events of a session have the same id | 2025-03-26 to 2025-11-25 | must | basic/transports, resumability | `resume::no_two_events_of_a_session_have_the_same_id_and_each_names_its_stream` |
 //! | an event id says of which stream it is | 2025-11-25 | should | basic/transports, resumability | `resume::no_two_events_of_a_session_have_the_same_id_and_each_names_its_stream` |
 //! | a stream begins with an id to come back with, no data, and `retry` | 2025-11-25 | should | basic/transports, sending messages | `resume::answer_streams_begin_with_an_id_to_come_back_with_for_2025_11_25_only`, `tests/engine/streams::only_clients_of_2025_11_25_get_an_event_without_data` |
+//! | a connection that is closed before the answer says when to come back | 2025-11-25 | should | basic/transports, sending messages | `tests/engine/functions::a_client_that_was_let_go_comes_back_for_the_answer`, `tests/engine/functions::clients_that_could_not_come_back_are_not_let_go` |
 //! | who comes back gets what came after the event it names | 2025-03-26 to 2025-11-25 | should | basic/transports, resumability | `resume::a_listening_stream_is_resumed_behind_the_event_that_was_seen`, `tests/engine/streams::an_answer_stream_is_resumed_behind_the_event_that_was_seen` |
 //! | and nothing of another stream | 2025-03-26 to 2025-11-25 | must | basic/transports, resumability | `resume::only_what_its_own_stream_has_missed_is_sent_again`, `resume::nobody_resumes_the_stream_of_another_session` |
-//! | what is no longer kept is said to be, and not passed over | 2025-03-26 to 2025-11-25 | should | basic/transports, resumability | `tests/engine/streams::what_is_no_longer_kept_or_was_never_sent_is_410`, `tests/engine/streams::an_http_sse_client_with_a_gap_gets_a_new_session` |
+//! | what is no longer kept is said to be, and not passed over | 2025-03-26 to 2025-11-25 | should | basic/transports, resumability | `tests/engine/streams::what_is_no_longer_kept_or_was_never_sent_is_410` |
 //! | a session id is visible ASCII | 2025-03-26 to 2025-11-25 | must | basic/transports, session management | `tests/contracts/seed_1::s1_02_the_first_event_is_a_relative_path_with_an_unguessable_id` |
 //! | nobody can guess it | 2025-03-26 to 2025-11-25 | should | basic/transports, session management | `tests/contracts/seed_1::s1_02_the_first_event_is_a_relative_path_with_an_unguessable_id`, `src/edge/chance::as_many_bytes_come_as_are_asked_for_and_never_the_same` |
 //! | it comes with the answer to `initialize` | 2025-03-26 to 2025-11-25 | must | basic/transports, session management | `tests/engine/sessions::the_session_is_named_in_the_head_of_initialize_only` |
@@ -92,7 +93,7 @@
 //! | a cancelled call is stopped, its place is free, and it has no result | to 2025-11-25 | should | basic/utilities/cancellation, behavior | `utilities::a_cancelled_call_is_stopped_and_has_no_result`, `tests/engine/calls::a_cancelled_call_over_http_sse_is_not_answered` |
 //! | a cancellation that is wrong or comes too late is ignored | to 2025-11-25 | must | basic/utilities/cancellation, timing | `utilities::a_cancellation_of_nothing_is_ignored`, `tests/engine/calls::a_stranger_cannot_cancel` |
 //! | the server cancels only what it has asked and waits for | to 2025-11-25 | must | basic/utilities/cancellation, behavior | `tests/engine/asks::a_question_of_a_cancelled_call_is_taken_back`, `tests/engine/asks::a_question_that_the_work_does_not_wait_for_is_taken_back` |
-//! | progress grows with every report | all | must | basic/utilities/progress, progress flow | `utilities::progress_increases_under_its_token_and_stops_with_the_answer` |
+//! | progress grows with every report | all | must | basic/utilities/progress, progress flow | `utilities::progress_increases_under_its_token_and_stops_with_the_answer`, `utilities::a_report_of_no_progress_is_not_told` |
 //! | it is told under a token that is in use, as it was given, and to nobody without | all | must | basic/utilities/progress, behavior | `utilities::progress_increases_under_its_token_and_stops_with_the_answer`, `utilities::nobody_hears_of_progress_without_a_token` |
 //! | a token is a string or a number | all | must | basic/utilities/progress, progress flow | `utilities::a_token_is_a_string_or_a_number` |
 //! | it stops with the answer | all | must | basic/utilities/progress, implementation notes | `utilities::progress_increases_under_its_token_and_stops_with_the_answer` |
@@ -100,7 +101,6 @@
 //! | a level lets through itself and what is more severe | all | must | server/utilities/logging, log levels | `utilities::a_level_lets_through_itself_and_what_is_more_severe` |
 //! | a level that is none is -32602 | all | should | server/utilities/logging, error handling | `utilities::a_level_that_is_none_is_wrong_and_changes_nothing`, `tests/engine/stateless::what_a_request_must_say_of_itself_is_missed` |
 //! | who names no level hears nothing | 2026-07-28 | must | server/utilities/logging, per-request log level | `utilities::nobody_hears_log_messages_who_has_named_no_level`, `tests/engine/stateless::log_messages_come_only_to_requests_that_name_a_level_and_only_from_that_level_on` |
-//! | log messages tell no secret of the server | all | must | server/utilities/logging, security | `tests/engine/access::no_answer_shows_a_secret`, `tests/engine/broadcast::the_log_level_of_a_session_lets_a_broadcast_through_or_not` |
 //!
 //! # Listings
 //!
@@ -130,8 +130,26 @@
 //! | and as often as they may | all | must | server/tools, security considerations | `tests/engine/quotas::s1_08_whoever_asks_too_often_is_told_how_long_to_wait` |
 //! | what a tool says cannot break out of its message | all | must | server/tools, security considerations | `src/tool/mod::a_result_never_breaks_its_line`, `tests/daemon/commands::a_flood_of_output_is_cut_within_the_memory` |
 //! | structured content is said as text as well | from 2025-06-18 | should | server/tools, structured content | `tools::structured_content_is_an_object_and_said_as_text_as_well`, `src/tool/command/outcome::objects_are_structured_as_they_are_and_other_json_is_text` |
+//! | it is an object | 2025-06-18 to 2025-11-25 | must | server/tools, structured content | `tools::structured_content_that_is_no_object_is_not_for_older_clients` |
 //! | it is what the schema of the output says | from 2025-06-18 | must | server/tools, output schema | `src/tool/builtin/facts::the_json_and_its_schema_name_the_same_things` |
 //! | media are base64 with their type | all | must | server/tools, image content | `src/tool/command/outcome::media_is_base64_of_all_of_it_or_an_error` |
+//!
+//! # Resources, prompts, completion
+//!
+//! | Rule | Revisions | Level | Where | Held by |
+//! |---|---|---|---|---|
+//! | they are declared where there are any, and only there | all | must | server/resources, capabilities | `tests/engine/catalogue::capabilities_are_those_of_what_is_there_or_to_come`, `tests/engine/catalogue::a_server_without_a_catalogue_knows_none_of_its_methods` |
+//! | what is declared is listed, be it nothing | all | must | server/resources, listing resources | `tests/engine/catalogue::what_there_is_is_listed_in_its_order`, `tests/engine/catalogue::capabilities_are_those_of_what_is_there_or_to_come` |
+//! | their lists have pages like that of the tools | all | should | server/utilities/pagination, operations supporting pagination | `tests/engine/catalogue::long_lists_come_in_pages_and_other_cursors_are_wrong` |
+//! | a resource that is not there is -32602, and never empty contents | 2026-07-28 | must | server/resources, error handling | `tests/engine/catalogue::a_resource_that_is_not_there_has_the_error_of_its_revision` |
+//! | before that it is -32002 | to 2025-11-25 | should | server/resources, error handling | `tests/engine/catalogue::a_resource_that_is_not_there_has_the_error_of_its_revision` |
+//! | what they are given is checked | all | must | server/resources, security considerations | `tests/engine/catalogue::wrong_parameters_are_named`, `src/tool/catalogue/pattern::uris_fit_or_not` |
+//! | what is no text is base64 | all | must | server/resources, security considerations | `src/tool/catalogue/tests::bytes_are_text_or_base64`, `tests/engine/catalogue::fixed_contents_and_those_of_templates_are_read_at_once` |
+//! | a prompt without an argument that it needs, or that is not there, is -32602 | all | should | server/prompts, error handling | `tests/engine/catalogue::wrong_parameters_are_named`, `src/tool/catalogue/tests::only_a_required_argument_is_missed` |
+//! | at most 100 values complete an argument, and it is said that there are more | all | must | server/utilities/completion, completion results | `tests/engine/catalogue::completion_offers_what_fits_and_hears_of_the_other_arguments`, `src/tool/catalogue/tests::completions_are_cut_at_the_protocols_bound_and_say_so` |
+//! | changes of the lists are told | to 2025-11-25 | should | server/resources, list changed notification | `tests/engine/catalogue::list_changes_are_told_where_another_list_takes_the_place` |
+//! | changes of a resource are told to whoever has subscribed to it | to 2025-11-25 | should | server/resources, subscriptions | `tests/engine/catalogue::subscribers_are_told_of_what_they_subscribed_to`, `tests/engine/catalogue::only_what_is_known_can_be_subscribed_to` |
+//! | those who may not have them do not | all | should | server/resources, security considerations | `tests/engine/access::every_door_asks_for_credentials_unless_it_is_open_to_all` |
 //!
 //! # 2026-07-28
 //!
@@ -142,9 +160,10 @@
 //! | the version header says what the body says, or it is -32020 with 400 | 2026-07-28 | must | basic/transports/streamable-http, protocol version header | `tests/engine/stateless::each_header_that_does_not_repeat_the_body_is_refused` |
 //! | so do `Mcp-Method` and `Mcp-Name`, case and all | 2026-07-28 | must | basic/transports/streamable-http, server validation | `tests/engine/stateless::each_header_that_does_not_repeat_the_body_is_refused`, `stateless::a_method_with_a_name_needs_it_in_its_head` |
 //! | a value in base64 is decoded before it is compared | 2026-07-28 | must | basic/transports/streamable-http, value encoding | `src/mcp/header/tests::values_are_taken_as_they_are_or_out_of_their_base64`, `tests/engine/stateless::each_header_that_does_not_repeat_the_body_is_refused` |
-//! | a header of a parameter is there if the parameter is, and says the same | 2026-07-28 | must | basic/transports/streamable-http, server behavior | `src/mcp/header/tests::a_value_and_its_header_come_and_go_together` |
+//! | a header of a parameter is there if the parameter is, and says the same | 2026-07-28 | must | basic/transports/streamable-http, server behavior | `tests/engine/functions::headers_that_repeat_arguments_are_held_against_them`, `src/mcp/header/tests::a_value_and_its_header_come_and_go_together` |
+//! | one that is no text is refused | 2026-07-28 | must | basic/transports/streamable-http, server behavior | `src/mcp/header/tests::a_header_that_is_no_text_is_seen_and_refused` |
 //! | integers are compared by value | 2026-07-28 | should | basic/transports/streamable-http, server validation | `src/mcp/header/tests::integers_are_compared_by_value_within_the_safe_range` |
-//! | annotations for headers are as the specification wants them | 2026-07-28 | must | server/tools, x-mcp-header | `src/mcp/header/tests::annotations_have_a_good_name_and_a_simple_type`, `src/mcp/header/tests::annotations_elsewhere_make_a_definition_invalid`, `src/mcp/header/tests::annotations_have_a_name_each_whatever_its_case` |
+//! | annotations for headers are as the specification wants them | 2026-07-28 | must | server/tools, x-mcp-header | `tests/engine/functions::a_schema_that_marks_what_no_header_can_say_is_refused`, `src/mcp/header/tests::annotations_have_a_good_name_and_a_simple_type`, `src/mcp/header/tests::annotations_elsewhere_make_a_definition_invalid`, `src/mcp/header/tests::annotations_have_a_name_each_whatever_its_case` |
 //! | a version that is not served is -32022 with 400, and those that are served are named | 2026-07-28 | must | basic/versioning, protocol version negotiation | `tests/engine/stateless::a_version_that_is_not_served_is_named_with_those_that_are` |
 //! | a method that is not there is -32601 with 404, those of older revisions as well | 2026-07-28 | must | basic/transports/streamable-http, protocol version header | `tests/engine/stateless::methods_of_older_revisions_and_unknown_ones_are_not_found` |
 //! | every result says of which kind it is | 2026-07-28 | must | basic, responses | `tests/engine/stateless::every_result_is_stamped_and_only_listings_may_be_kept` |
@@ -187,6 +206,25 @@
 //! | a server that ends it answers the request | 2026-07-28 | should | basic/patterns/subscriptions, graceful closure | `tests/engine/listen::a_server_that_stops_answers_the_request_and_ends_the_stream` |
 //! | a quiet stream is kept alive | 2026-07-28 | should | basic/transports/streamable-http, receiving messages | `tests/engine/listen::a_subscription_is_quiet_for_days_but_for_heartbeats` |
 //!
+//! # Tasks
+//!
+//! | Rule | Revisions | Level | Where | Held by |
+//! |---|---|---|---|---|
+//! | only a client that has declared the extension with its request is given a task | 2026-07-28 | must | extensions/tasks, capability negotiation | `tests/engine/tasks::an_optional_task_is_a_call_for_those_who_do_not_know_tasks` |
+//! | where nothing else will do, others get -32021 with what they lack | 2026-07-28 | must | extensions/tasks, capability negotiation | `tests/engine/tasks::clients_without_the_extension_are_told_what_is_missing` |
+//! | so do those that want to be told of tasks | 2026-07-28 | must | extensions/tasks, task notifications | `tests/engine/listen::tasks_are_told_to_those_who_know_them` |
+//! | a task that was created says so and can be asked about at once | 2026-07-28 | must | extensions/tasks, creation | `tests/engine/tasks::a_task_is_created_read_and_finished` |
+//! | `tasks/get` says how it is, with its result or its error | 2026-07-28 | must | extensions/tasks, getting tasks | `tests/engine/tasks::a_task_is_created_read_and_finished`, `tests/engine/tasks::a_tool_that_fails_has_a_result_and_a_request_that_fails_has_an_error` |
+//! | a tool that fails has completed | 2026-07-28 | must | extensions/tasks, error handling | `tests/engine/tasks::a_tool_that_fails_has_a_result_and_a_request_that_fails_has_an_error` |
+//! | a task that asks has all its questions in its state, each under a key of its own | 2026-07-28 | must | extensions/tasks, input required | `tests/engine/tasks::a_task_asks_and_goes_on_with_the_last_answer` |
+//! | answers to what is not asked are passed over | 2026-07-28 | should | extensions/tasks, updating tasks | `tests/engine/tasks::a_task_asks_and_goes_on_with_the_last_answer`, `tests/engine/tasks::what_is_wrong_with_a_request_about_a_task_is_said` |
+//! | questions that come before the task are answered before it | 2026-07-28 | should | extensions/tasks, creation | `tests/engine/tasks::questions_come_before_the_task_where_a_function_wants_them_there` |
+//! | updates and cancellations are acknowledged with nothing | 2026-07-28 | must | extensions/tasks, cancelling tasks | `tests/engine/tasks::a_task_asks_and_goes_on_with_the_last_answer`, `tests/engine/tasks::a_cancelled_task_stays_cancelled_whatever_its_call_still_says` |
+//! | a task that is not there is -32602 | 2026-07-28 | must | extensions/tasks, protocol errors | `tests/engine/tasks::what_is_wrong_with_a_request_about_a_task_is_said` |
+//! | a task is its principal's alone | 2026-07-28 | must | extensions/tasks, security considerations | `tests/engine/tasks::a_task_is_its_principals_alone` |
+//! | nobody can guess its id, which is drawn as those of sessions are | 2026-07-28 | must | extensions/tasks, security considerations | `tests/contracts/seed_1::s1_02_the_first_event_is_a_relative_path_with_an_unguessable_id` |
+//! | progress is part of its state | 2026-07-28 | must | extensions/tasks, task notifications | `tests/engine/tasks::progress_is_what_a_task_says_of_itself` |
+//!
 //! # Kept otherwise
 //!
 //! | What | Revisions | How, and why |
@@ -194,6 +232,7 @@
 //! | a cancelled call is not answered (should) | 2025-03-26 to 2025-11-25 | its POST ends with an error: an HTTP exchange has to end, and a stream should have an answer |
 //! | event ids are unique (must) | 2025-11-25 | an event without data repeats the id of the place where its stream stands: both mean that place |
 //! | a lost connection cancels nothing (should) | 2025-03-26 to 2025-11-25 | it does without a session: nobody could come back for the answer |
+//! | a GET is answered with events or 405 (must) | 2025-03-26 to 2025-11-25 | 204 where a stream is over and all of it seen, 410 where a part is gone: waiting there would be for ever |
 //! | a missing session id is 400 (should) | 2025-03-26 to 2025-11-25 | only where the method needs a session; others are served on their own, for scripts |
 //! | reasons of cancellations are logged (should) | to 2025-11-25 | they are texts of strangers, and calls that were cancelled are counted |
 //!
@@ -205,8 +244,9 @@
 //! | authorization by OAuth | from 2025-03-26 | slimcp has tokens of its own |
 //! | stdio, shutdown of processes | all | a transport of its own |
 //! | pings of the server | to 2025-11-25 | heartbeats find dead peers |
-//! | tasks of the core | 2025-11-25 | never declared; later an extension |
+//! | tasks of the core | 2025-11-25 | never declared; they became an extension |
 //! | remote `$ref` is not fetched, bounds of schema validation | 2026-07-28 | nothing here fetches, and no schema is run |
+//! | secrets in log messages | all | they are what a command writes to stderr: its operator knows what that is |
 //! | trace context | 2026-07-28 | passed over, like all metadata of others |
 
 use std::collections::BTreeSet;
@@ -305,7 +345,7 @@ fn every_rule_is_held_by_tests_that_exist() {
 
 #[test]
 fn every_rule_says_for_whom_how_strictly_and_where() {
-    let pages = ["basic", "client/", "schema", "server/"];
+    let pages = ["basic", "client/", "extensions/", "schema", "server/"];
     for rule in rules(TEXT) {
         assert!(are_revisions(rule.revisions), "{rule:?}");
         assert!(["must", "should"].contains(&rule.level), "{rule:?}");

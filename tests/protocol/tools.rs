@@ -111,3 +111,25 @@ fn structured_content_is_an_object_and_said_as_text_as_well() {
         assert_eq!(result["content"][0]["text"], r#"{"degrees":21.5}"#);
     }
 }
+
+#[test]
+fn structured_content_that_is_no_object_is_not_for_older_clients() {
+    for revision in REVISIONS {
+        let mut server = Server::new();
+        let mut client = Client::open(&mut server, at(0), revision);
+        for text in ["[1,2]", "7", "\"warm\"", "null"] {
+            let call = client.request("1", "tools/call", r#""name":"sleep""#, "");
+            let mut line = Line::open(&mut server, at(1), call);
+            let outcome = Outcome {
+                structured: Some(text.to_string()),
+                ..Outcome::text(text)
+            };
+            server.finish(at(2), &outcome);
+            let heard = client.hear(&mut server, &mut line);
+            let result = &heard[0]["result"];
+            let is_there = result.get("structuredContent").is_some();
+            assert_eq!(is_there, client.is_stateless(), "{revision} {text}");
+            assert_eq!(result["content"][0]["text"], text);
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::support::{Server, at};
 use serde_json::{Value, json};
 use slimcp::mcp::message::Level;
 use slimcp::tool::Outcome;
-use slimcp::tool::handler::Said;
+use slimcp::tool::handler::{Context, Said, Told};
 use std::time::Duration;
 
 const SLEEP: &str = r#""name":"sleep""#;
@@ -143,6 +143,35 @@ fn progress_increases_under_its_token_and_stops_with_the_answer() {
                 assert!(params["message"].is_string());
             }
         }
+    }
+}
+
+#[test]
+fn a_report_of_no_progress_is_not_told() {
+    for revision in REVISIONS {
+        let mut server = Server::new();
+        let mut client = Client::open(&mut server, at(0), revision);
+        let mut line = call(&mut server, &client, "1", r#""progressToken":1"#);
+        let key = server.started[0].0;
+        let context = Context::new(Told {
+            wants_progress: true,
+            ..Told::default()
+        });
+        for done in [0.0, 1.0, 3.0, 2.0, 3.0, f64::NAN, f64::INFINITY, 3.5, -1.0] {
+            context.progress(done, 4.0, "working");
+        }
+        for said in context.take_said() {
+            server.engine.handle_said(at(2), key, said);
+        }
+        server.settle(at(2));
+        server.finish(at(3), &Outcome::text("done"));
+        let mut heard = client.hear(&mut server, &mut line);
+        heard.pop();
+        let told = heard
+            .iter()
+            .map(|message| message["params"]["progress"].as_f64());
+        let told: Vec<f64> = told.map(|progress| progress.expect("a number")).collect();
+        assert_eq!(told, [0.0, 1.0, 3.0, 3.5], "{revision}");
     }
 }
 

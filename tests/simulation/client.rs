@@ -191,7 +191,7 @@ pub struct Client {
     ended: Vec<String>,
 }
 
-fn credentials(holder: u8) -> String {
+pub fn credentials(holder: u8) -> String {
     format!("X-API-Key: {}\r\n", token(holder).text)
 }
 

@@ -14,6 +14,7 @@ mod client;
 mod edge;
 mod function;
 mod random;
+mod tasks;
 
 use client::{Client, Era, Shared};
 use edge::{Edge, Socket};
@@ -34,6 +35,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
+use tasks::Keeper;
 
 const ERAS: [Era; 15] = [
     Era::HttpSse("/sse", Dialect::Standard),
@@ -61,6 +63,8 @@ struct World {
     names: usize,
     random: Random,
     number: u64,
+    /// Work that is left to the server.
+    keeper: Keeper,
     /// How many more times the clock may jump far.
     jumps: usize,
 }
@@ -90,6 +94,7 @@ impl World {
             clients_max: random.pick(&[2, 8, 30]),
             names: 0,
             number: 1,
+            keeper: Keeper::default(),
             jumps: random.below(4),
             random,
         }
@@ -109,7 +114,10 @@ impl World {
             765..780 => self.notice(),
             780..830 => self.command(),
             830..880 => self.edge.function(),
-            880..985 => self.wait(),
+            880..970 => self.wait(),
+            970..985 => self
+                .keeper
+                .act(&mut self.edge, &mut self.random, &mut self.number),
             985..990 => self.reload(),
             _ => self.change(),
         }
@@ -372,6 +380,11 @@ fn tools(random: &mut Random, has_sleep: bool) -> Registry {
         Rc::new(builtin::SystemInfo::new()),
         Rc::new(function::Asking::new()),
     ];
+    let mut nap = support::command("nap");
+    nap.background = true;
+    tools.push(Rc::new(
+        CommandTool::new(nap).expect("the command is sound"),
+    ));
     if has_sleep {
         let mut sleep = support::command("sleep");
         sleep.limits.concurrency = random.pick(&[None, Some(1), Some(2), Some(10)]);
@@ -421,6 +434,7 @@ fn live(seed: u64) -> Happened {
         std::panic::resume_unwind(panic);
     }
     let mut happened = happened(world.edge.engine.stats(), world.number);
+    happened.insert("tasks that came to something", world.keeper.finished);
     happened.insert("answers that clients came back for", rescued);
     happened.insert("news that subscriptions were told", news);
     happened
@@ -453,6 +467,9 @@ fn happened(stats: &Stats, requests: u64) -> Happened {
         ("asks", stats.asks),
         ("asks_refused", stats.asks_refused),
         ("responses_unasked", stats.responses_unasked),
+        ("tasks", stats.tasks),
+        ("tasks_refused", stats.tasks_refused),
+        ("tasks_evicted", stats.tasks_evicted),
         ("answers_unwanted", stats.answers_unwanted),
         ("memory_refusals", stats.memory_refusals),
         ("refusals", stats.refusals.total()),

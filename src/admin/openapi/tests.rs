@@ -12,6 +12,7 @@ fn spec(name: &str, input_schema: &str) -> ToolSpec {
         output_schema: None,
         annotations: Annotations::default(),
         background: Background::Never,
+        icons: None,
     }
 }
 

@@ -223,7 +223,7 @@ pub(super) fn parse_origin(text: &str) -> Option<String> {
     }
     let (host, port) = authority.rsplit_once(':')?;
     let host = parse_host(host)?;
-    let port = crate::daemon::settings::parse_port(port)?;
+    let port = crate::edge::listen::parse_port(port)?;
     match (scheme.as_str(), port) {
         ("http", 80) | ("https", 443) => Some(format!("{scheme}://{host}")),
         (scheme, port) => Some(format!("{scheme}://{host}:{port}")),

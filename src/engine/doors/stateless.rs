@@ -5,16 +5,17 @@
 
 use super::{Exchange, Reply};
 use crate::auth::Access;
-use crate::engine::dispatch::{Dispatched, parse};
+use crate::engine::dispatch::{Dispatched, may_use, parse};
 use crate::engine::stream::Answer;
 use crate::engine::{Asker, Engine, Era};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::header;
-use crate::mcp::method::{Freshness, Method};
+use crate::mcp::method::{Freshness, Method, NamedBy};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::stateless::{self, Claim, Told, mismatch};
 use crate::mcp::subscription::ListenParams;
 use crate::wire::dialect::Dialect;
+use crate::wire::json;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::status::Status;
 use serde_json::value::RawValue;
@@ -32,12 +33,44 @@ impl Engine {
     ) -> Reply {
         let checked = claim.check(exchange.fields().mcp_protocol_version);
         let named = checked.and_then(|told| check_names(exchange, method, claim).map(|()| told));
-        match named {
+        let said = named.and_then(|told| {
+            let said = self.check_arguments(exchange, method, params, claim);
+            said.map(|()| told)
+        });
+        match said {
             Ok(told) => self
                 .stateless_checked(exchange, id, method, params, told)
                 .unwrap_or_else(|refusal| self.refuse(exchange, refusal, Some(id))),
             Err(wrong) => self.stateless_wrong(exchange, id, &wrong),
         }
+    }
+
+    /// Checks the headers that repeat arguments of a tool against the body. Whoever may not use the
+    /// tool, or names none, learns that first.
+    fn check_arguments(
+        &self,
+        exchange: &Exchange<'_>,
+        method: &str,
+        params: Option<&RawValue>,
+        claim: Claim<'_>,
+    ) -> Result<(), RpcError> {
+        if !self.registry.has_header_params() || method != Method::ToolsCall.name() {
+            return Ok(());
+        }
+        let name = claim.named(NamedBy::Name);
+        let Some(tool) = name.and_then(|name| self.registry.find(&name)) else {
+            return Ok(());
+        };
+        let role = self.config.access.role(exchange.principal.role);
+        if !may_use(role, self.registry.get(tool).spec()) {
+            return Ok(());
+        }
+        let picked = params.and_then(|params| json::pick(params.get(), ["arguments"]).ok());
+        let arguments = picked.and_then(|[arguments]| json::said(arguments));
+        let arguments = arguments.map_or("{}", RawValue::get);
+        let lines = exchange.head.header_lines();
+        let headers = self.registry.header_params(tool);
+        header::check_params(headers, lines, arguments).map_err(mismatch)
     }
 
     /// The same after what all requests have in common was checked.

@@ -115,26 +115,21 @@ impl Values {
         let there = self.values.len();
         let total = self.total.or((!self.has_more).then_some(there));
         let has_more = self.has_more || total.is_some_and(|total| total > there);
-        encode(self.values.iter().map(String::as_str), total, has_more)
+        let values: Vec<&str> = self.values.iter().map(String::as_str).collect();
+        encode(&values, total, has_more)
     }
 }
 
 /// The result of `completion/complete`: those of `values` that begin as typed.
 pub(crate) fn encode_values(values: &[String], typed: &str) -> Vec<u8> {
     let values = values.iter().map(String::as_str);
-    let fitting = values.filter(|value| value.starts_with(typed));
-    let total = fitting.clone().count();
-    encode(fitting, Some(total), false)
+    let fitting: Vec<&str> = values.filter(|value| value.starts_with(typed)).collect();
+    encode(&fitting, Some(fitting.len()), false)
 }
 
-fn encode<'a>(
-    values: impl Iterator<Item = &'a str> + Clone,
-    total: Option<usize>,
-    has_more: bool,
-) -> Vec<u8> {
-    let is_cut = values.clone().nth(limits::COMPLETIONS_MAX).is_some();
+fn encode(values: &[&str], total: Option<usize>, has_more: bool) -> Vec<u8> {
     let mut list = vec![b'['];
-    for (place, value) in values.take(limits::COMPLETIONS_MAX).enumerate() {
+    for (place, value) in values.iter().take(limits::COMPLETIONS_MAX).enumerate() {
         if place > 0 {
             list.push(b',');
         }
@@ -144,7 +139,10 @@ fn encode<'a>(
     let completion = Object::default()
         .json("values", &list)
         .optional("total", total)
-        .plain("hasMore", has_more || is_cut);
+        .plain(
+            "hasMore",
+            has_more || values.len() > limits::COMPLETIONS_MAX,
+        );
     Object::default()
         .json("completion", &completion.end())
         .end()
