@@ -19,6 +19,7 @@ use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Serves on a thread of its own; its address, and the thread.
 fn start(
@@ -240,6 +241,22 @@ fn questions_are_requests_to_a_client_with_a_session() {
     }
     let answer = stream.next_message();
     assert_eq!(answer["result"]["content"][0]["text"], "Ada, Hi, 0");
+}
+
+#[test]
+fn a_client_that_is_let_go_at_once_comes_back_to_its_call() {
+    let (client, _) = start(|server| {
+        let leave = FunctionTool::new("leave", "", async |context: Context| {
+            context.release();
+            std::future::pending::<()>().await;
+        });
+        server.with(leave.timeout(Duration::from_millis(200)))
+    });
+    let session = Session::new(client, "2025-11-25", json!({}));
+    let left = session.response(call("leave", json!({})));
+    let event = left.split("id: ").nth(1).and_then(|id| id.lines().next());
+    let mut stream = session.come_back(event.expect("an id to come back with"));
+    assert_eq!(stream.next_message()["result"]["isError"], true);
 }
 
 #[test]
