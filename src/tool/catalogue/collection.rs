@@ -46,7 +46,12 @@ pub(crate) fn page_with(
     let found = found.iter().filter(|spec| !is_twin(spec));
     let all = fixed.clone().chain(found).take(limits::RESOURCES_MAX);
     let all: Vec<&ResourceSpec> = all.collect();
-    super::page("resources", all.len(), &|place| all[place].entry("uri"), cursor)
+    super::page(
+        "resources",
+        all.len(),
+        &|place| all[place].entry("uri"),
+        cursor,
+    )
 }
 
 /// What is the same for two listings exactly if they name the same resources (up to a collision of
