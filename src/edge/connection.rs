@@ -179,14 +179,12 @@ fn answer(
         engine.handle_waiting(now, connection, Waiting::Nothing);
         let reply = engine.handle_request(now, connection, &request, out);
         drop(engine);
+        // Whoever has subscribed may change the resource as soon as it reads the answer.
+        world.do_jobs();
         receiver.finish();
         input = &input[used..];
         let keep_alive = match reply {
-            Reply::Sent { keep_alive } => {
-                // Whoever has subscribed may change the resource as soon as it reads this.
-                world.do_jobs();
-                keep_alive
-            }
+            Reply::Sent { keep_alive } => keep_alive,
             Reply::Stream(stream) => match carrier::begin(world, stream, out) {
                 Some(keep_alive) => keep_alive,
                 None => return Turn::Carry(stream, input.len()),
