@@ -169,15 +169,15 @@ impl Engine {
     ) -> Result<Key<Call>, Refusal> {
         let bounds = self.registry.get(tool).limits();
         let state = &self.tools[tool.as_usize()];
-        let has_place = bounds.concurrency.is_none_or(|most| state.running < most);
         let queue_max = bounds.queue.unwrap_or(limits::QUEUE_DEFAULT) as usize;
-        if !has_place && state.queue.len() >= queue_max {
+        if !state.has_place(bounds) && state.queue.len() >= queue_max {
             self.stats.calls_refused += 1;
             return Err(Refusal::ToolBusy);
         }
         let name = state.name.clone();
         let key = self.add_call(now, wanted, Some(tool), name, work, bounds)?;
-        if has_place {
+        // Only now: a call that had to make room may have left its place in the tool to this one.
+        if self.tools[tool.as_usize()].has_place(bounds) {
             self.run_call(key)
         } else {
             self.tools[tool.as_usize()].queue.push_back(key)

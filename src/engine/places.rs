@@ -4,9 +4,9 @@ use super::Engine;
 use super::call::Call;
 use crate::bounded::Key;
 use crate::time::Instant;
-use crate::tool::Tool;
 use crate::tool::command::Stopped;
 use crate::tool::registry::{Registry, ToolIndex};
+use crate::tool::{CallLimits, Tool};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -31,6 +31,11 @@ impl ToolState {
             queue: VecDeque::new(),
         };
         registry.iter().map(idle).collect()
+    }
+
+    /// Whether one more of its calls may run.
+    pub fn has_place(&self, bounds: CallLimits) -> bool {
+        bounds.concurrency.is_none_or(|most| self.running < most)
     }
 }
 

@@ -13,19 +13,27 @@ use slimcp::tool::ask::{Ask, AskKind};
 use slimcp::tool::command::Stopped;
 use slimcp::tool::handler::{Begin, Ended, Said};
 use slimcp::tool::registry::Registry;
-use slimcp::tool::{Outcome, Start, Tool, ToolSpec, Work, builtin};
+use slimcp::tool::{CallLimits, Outcome, Start, Tool, ToolSpec, Work, builtin};
 use slimcp::wire::jsonrpc::RpcError;
 use std::rc::Rc;
 
 const MINUTE: u64 = 60_000;
 const WAIT: u64 = limits::ANSWER_WAIT.as_millis() as u64;
 
-/// A tool that is a function. What it does is up to the test.
+/// A tool that is a function. What it does is up to the test. One of the name `single` runs one
+/// call at a time.
 struct Function(ToolSpec);
 
 impl Tool for Function {
     fn spec(&self) -> &ToolSpec {
         &self.0
+    }
+
+    fn limits(&self) -> CallLimits {
+        CallLimits {
+            concurrency: (self.0.name == "single").then_some(1),
+            ..CallLimits::default()
+        }
     }
 
     fn start(&self, _: &RawValue) -> Start {
@@ -34,11 +42,11 @@ impl Tool for Function {
     }
 }
 
-/// A server with two more tools, `ask` and `other`.
+/// A server with three more tools: `ask`, `other` and `single`.
 fn server_with(limits: Limits) -> Server {
     let mut server = Server::with(limits);
     let mut tools: Vec<Rc<dyn Tool>> = registry().iter().cloned().collect();
-    for name in ["ask", "other"] {
+    for name in ["ask", "other", "single"] {
         let spec = builtin::Echo::new().spec().clone();
         let name = name.to_string();
         tools.push(Rc::new(Function(ToolSpec { name, ..spec })));
@@ -928,6 +936,27 @@ fn a_call_whose_client_is_away_makes_room_for_others() {
     assert_eq!((status, &message["error"]["code"]), (503, &json!(-32603)));
     ends(&mut server, 6, first, "done");
     ends(&mut server, 6, third, "done");
+}
+
+#[test]
+fn whoever_takes_the_place_of_a_client_that_is_away_has_its_turn_in_the_tool() {
+    let limits = Limits {
+        calls_max: 1,
+        ..Limits::default()
+    };
+    let mut server = server_with(limits);
+    let peer = server.connect(at(1));
+    server.send(at(1), peer, modern("single", "", ""));
+    let first = take(&mut server);
+    asks(&mut server, 1, first, &[form("a")]);
+    state_of(&result(&mut server, peer));
+    let peer = server.connect(at(2));
+    server.send(at(2), peer, modern("single", "", ""));
+    assert_eq!(server.forgotten, [first]);
+    server.engine.check(0);
+    let second = take(&mut server);
+    ends(&mut server, 3, second, "done");
+    assert!(server.receive(peer).contains("done"));
 }
 
 #[test]
