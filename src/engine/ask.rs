@@ -327,7 +327,10 @@ impl Engine {
 
     /// An answer whose bytes are drawn from the budget for as long as the call lasts.
     fn kept_answer(&mut self, key: Key<Call>, answer: Answered) -> Answered {
-        let bytes = answer.as_ref().map_or(0, |answer| answer.get().len());
+        let bytes = match &answer {
+            Ok(answer) => answer.get().len(),
+            Err(error) => error.heap_bytes(),
+        };
         if !self.take_bytes(bytes) {
             return Err(memory_full());
         }

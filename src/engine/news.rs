@@ -111,11 +111,11 @@ impl Engine {
         }
     }
 
-    /// Drops a call that waits for its turn if its principal may not use the tool any more. One
-    /// that runs was begun with every right.
+    /// Drops a call that waits for its turn, or for its client to come back, if its principal may
+    /// not use the tool any more. One that runs was begun with every right.
     fn recheck_call(&mut self, now: Instant, key: Key<Call>) {
         let call = self.calls.get(key).expect("the caller has found it");
-        let Some(tool) = call.tool.filter(|_| !call.is_with_edge()) else {
+        let Some(tool) = call.tool.filter(|_| !call.is_with_edge() || call.is_away()) else {
             return;
         };
         let role = self.config.access.role(call.principal.role);

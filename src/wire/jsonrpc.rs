@@ -96,6 +96,15 @@ pub struct RpcError {
 }
 
 impl RpcError {
+    /// Bytes that it holds beside its record.
+    pub fn heap_bytes(&self) -> usize {
+        let message_bytes = match &self.message {
+            Cow::Borrowed(_) => 0,
+            Cow::Owned(message) => message.len(),
+        };
+        message_bytes + self.data.as_ref().map_or(0, |data| data.get().len())
+    }
+
     /// An error without `data`.
     pub fn new(code: i32, message: impl Into<Cow<'static, str>>) -> RpcError {
         RpcError {

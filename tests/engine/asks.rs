@@ -45,16 +45,19 @@ impl Tool for Function {
 /// A server with three more tools: `ask`, `other` and `single`.
 fn server_with(limits: Limits) -> Server {
     let mut server = Server::with(limits);
+    let config = server.engine.config().clone();
+    server.engine.reload(at(0), config, tools());
+    server
+}
+
+fn tools() -> Registry {
     let mut tools: Vec<Rc<dyn Tool>> = registry().iter().cloned().collect();
     for name in ["ask", "other", "single"] {
         let spec = builtin::Echo::new().spec().clone();
         let name = name.to_string();
         tools.push(Rc::new(Function(ToolSpec { name, ..spec })));
     }
-    let config = server.engine.config().clone();
-    let tools = Registry::new(tools).expect("the names differ");
-    server.engine.reload(at(0), config, tools);
-    server
+    Registry::new(tools).expect("the names differ")
 }
 
 fn server() -> Server {
@@ -488,6 +491,27 @@ fn questions_are_bounded_in_number_and_in_bytes() {
 }
 
 #[test]
+fn errors_of_a_client_are_drawn_from_the_budget_as_well() {
+    let mut server = server();
+    let fields = session(&mut server, "2025-11-25", ALL);
+    let (_, call) = begun(&mut server, &fields);
+    let large = "x".repeat(900 << 10);
+    for id in 1..=8 {
+        asks(&mut server, 2, call, &[form(&format!("q{id}"))]);
+        let error = format!(r#"{{"code":1,"message":"{id}","data":"{large}"}}"#);
+        let error = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#);
+        request(&mut server, at(3), post("/mcp", &fields, &error));
+        server.engine.check(0);
+    }
+    let codes: Vec<i32> = heard(&mut server)
+        .into_iter()
+        .map(|(_, answer)| answer.expect_err("the client refuses"))
+        .collect();
+    assert_eq!((codes[0], codes[7]), (1, -32603), "{codes:?}");
+    ends(&mut server, 4, call, "no");
+}
+
+#[test]
 fn a_client_that_has_left_for_good_is_not_asked() {
     let mut server = server();
     let fields = session(&mut server, "2025-06-18", ALL);
@@ -764,6 +788,26 @@ fn a_state_is_for_whoever_got_it() {
     server.settle(at(2));
     assert_eq!(server.terminated, [call]);
     ends(&mut server, 3, call, "stopped");
+}
+
+#[test]
+fn whoever_may_not_use_the_tool_any_more_does_not_go_on_with_its_call() {
+    let mut server = server();
+    let mut config = server.engine.config().clone();
+    let (call, state) = asked(&mut server, 1, &[form("a")]);
+    for role in &mut config.access.roles {
+        role.tools = vec!["echo".to_string()];
+    }
+    server.engine.reload(at(2), config, tools());
+    server.settle(at(2));
+    assert_eq!(server.terminated, [call]);
+    let retry = retried(&state, &format!(r#"{{"a":{ACCEPT}}}"#));
+    let (status, _) = answer(&mut server, &retry);
+    assert_eq!((status, heard(&mut server)), (400, vec![]));
+    let (status, _) = answer(&mut server, &modern("ask", "", ""));
+    assert_eq!(status, 403);
+    server.engine.check(0);
+    ends(&mut server, 3, call, "nobody hears it");
 }
 
 #[test]
