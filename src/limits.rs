@@ -57,10 +57,10 @@ impl Limits {
     }
 
     /// Deadlines scheduled at once: one per session or its listening stream, one per answer,
-    /// connection, call and task, and one for the drain.
+    /// connection, call and task, one for the drain and one for what is looked at.
     pub const fn deadlines_max(&self) -> u32 {
         let clients = self.sessions_max + self.streams_max() + self.connections_max;
-        clients + self.calls_max + self.tasks_max + 1
+        clients + self.calls_max + self.tasks_max + 2
     }
 }
 
@@ -229,6 +229,19 @@ pub const QUEUE_DEFAULT: u32 = 8;
 
 /// Tools of one server.
 pub const TOOLS_MAX: usize = 256;
+
+// ---- resources and prompts ----
+
+/// Resources of one server, the files of its folders counted in. Ten pages of a listing; no person
+/// looks further, and no model should.
+pub const RESOURCES_MAX: usize = 1000;
+
+/// Resources that are looked at for those who subscribe to them. Each is a question to the system,
+/// every few seconds.
+pub const WATCHED_MAX: usize = 256;
+
+/// Prompts of one server. A person chooses among them.
+pub const PROMPTS_MAX: usize = 256;
 
 // ---- tasks ----
 

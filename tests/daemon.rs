@@ -15,6 +15,8 @@ mod harness;
 mod operator;
 #[path = "daemon/processes.rs"]
 mod processes;
+#[path = "daemon/resources.rs"]
+mod resources;
 #[path = "daemon/sockets.rs"]
 mod sockets;
 #[path = "daemon/streams.rs"]

@@ -19,6 +19,7 @@ use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Serves on a thread of its own; its address, and the thread.
 fn start(
@@ -262,6 +263,22 @@ fn questions_are_requests_to_a_client_with_a_session() {
 }
 
 #[test]
+fn a_client_that_is_let_go_at_once_comes_back_to_its_call() {
+    let (client, _) = start(|server| {
+        let leave = FunctionTool::new("leave", "", async |context: Context| {
+            context.release();
+            std::future::pending::<()>().await;
+        });
+        server.with(leave.timeout(Duration::from_millis(200)))
+    });
+    let session = Session::new(client, "2025-11-25", json!({}));
+    let left = session.response(call("leave", json!({})));
+    let event = left.split("id: ").nth(1).and_then(|id| id.lines().next());
+    let mut stream = session.come_back(event.expect("an id to come back with"));
+    assert_eq!(stream.next_message()["result"]["isError"], true);
+}
+
+#[test]
 fn what_a_client_cannot_be_asked_fails_the_request_with_what_it_needs() {
     let (client, _) = start(|server| server.tool("order", "", order));
     let messages = client.modern(modern_call("order", json!({}), json!({})));
@@ -426,6 +443,14 @@ fn mistakes_are_told_before_anything_listens() {
         (
             make().with(tool("a").schema("{")),
             "tool a: its schema is no JSON",
+        ),
+        (
+            make().with(tool("a").schema(r#"{"type":"array"}"#)),
+            "tool a: its schema is none of objects",
+        ),
+        (
+            make().with(tool("a").output_schema("[7]")),
+            "tool a: its output schema is none of objects",
         ),
         (
             make().with(tool("a")).with(tool("a")),

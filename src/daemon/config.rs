@@ -8,17 +8,20 @@
 //!
 //! Later wins: defaults, then the files in order, then `--set`, then `--listen`; the environment
 //! only fills in for `listen` and `origins` where none of these names them. A list replaces the
-//! one before it, `[[tool]]`, `[[token]]` and `[[address]]` tables add up, and `[role.NAME]` tables
-//! of one name change each other. Only `search` touches files. The invariant: what
+//! one before it, tables such as `[[tool]]` add up, and `[role.NAME]` tables of one name change
+//! each other. Only `search` touches files. The invariant: what
 //! [`parse`] returns is sound, so nobody checks a setting again.
 
 mod access;
 mod argument;
 mod complaint;
 mod document;
+mod entries;
 mod kind;
 mod print;
+mod prompt;
 mod resolve;
+mod resource;
 mod search;
 mod setting;
 mod table;
@@ -38,11 +41,13 @@ use super::settings::{Builtin, Compat, Format, JwtSettings, Listen, Log, Setting
 use crate::auth::Access;
 use crate::auth::jwt::Secret;
 use crate::edge::listen::parse_port;
-use crate::limits::{Limits, Memory, TOOLS_MAX, Timeouts};
+use crate::limits::{Limits, Memory, Timeouts};
 use crate::tool::command::nearest;
 use access::Written;
 use complaint::Complaints;
 use document::{Data, Entry, Value};
+use prompt::Prompt;
+use resource::Resource;
 use setting::SETTINGS;
 use std::ffi::OsString;
 use std::path::Path;
@@ -147,6 +152,8 @@ pub(super) fn defaults() -> Settings {
         limits: Limits::default(),
         timeouts: Timeouts::default(),
         tools: Vec::new(),
+        resources: Vec::new(),
+        prompts: Vec::new(),
         log: Log {
             format: Format::Text,
             level: log::Level::Info,
@@ -166,6 +173,10 @@ pub(super) fn defaults() -> Settings {
 enum List {
     /// `[[tool]]`.
     Tool,
+    /// `[[resource]]`.
+    Resource,
+    /// `[[prompt]]`.
+    Prompt,
     /// `[[token]]`.
     Token,
     /// `[[address]]`.
@@ -173,8 +184,10 @@ enum List {
 }
 
 /// Each with its key.
-const LISTS: [(&str, List); 3] = [
+const LISTS: [(&str, List); 5] = [
     ("tool", List::Tool),
+    ("resource", List::Resource),
+    ("prompt", List::Prompt),
     ("token", List::Token),
     ("address", List::Address),
 ];
@@ -189,6 +202,8 @@ struct Reader {
     places: [Place; SETTINGS.len()],
     access: Written,
     tools: Vec<Tool>,
+    resources: Vec<Resource>,
+    prompts: Vec<Prompt>,
     complaints: Complaints,
 }
 
@@ -199,6 +214,8 @@ impl Reader {
             places: [const { Place::Default }; SETTINGS.len()],
             access: Written::default(),
             tools: Vec::new(),
+            resources: Vec::new(),
+            prompts: Vec::new(),
             complaints: Complaints::default(),
         }
     }
@@ -265,6 +282,14 @@ impl Reader {
                 List::Tool => self
                     .tools
                     .extend(tool::read(value, position, file, complaints)),
+                List::Resource => {
+                    let read = resource::read(value, position, file, complaints);
+                    self.resources.extend(read);
+                }
+                List::Prompt => {
+                    let read = prompt::read(value, position, file, complaints);
+                    self.prompts.extend(read);
+                }
                 List::Token => self.access.read_token(value, position, file, complaints),
                 List::Address => self.access.read_address(value, position, file, complaints),
             }
@@ -350,8 +375,13 @@ impl Reader {
         self.check_heartbeat();
         self.add_task_status();
         self.check_tools();
+        self.check_catalogue();
         self.complaints.finish()?;
         self.settings.tools = self.tools.into_iter().map(|tool| tool.spec).collect();
+        let resources = self.resources.into_iter();
+        self.settings.resources = resources.map(|resource| resource.settings).collect();
+        let prompts = self.prompts.into_iter();
+        self.settings.prompts = prompts.map(|prompt| prompt.settings).collect();
         Ok(self.settings)
     }
 
@@ -408,43 +438,6 @@ impl Reader {
                 units::Span(timeouts.dead)
             );
             self.complain("timeouts.dead", problem);
-        }
-    }
-
-    fn check_tools(&mut self) {
-        let tools_max = TOOLS_MAX - self.settings.builtins.len();
-        if let Some(tool) = self.tools.get(tools_max) {
-            let problem = format!("expected at most {tools_max} tools beside the built-in ones");
-            self.complaints.add(tool.place.clone(), "tool", problem);
-        }
-        let output_max = self.settings.limits.output_bytes_max;
-        for (index, tool) in self.tools.iter().enumerate() {
-            let (place, key) = (&tool.place, &tool.label);
-            let name = &tool.spec.name;
-            let same = |other: &&Tool| other.spec.name == *name;
-            let is_builtin = |builtin: &Builtin| builtin.name() == name;
-            if let Some(other) = self.tools[..index].iter().find(same) {
-                let problem = format!("the name is taken by the tool at {}", other.place);
-                self.complaints
-                    .add(place.clone(), format!("{key}.name"), problem);
-            } else if self.settings.builtins.iter().any(is_builtin) {
-                let problem = "the name is taken by a built-in tool; rename it, or leave the \
-                               other out of builtins";
-                self.complaints
-                    .add(place.clone(), format!("{key}.name"), problem);
-            }
-            if let Some(output) = tool.spec.limits.output_bytes_max
-                && self.complaints.is_sound("limits")
-                && output > output_max
-            {
-                let problem = format!(
-                    "expected at most limits.output, {}, found {}",
-                    units::Bytes(output_max as u64),
-                    units::Bytes(output as u64)
-                );
-                self.complaints
-                    .add(place.clone(), format!("{key}.output_limit"), problem);
-            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The program around the library: arguments, configuration, log, start and stop.
 
+pub mod catalogue;
 pub mod cli;
 pub mod client_config;
 pub mod config;

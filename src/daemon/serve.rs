@@ -1,5 +1,6 @@
 //! `slimcp serve`: start, run, reload, stop.
 
+use super::catalogue::catalogue;
 use super::cli::{Exit, Options};
 use super::config::{self, Loaded};
 use super::settings::{Builtin, Settings};
@@ -172,7 +173,8 @@ async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::i
         mut orders,
     } = start;
     let config = engine_config(&settings);
-    let engine = serving::engine(config, settings.memory(), registry);
+    let engine = serving::engine(config, settings.memory(), registry)
+        .with_catalogue(catalogue(&settings, &settings.limits));
     let mut serving = Serving::start(engine, doors, executor)?;
     let world = serving.world.clone();
     systemd::notify(State::Ready);
@@ -229,7 +231,11 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
             let tokens = settings.access.tokens.len();
             log::info!("reloaded tools={} tokens={tokens}", registry.len());
             let config = engine_config(&settings);
-            world.input(|engine, now| engine.reload(now, config, registry));
+            let catalogue = catalogue(&settings, &running.limits);
+            world.input(|engine, now| {
+                engine.reload(now, config, registry);
+                engine.replace_catalogue(now, catalogue);
+            });
             // What takes a restart goes on to differ from the file until there is one.
             *running = Settings {
                 listen: std::mem::take(&mut running.listen),

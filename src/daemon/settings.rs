@@ -7,7 +7,9 @@
 use crate::auth::Access;
 use crate::limits::{Limits, Memory, Timeouts};
 use crate::tool::builtin::TASK_STATUS;
+use crate::tool::catalogue::Role;
 use crate::tool::command::CommandSpec;
+use crate::tool::file::Folder;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -50,6 +52,10 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Command tools; names differ from each other and from those of `builtins`.
     pub tools: Vec<CommandSpec>,
+    /// What clients read; URIs differ from each other.
+    pub resources: Vec<ResourceSettings>,
+    /// What clients offer to people; names differ from each other.
+    pub prompts: Vec<PromptSettings>,
     /// What is logged, and how.
     pub log: Log,
     /// What older front-ends expect.
@@ -71,6 +77,67 @@ pub struct JwtSettings {
     pub role_claim: String,
     /// The name of the role where that claim is absent.
     pub role: Option<String>,
+}
+
+/// `[[resource]]`: a resource, or those of a folder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResourceSettings {
+    /// Its URI; for a folder what the URIs of all its files begin with.
+    pub uri: String,
+    /// Its name; empty for a folder, whose files have their own.
+    pub name: String,
+    /// What a model reads.
+    pub description: Option<String>,
+    /// What it holds; by the extension of the file where it is not said.
+    pub mime_type: Option<String>,
+    /// Where its contents come from.
+    pub source: ResourceSource,
+    /// How often it is looked at while somebody subscribes to it; `None` is never.
+    pub watch: Option<Duration>,
+}
+
+/// Where the contents of a resource come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ResourceSource {
+    /// A file, by its absolute path.
+    File(String),
+    /// Files of a folder.
+    Folder(Folder),
+    /// The output of a command that is run for each read.
+    Command {
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// Instead of `timeouts.call`.
+        timeout: Option<Duration>,
+    },
+}
+
+/// `[[prompt]]`: a prompt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PromptSettings {
+    /// What it is called.
+    pub name: String,
+    /// Its name for people.
+    pub title: Option<String>,
+    /// What people read when they choose.
+    pub description: Option<String>,
+    /// Who says what, in order; `{name}` is replaced by that argument.
+    pub messages: Vec<(Role, String)>,
+    /// What is filled in.
+    pub arguments: Vec<PromptArgumentSettings>,
+}
+
+/// One argument of a prompt (`[prompt.arguments]`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct PromptArgumentSettings {
+    /// Its name, also between braces.
+    pub name: String,
+    /// What people read.
+    pub description: Option<String>,
+    /// The prompt makes no sense without it.
+    pub required: bool,
+    /// What is offered for completion.
+    pub values: Vec<String>,
 }
 
 /// What is logged (`[log]`).

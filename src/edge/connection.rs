@@ -179,6 +179,8 @@ fn answer(
         engine.handle_waiting(now, connection, Waiting::Nothing);
         let reply = engine.handle_request(now, connection, &request, out);
         drop(engine);
+        // Whoever has subscribed may change the resource as soon as it reads the answer.
+        world.do_jobs();
         receiver.finish();
         input = &input[used..];
         let keep_alive = match reply {

@@ -10,6 +10,7 @@
 //! | [`socket`] | one way to read and write TCP and Unix sockets |
 //! | [`ticker`] | calls the engine when its next deadline has come |
 //! | [`process`], [`facts`], [`function`] | what tools ask for |
+//! | [`files`], [`look`] | resources, and whether they have changed |
 //! | [`chance`] | what nobody can guess |
 //! | [`own_process`] | what this process inherited and what it lets go of; the one file with `unsafe` |
 //! | [`signal`], [`systemd`] | what the operator asks for |
@@ -18,9 +19,11 @@ pub mod carrier;
 pub mod chance;
 pub mod connection;
 pub mod facts;
+pub mod files;
 pub mod function;
 pub mod listen;
 pub mod listener;
+pub mod look;
 pub mod own_process;
 pub mod process;
 pub mod serving;

@@ -5,6 +5,7 @@
 //! between a request and its session.
 
 use super::function::{self, Function};
+use super::look::{self, Looks};
 use super::process::{self, Child, Group, Source};
 use super::sockets::Sockets;
 use super::ticker::Ticker;
@@ -48,6 +49,8 @@ pub struct World {
     pub event_buffer: RefCell<Vec<u8>>,
     /// What works for running calls, by the index of the call.
     workers: RefCell<Vec<Option<Worker>>>,
+    /// Looks that take their time.
+    pub looks: Looks,
     /// Set while the engine's wishes are being met, so that meeting one does not begin anew.
     is_settling: Cell<bool>,
     /// Whoever waits for the end of the drain.
@@ -107,6 +110,7 @@ impl World {
             response_buffer: RefCell::default(),
             event_buffer: RefCell::default(),
             workers: RefCell::default(),
+            looks: Looks::default(),
             is_settling: Cell::new(false),
             drain_waker: RefCell::default(),
         }))
@@ -195,6 +199,7 @@ impl World {
             Job::Answer { call, key, answer } => self.answer(call, &key, answer),
             Job::Terminate(call) => self.stop(call, Group::terminate),
             Job::Kill(call) => self.stop(call, Group::kill),
+            Job::Look { uri, work, timeout } => look::look(self, uri, work, timeout),
             Job::Forget(call) => drop(self.forget(call)),
             Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
@@ -251,6 +256,7 @@ impl World {
 
     /// Ends every command that still runs, for nobody will be there to watch it.
     pub fn kill_commands(&self) {
+        self.looks.kill();
         for worker in self.workers.borrow().iter().flatten() {
             match worker {
                 Worker::Group(group) => group.kill(),
@@ -302,21 +308,32 @@ async fn watch(
     child: Child,
     bytes_max: usize,
 ) {
-    let mut held = world.hold();
-    let reserve = |more| held.grow_by(more);
     let on_line = |source, line: &str| {
         world.input(|engine, now| match source {
             Source::Stdout => engine.handle_line(now, call, line),
             Source::Stderr => engine.handle_stderr_line(now, call, line),
         });
     };
-    let ended = child.finish(bytes_max, reserve, on_line).await;
+    let (ended, held) = output(&world, child, bytes_max, &on_line).await;
     world.forget(call);
     let stopped = world.engine.borrow().why_stopped(call);
     let outcome = command::outcome(&line, ended, stopped);
     // The output is in the outcome now, and goes to the budget again as an answer.
     drop(held);
     world.input(|engine, now| engine.handle_outcome(now, call, &outcome));
+}
+
+/// Reads a command until it has ended. What its output takes of the budget is held.
+pub(super) async fn output(
+    world: &Rc<World>,
+    child: Child,
+    bytes_max: usize,
+    on_line: &dyn Fn(Source, &str),
+) -> (command::Ended, Held) {
+    let mut held = world.hold();
+    let reserve = |more| held.grow_by(more);
+    let ended = child.finish(bytes_max, reserve, on_line).await;
+    (ended, held)
 }
 
 /// Bytes of the budget that a connection or a process holds; given back on drop.

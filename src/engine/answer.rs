@@ -4,9 +4,7 @@ use super::call::Call;
 use super::stream::{Phase, Stream};
 use super::{Engine, Era};
 use crate::bounded::Key;
-use crate::mcp::method::Method;
 use crate::time::Instant;
-use crate::wire::dialect::About;
 use crate::wire::status::Status;
 
 impl Engine {
@@ -25,14 +23,7 @@ impl Engine {
             return;
         };
         if stream.answer.is_none() {
-            let about = match call.method {
-                Method::ToolsCall => About::Call { tool: &call.name },
-                method => About::Request {
-                    method: method.name(),
-                    params: None,
-                },
-            };
-            return self.say(now, key, call.dialect, payload, about);
+            return self.say(now, key, call.dialect, payload, call.about());
         }
         // With a handshake an error is an answer like any other.
         let status = (call.era == Era::Stateless).then_some(status);

@@ -30,6 +30,7 @@ use crate::mcp::method::Method;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::stateless;
 use crate::time::Instant;
+use crate::tool::catalogue::listing_fingerprint;
 use crate::tool::command::Stopped;
 use crate::tool::handler::{Ended, Told};
 use crate::tool::registry::ToolIndex;
@@ -369,6 +370,9 @@ impl Engine {
         }
         let answer = self.answer_of(key, ended);
         self.conclude_with(now, key, answer);
+        if let Ended::Listed(found) = ended {
+            self.listing_seen(now, listing_fingerprint(found));
+        }
     }
 
     /// Answers a call with a result, which is a JSON object, or with an error.

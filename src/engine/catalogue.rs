@@ -62,6 +62,7 @@ impl Engine {
         if has_other_resources {
             self.resources_changed(now);
         }
+        self.watch(now);
     }
 
     /// Requests about the catalogue.
@@ -109,6 +110,7 @@ impl Engine {
     ) -> Result<Consulted, Wrong> {
         let catalogue = &self.catalogue;
         match method {
+            Method::ResourcesList if catalogue.lister.is_some() => self.list_resources(era, params),
             Method::ResourcesList => {
                 let entry = |place: usize| catalogue.resources[place].entry();
                 list("resources", catalogue.resources.len(), &entry, params)
@@ -142,6 +144,24 @@ impl Engine {
             | Method::TasksUpdate
             | Method::TasksCancel => unreachable!("served by the caller"),
         }
+    }
+
+    /// `resources/list` where some of them come and go: they are looked for now. The call is named
+    /// by the cursor.
+    fn list_resources(&self, era: Era, params: Option<&RawValue>) -> Result<Consulted, Wrong> {
+        let cursor = parse::<ListParams<'_>>(params)?.cursor;
+        if cursor.as_deref() == Some("") {
+            return Err(cursor_unknown());
+        }
+        let cursor = cursor.unwrap_or_default();
+        let asked = Asked {
+            name: &cursor,
+            arguments: &Default::default(),
+            typed: None,
+        };
+        let lister = self.catalogue.lister.as_ref();
+        let lister = lister.expect("the caller has seen it");
+        self.begin(era, Method::ResourcesList, &**lister, &asked)
     }
 
     /// `resources/read`.
@@ -284,6 +304,7 @@ impl Engine {
     /// `resources/subscribe`. Without memory for it, it is refused.
     pub(super) fn subscribe(
         &mut self,
+        now: Instant,
         asker: Asker,
         params: Option<&RawValue>,
     ) -> Result<Result<(), Wrong>, Refusal> {
@@ -307,12 +328,17 @@ impl Engine {
             return Ok(Err(wrong_params(text)));
         }
         let bytes = session.bytes_to_hear(Interests::bytes_of(&uri));
+        if !self.can_watch(&uri) {
+            let text = "so many resources are looked at already: unsubscribe from another one";
+            return Ok(Err(wrong_params(text.to_string())));
+        }
         if !self.take_bytes(bytes) {
             return Err(Refusal::MemoryFull);
         }
         let session = self.sessions.get_mut(key).expect("it was there above");
         let interests = session.interests.get_or_insert_default();
         interests.resources.push(Box::from(&*uri));
+        self.watch(now);
         Ok(Ok(()))
     }
 
@@ -371,6 +397,11 @@ fn answer(catalogue: &Catalogue, subject: Subject<'_>, ended: &Ended) -> Result<
     match (subject.method, ended) {
         (_, Ended::Failed(error)) => Err(error.clone()),
         (_, Ended::Result(json)) => Ok(json.as_bytes().to_vec()),
+        (Method::ResourcesList, Ended::Listed(found)) => {
+            let cursor = Some(name).filter(|cursor| !cursor.is_empty());
+            let page = catalogue::page_with(&catalogue.resources, found, cursor);
+            page.ok_or_else(cursor_unknown)
+        }
         (_, Ended::ResourceUnknown) => Err(resource_unknown(subject.era, name)),
         (Method::ResourcesRead, Ended::Contents(contents)) if !contents.is_empty() => {
             let mime_type = catalogue.find(name).and_then(|found| found.mime_type);
@@ -391,7 +422,12 @@ fn answer(catalogue: &Catalogue, subject: Subject<'_>, ended: &Ended) -> Result<
         (Method::CompletionComplete, Ended::Values(values)) => Ok(values.encode()),
         (
             method,
-            Ended::Outcome(_) | Ended::Contents(_) | Ended::Messages { .. } | Ended::Values(_),
+            Ended::Outcome(_)
+            | Ended::Contents(_)
+            | Ended::Messages { .. }
+            | Ended::Values(_)
+            | Ended::Listed(_)
+            | Ended::Seen(_),
         ) => {
             let text = format!("what was made is no answer to {}", method.name());
             Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text))

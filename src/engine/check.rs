@@ -44,6 +44,7 @@ impl Engine {
             held += call.held_bytes();
         }
         held += payloads.values().sum::<usize>();
+        held += self.watch.held_bytes();
         let tasks = self.tasks.iter().map(|(_, task)| task.held_bytes());
         held += tasks.sum::<usize>();
         assert_eq!(
@@ -85,7 +86,8 @@ impl Engine {
             .iter()
             .filter(|(_, task)| task.timer.is_some())
             .count();
-        let owned = connections + sessions + streams + calls + tasks + drain;
+        let watch = usize::from(self.watch.timer.is_some());
+        let owned = connections + sessions + streams + calls + tasks + drain + watch;
         assert_eq!(self.wheel.len() as usize, owned, "a deadline leaked");
     }
 

@@ -112,7 +112,7 @@ impl Engine {
             Method::TasksGet => return self.get_task(asker, id, params, payload),
             Method::TasksUpdate => self.update_task(now, &asker, params),
             Method::TasksCancel => self.cancel_task(now, &asker, params),
-            Method::ResourcesSubscribe => match self.subscribe(asker, params) {
+            Method::ResourcesSubscribe => match self.subscribe(now, asker, params) {
                 Ok(result) => result,
                 Err(refusal) => return Dispatched::Refused(refusal),
             },

@@ -59,7 +59,7 @@ impl Engine {
     /// What is honoured of the wanted: what there is, and of tasks the principal's own.
     fn honour(&self, principal: Principal, id: &Id, wanted: &ListenParams<'_>) -> Subscription {
         let uris = wanted.resources.iter();
-        let known = uris.filter(|uri| self.catalogue.find(uri).is_some());
+        let known = uris.filter(|uri| self.catalogue.find(uri).is_some() && self.can_watch(uri));
         let tasks = wanted.tasks.iter();
         let own = tasks.filter_map(|task| self.find_task(principal, task));
         Subscription {

@@ -13,6 +13,7 @@
 //! | [`Engine::handle_line`], [`Engine::handle_outcome`] | a command reports, is over |
 //! | [`Engine::handle_said`], [`Engine::handle_ended`] | the same for a function |
 //! | [`Engine::handle_waiting_call`] | a function can go no further now |
+//! | [`Engine::handle_seen`], [`Engine::handle_resource_updated`] | a resource was looked at, has changed |
 //! | [`Engine::handle_traffic`], [`Engine::handle_malformed`] | bytes to be counted |
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
@@ -20,7 +21,7 @@
 //!
 //! | out | what |
 //! |---|---|
-//! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, close |
+//! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, look, close |
 //! | [`Engine::poll_ready`], [`Engine::poll_transmit`] | a stream with something to send, its bytes |
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
 //!
@@ -57,6 +58,7 @@ mod streams;
 pub mod task;
 mod tasks;
 mod transmit;
+mod watch;
 
 use crate::admin::stats::{DoorKind, Stats};
 use crate::auth::origin::Origins;
@@ -83,8 +85,10 @@ use places::ToolState;
 use rates::Rates;
 use session::{Session, SessionId, Sessions};
 use std::collections::VecDeque;
+use std::time::Duration;
 use stream::Stream;
 use task::Task;
+use watch::Watch;
 
 pub use doors::Reply;
 pub use stream::Transmit;
@@ -146,6 +150,15 @@ pub enum Job {
     Terminate(Key<Call>),
     /// Send KILL to the call's process group.
     Kill(Key<Call>),
+    /// Look at a resource, and say what was seen as a number.
+    Look {
+        /// Its URI; empty for the listing of all collections.
+        uri: Box<str>,
+        /// How to look.
+        work: Work,
+        /// How long that may take.
+        timeout: Duration,
+    },
     /// Drop the function at work and report nothing: the engine has forgotten the call already.
     Forget(Key<Call>),
     /// Close the socket that carries this stream: the engine has forgotten the stream already, or
@@ -175,6 +188,8 @@ enum Deadline {
     Task(Key<Task>),
     /// The drain has lasted too long.
     Drain,
+    /// A resource is to be looked at.
+    Watch,
 }
 
 /// The whole state of a server.
@@ -198,6 +213,7 @@ pub struct Engine {
     /// Where the search for replay memory to give up goes on.
     reclaim_hand: u32,
     drain: Option<Drain>,
+    watch: Watch,
     rates: Rates,
     /// What every result of 2026-07-28 has: members without braces.
     stamp: String,
@@ -268,6 +284,7 @@ impl Engine {
             ready: VecDeque::new(),
             reclaim_hand: 0,
             drain: None,
+            watch: Watch::default(),
             asks_sent: 0,
             seal_key: None,
             stats: Stats::default(),
@@ -334,6 +351,7 @@ impl Engine {
                 Deadline::Call(key) => self.call_expired(now, key),
                 Deadline::Task(key) => self.task_expired(key),
                 Deadline::Drain => self.drain_expired(now),
+                Deadline::Watch => self.watch_expired(now),
             }
         }
     }

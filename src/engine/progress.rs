@@ -4,6 +4,7 @@ use super::call::Call;
 use super::{Engine, Era};
 use crate::bounded::Key;
 use crate::mcp::message::{Level, log_params, progress_params};
+use crate::mcp::method::Method;
 use crate::time::Instant;
 use crate::tool::handler::{Progress, Said};
 use crate::wire::dialect::About;
@@ -117,6 +118,17 @@ impl Engine {
 }
 
 impl Call {
+    /// What its answer is about.
+    pub(super) fn about(&self) -> About<'_> {
+        match self.method {
+            Method::ToolsCall => About::Call { tool: &self.name },
+            method => About::Request {
+                method: method.name(),
+                params: None,
+            },
+        }
+    }
+
     /// Whether it is still to say how far it has come, and to somebody.
     fn hears_progress(&self) -> bool {
         let is_wanted = self.progress_token.is_some() || self.dialect.tells_progress_unasked();

@@ -4,6 +4,7 @@ use super::arguments;
 use super::outcome::IntoOutcome;
 use crate::tool::handler::{Begin, Context};
 use crate::tool::{Annotations, Background, CallLimits, Outcome, Start, Tool, ToolSpec, Work};
+use crate::wire::json;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::fmt;
@@ -153,7 +154,7 @@ impl FunctionTool {
                 name: name.into(),
                 title: None,
                 description: description.into(),
-                input_schema: raw(H::SCHEMA).expect("ours are JSON"),
+                input_schema: object_schema(H::SCHEMA).expect("ours are of objects"),
                 output_schema: None,
                 annotations: Annotations::default(),
                 background: Background::Never,
@@ -174,18 +175,18 @@ impl FunctionTool {
     /// The JSON Schema of its arguments, an object schema. Without one, models have the description
     /// only.
     pub fn schema(mut self, json: &str) -> FunctionTool {
-        match raw(json) {
+        match object_schema(json) {
             Ok(schema) => self.spec.input_schema = schema,
-            Err(error) => self.problem = Some(format!("its schema is no JSON: {error}")),
+            Err(problem) => self.problem = Some(format!("its schema {problem}")),
         }
         self
     }
 
-    /// The JSON Schema of what it returns as [`Json`](super::Json).
+    /// The JSON Schema of what it returns as [`Json`](super::Json), an object schema as well.
     pub fn output_schema(mut self, json: &str) -> FunctionTool {
-        match raw(json) {
+        match object_schema(json) {
             Ok(schema) => self.spec.output_schema = Some(schema),
-            Err(error) => self.problem = Some(format!("its output schema is no JSON: {error}")),
+            Err(problem) => self.problem = Some(format!("its output schema {problem}")),
         }
         self
     }
@@ -272,6 +273,18 @@ impl fmt::Debug for FunctionTool {
 /// JSON text, kept as it is.
 fn raw(json: &str) -> serde_json::Result<Box<RawValue>> {
     serde_json::from_str(json)
+}
+
+/// A schema of objects. Every revision has no other for arguments, and those before 2026-07-28 none
+/// for results: their clients would refuse the whole list of tools.
+fn object_schema(json: &str) -> Result<Box<RawValue>, String> {
+    let schema = raw(json).map_err(|error| format!("is no JSON: {error}"))?;
+    let kind = json::pick(schema.get(), ["type"]).ok();
+    let kind = kind.and_then(|[kind]| json::text(kind?));
+    match kind.as_deref() {
+        Some("object") => Ok(schema),
+        Some(_) | None => Err("is none of objects: it needs \"type\": \"object\"".to_string()),
+    }
 }
 
 /// What a server can have as a tool: a [`FunctionTool`], or any type that implements [`Tool`].

@@ -7,6 +7,7 @@
 //! What is empty is not offered: its capability is absent and its methods are unknown, unless more
 //! is to come. Roles are about tools: resources and prompts are there for every role.
 
+mod collection;
 mod complete;
 mod pattern;
 mod prompt;
@@ -20,7 +21,11 @@ use crate::mcp::message::{Arguments, Typed};
 use crate::mcp::streamable;
 use crate::wire::json::Object;
 use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
 
+pub(crate) use collection::page_with;
+pub use collection::{Collection, fingerprint as listing_fingerprint};
 pub use complete::{Completion, Offered, Values};
 pub use pattern::Pattern;
 pub use prompt::{Messages, Prompt, PromptArgument, PromptMessage};
@@ -35,6 +40,10 @@ pub(crate) use resource::{encode_body, encode_contents};
 pub struct Catalogue {
     /// Resources that can be listed and read, in the order of the listing.
     pub resources: Vec<Resource>,
+    /// Resources that come and go; listed by `lister`.
+    pub collections: Vec<Collection>,
+    /// Lists what is in the collections, by [`Ended::Listed`].
+    pub lister: Option<Rc<dyn Live>>,
     /// Resources that are described by a pattern of their URIs.
     pub templates: Vec<ResourceTemplate>,
     /// Prompts, in the order of the listing.
@@ -58,6 +67,23 @@ pub trait Live {
     /// [`Ended::Contents`] for a resource, [`Ended::Messages`] for a prompt and
     /// [`Ended::Values`] for a completion.
     fn start(&self, asked: &Asked<'_>) -> Begun;
+
+    /// Whether this URI names something that may be in a [`Collection`].
+    fn knows(&self, _uri: &str) -> bool {
+        true
+    }
+
+    /// How often it is looked at while somebody wants to hear of changes; `None` where whoever
+    /// makes a change says so.
+    fn watch(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The work of one look: a command, or a function that is over at once with [`Ended::Seen`].
+    /// The name is a URI, or empty for a listing.
+    fn look(&self, _name: &str) -> Option<Work> {
+        None
+    }
 }
 
 /// What somebody asks for.
@@ -123,7 +149,8 @@ impl Catalogue {
 
     /// Whether resources are offered.
     pub fn has_resources(&self) -> bool {
-        self.more_resources || !(self.resources.is_empty() && self.templates.is_empty())
+        let has_some = !(self.resources.is_empty() && self.templates.is_empty());
+        self.more_resources || has_some || !self.collections.is_empty()
     }
 
     /// Whether prompts are offered.
@@ -131,7 +158,8 @@ impl Catalogue {
         self.more_prompts || !self.prompts.is_empty()
     }
 
-    /// The resource with this URI: one of the list, or else of the first template that it fits.
+    /// The resource with this URI: one of the list, else of a collection, else of the first
+    /// template that it fits.
     pub fn find<'a>(&'a self, uri: &'a str) -> Option<Found<'a>> {
         if uri.len() > limits::URI_BYTES_MAX {
             return None;
@@ -141,6 +169,14 @@ impl Catalogue {
             return Some(Found {
                 mime_type: resource.spec.mime_type.as_deref(),
                 source: &resource.source,
+                variables: Arguments::default(),
+            });
+        }
+        let mut collections = self.collections.iter();
+        if let Some(collection) = collections.find(|collection| collection.has(uri)) {
+            return Some(Found {
+                mime_type: collection.mime_type.as_deref(),
+                source: &collection.source,
                 variables: Arguments::default(),
             });
         }
@@ -167,8 +203,9 @@ impl Catalogue {
     /// wording and order included (up to a collision of 64 bits).
     pub fn resources_fingerprint(&self) -> u64 {
         let resources = self.resources.iter().map(Resource::entry);
+        let collections = self.collections.iter().map(Collection::entry);
         let templates = self.templates.iter().map(ResourceTemplate::entry);
-        fingerprint(resources.chain(templates))
+        fingerprint(resources.chain(collections).chain(templates))
     }
 
     /// The same for prompts.

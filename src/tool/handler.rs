@@ -7,7 +7,7 @@
 
 use super::Outcome;
 use super::ask::{Answered, Ask};
-use super::catalogue::{Contents, PromptMessage, Values};
+use super::catalogue::{Contents, PromptMessage, ResourceSpec, Values};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::wire::jsonrpc::RpcError;
@@ -57,6 +57,10 @@ pub enum Ended {
     Contents(Vec<Contents>),
     /// There is no such resource.
     ResourceUnknown,
+    /// What is in the collections of a catalogue.
+    Listed(Vec<ResourceSpec>),
+    /// What was seen by a look, which is the same exactly as long as nothing has changed.
+    Seen(u64),
     /// What a prompt says.
     Messages {
         /// What it is about; what the listing says where it is absent.
@@ -84,7 +88,8 @@ impl Ended {
             }
             Ended::Values(values) => values.bytes(),
             Ended::Result(json) => json.len(),
-            Ended::ResourceUnknown | Ended::Failed(_) => 0,
+            // A listing is sent in pages.
+            Ended::ResourceUnknown | Ended::Listed(_) | Ended::Seen(_) | Ended::Failed(_) => 0,
         }
     }
 }

@@ -303,6 +303,8 @@ pub mod ask;
 pub mod builtin;
 pub mod catalogue;
 pub mod command;
+pub mod file;
+pub mod glob;
 pub mod handler;
 pub mod registry;
 

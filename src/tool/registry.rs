@@ -241,7 +241,7 @@ fn fingerprint(entries: &[String]) -> u64 {
 }
 
 /// FNV-1a with 64 bits.
-pub(super) fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
+pub(crate) fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

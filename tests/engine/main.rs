@@ -27,6 +27,7 @@ mod sessions;
 mod stateless;
 mod streams;
 mod tasks;
+mod watch;
 
 use slimcp::time::Instant;
 use support::reader::{Event, Head, Piece, Reader};

@@ -158,6 +158,23 @@ impl Session {
         messages.pop().expect("an answer")
     }
 
+    /// All that answers a request, as it comes.
+    pub fn response(&self, message: Value) -> String {
+        self.client.send(&self.fields, &message.to_string())
+    }
+
+    /// The stream that goes on behind an event.
+    pub fn come_back(&self, event: &str) -> Stream {
+        let mut socket = TcpStream::connect(self.client.address).expect("it listens");
+        let request = format!(
+            "GET /mcp HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n\
+             Last-Event-ID: {event}\r\n{}\r\n",
+            self.client.address, self.fields
+        );
+        socket.write_all(request.as_bytes()).expect("it reads");
+        Stream(BufReader::new(socket))
+    }
+
     /// The stream that answers a request.
     pub fn open(&self, message: Value) -> Stream {
         let socket = self.client.connect(&self.fields, &message.to_string());

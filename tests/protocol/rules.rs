@@ -120,7 +120,7 @@
 //!
 //! | Rule | Revisions | Level | Where | Held by |
 //! |---|---|---|---|---|
-//! | a tool has a name and an object for its schema | all | must | server/tools, data types | `tools::what_is_listed_can_be_called_by_any_client`, `src/tool/registry::an_entry_says_all_that_is_known_on_one_line` |
+//! | a tool has a name and an object for its schema | all | must | server/tools, data types | `tools::what_is_listed_can_be_called_by_any_client`, `src/tool/registry::an_entry_says_all_that_is_known_on_one_line`, `tests/library::mistakes_are_told_before_anything_listens` |
 //! | its name is 1 to 128 plain characters, and nobody else's | from 2025-11-25 | should | server/tools, tool names | `tools::what_is_listed_can_be_called_by_any_client`, `src/tool/registry::one_name_twice_or_one_tool_too_many_is_refused` |
 //! | names are told apart by case | from 2025-11-25 | should | server/tools, tool names | `tools::names_are_told_apart_by_case` |
 //! | what a tool is given is checked | all | must | server/tools, security considerations | `tools::a_wrong_argument_is_a_result_and_a_wrong_request_an_error`, `src/tool/command/tests::wrong_arguments_are_told_all_at_once_and_nothing_runs` |

@@ -410,6 +410,7 @@ impl Edge {
             Job::Forget(call) => {
                 assert!(self.forget_function(call), "only functions are forgotten");
             }
+            Job::Look { .. } => unreachable!("nothing here changes by itself"),
             // Work that is done at once may be over when the order to stop it comes.
             Job::Terminate(call) if self.stop_function(call) => {}
             Job::Terminate(call) => {

@@ -40,6 +40,8 @@ pub struct Server {
     pub started: Vec<(Key<Call>, Work)>,
     /// What clients have answered to the questions of calls, by key.
     pub answered: Vec<(Key<Call>, String, Answered)>,
+    /// URIs of the resources that were to be looked at.
+    pub looked: Vec<String>,
     /// Calls that were asked to end.
     pub terminated: Vec<Key<Call>>,
     /// Calls that were made to end.
@@ -141,6 +143,7 @@ impl Server {
             peers: Vec::new(),
             started: Vec::new(),
             answered: Vec::new(),
+            looked: Vec::new(),
             terminated: Vec::new(),
             killed: Vec::new(),
             forgotten: Vec::new(),
@@ -326,6 +329,7 @@ impl Server {
             }
             Job::Start { call, work, .. } => self.started.push((call, work)),
             Job::Answer { call, key, answer } => self.answered.push((call, key, answer)),
+            Job::Look { uri, .. } => self.looked.push(uri.into()),
             Job::Terminate(call) => self.terminated.push(call),
             Job::Kill(call) => self.killed.push(call),
             Job::Forget(call) => self.forgotten.push(call),

@@ -107,6 +107,7 @@ fn the_reference_changes_nothing_as_it_is_and_loads_without_its_marks() {
         (defaults.limits, defaults.timeouts)
     );
     assert_eq!(all.tools.len(), 1);
+    assert_eq!((all.resources.len(), all.prompts.len()), (3, 2));
 }
 
 #[test]

@@ -7,16 +7,22 @@
 use super::access::{ADDRESS_KEYS, ROLE_KEYS, TOKEN_KEYS};
 use super::argument::ARGUMENT_KEYS;
 use super::kind::show_list;
+use super::prompt::{PROMPT_ARGUMENT_KEYS, PROMPT_KEYS, role_name};
+use super::resource::RESOURCE_KEYS;
 use super::setting::{DOCS, Doc, SETTINGS};
 use super::table::Key;
 use super::tool::TOOL_KEYS;
 use super::units::{Bytes, Quoted, Span};
 use crate::auth::role::{Doors, Quota, Role};
-use crate::daemon::settings::{Builtin, Listen, Settings};
+use crate::daemon::settings::{
+    Builtin, Listen, PromptArgumentSettings, PromptSettings, ResourceSettings, ResourceSource,
+    Settings,
+};
 use crate::limits::Memory;
 use crate::tool::command::{Argument, CommandSpec, Kind, Output, Scalar};
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// What `slimcp check` prints: effective settings, doors, tools and the memory ceiling. All but the
 /// settings are comments, so that the whole text can be used as a configuration.
@@ -44,13 +50,30 @@ pub fn report(settings: &Settings, memory: &Memory, sources: &[String]) -> Strin
         .iter()
         .map(|builtin| Builtin::name(*builtin));
     let commands = settings.tools.iter().map(|tool| tool.name.as_str());
-    let names: Vec<&str> = builtins.chain(commands).collect();
-    push_line(&mut text, &format!("# tools: {}", names.len()));
-    for name in names {
-        push_line(&mut text, &format!("#   {name}"));
-    }
+    push_entries(&mut text, "tools", builtins.chain(commands));
+    let resources = settings.resources.iter();
+    push_entries(
+        &mut text,
+        "resources",
+        resources.map(|resource| resource.uri.as_str()),
+    );
+    let prompts = settings.prompts.iter();
+    push_entries(
+        &mut text,
+        "prompts",
+        prompts.map(|prompt| prompt.name.as_str()),
+    );
     push_line(&mut text, &format!("# memory ceiling: {memory}"));
     text
+}
+
+/// How many there are of something, and what they are called.
+fn push_entries<'a>(text: &mut String, kind: &str, names: impl Iterator<Item = &'a str>) {
+    let names: Vec<&str> = names.collect();
+    push_line(text, &format!("# {kind}: {}", names.len()));
+    for name in names {
+        push_line(text, &format!("#   {name}"));
+    }
 }
 
 /// What there is to ask for, whatever the settings.
@@ -125,6 +148,12 @@ pub fn print(settings: &Settings) -> String {
     push_access(&mut text, settings);
     for tool in &settings.tools {
         push_tool(&mut text, tool);
+    }
+    for resource in &settings.resources {
+        push_resource(&mut text, resource);
+    }
+    for prompt in &settings.prompts {
+        push_prompt(&mut text, prompt);
     }
     text
 }
@@ -215,10 +244,7 @@ fn push_tool(text: &mut String, tool: &CommandSpec) {
     };
     push_pair(text, "output", Some(Quoted(output)));
     let limits = &tool.limits;
-    let timeout = limits
-        .timeout
-        .map(|timeout| format!("\"{}\"", Span(timeout)));
-    push_pair(text, "timeout", timeout);
+    push_pair(text, "timeout", limits.timeout.map(show_span));
     push_pair(text, "background", tool.background.then_some(true));
     push_pair(text, "concurrency", limits.concurrency);
     push_pair(text, "queue", limits.queue);
@@ -237,6 +263,67 @@ fn push_tool(text: &mut String, tool: &CommandSpec) {
         let key = Quoted(&argument.name).to_string();
         push_pair(text, &key, Some(show_argument(argument)));
     }
+}
+
+fn push_resource(text: &mut String, resource: &ResourceSettings) {
+    push_line(text, "\n[[resource]]");
+    let mut limit = None;
+    match &resource.source {
+        ResourceSource::File(path) => push_pair(text, "file", Some(Quoted(path))),
+        ResourceSource::Folder(folder) => {
+            push_pair(text, "folder", Some(Quoted(folder.root())));
+            push_pair(text, "glob", Some(Quoted(&folder.glob.to_string())));
+        }
+        ResourceSource::Command { argv, timeout } => {
+            push_pair(text, "command", Some(show_list(argv)));
+            limit = *timeout;
+        }
+    }
+    push_pair(text, "uri", Some(Quoted(&resource.uri)));
+    let name = Some(resource.name.as_str()).filter(|name| !name.is_empty());
+    push_pair(text, "name", name.map(Quoted));
+    let description = resource.description.as_deref();
+    push_pair(text, "description", description.map(Quoted));
+    push_pair(text, "mime_type", resource.mime_type.as_deref().map(Quoted));
+    push_pair(text, "timeout", limit.map(show_span));
+    let watch = resource.watch.map(show_span);
+    let watch = watch.unwrap_or_else(|| "\"never\"".to_string());
+    push_pair(text, "watch", Some(watch));
+}
+
+fn push_prompt(text: &mut String, prompt: &PromptSettings) {
+    push_line(text, "\n[[prompt]]");
+    push_pair(text, "name", Some(Quoted(&prompt.name)));
+    push_pair(text, "title", prompt.title.as_deref().map(Quoted));
+    let description = prompt.description.as_deref();
+    push_pair(text, "description", description.map(Quoted));
+    let messages = prompt.messages.iter().map(|(role, said)| {
+        let role = Quoted(role_name(*role));
+        format!("{{ role = {role}, text = {} }}", Quoted(said))
+    });
+    let messages: Vec<String> = messages.collect();
+    push_pair(text, "message", Some(format!("[{}]", messages.join(", "))));
+    if !prompt.arguments.is_empty() {
+        push_line(text, "[prompt.arguments]");
+    }
+    for argument in &prompt.arguments {
+        let key = Quoted(&argument.name).to_string();
+        push_pair(text, &key, Some(show_prompt_argument(argument)));
+    }
+}
+
+fn show_prompt_argument(argument: &PromptArgumentSettings) -> String {
+    let mut pairs = vec![format!("required = {}", argument.required)];
+    let description = argument.description.as_deref().map(Quoted);
+    pairs.extend(description.map(|text| format!("description = {text}")));
+    if !argument.values.is_empty() {
+        pairs.push(format!("values = {}", show_list(&argument.values)));
+    }
+    show_table(pairs)
+}
+
+fn show_span(span: Duration) -> String {
+    format!("\"{}\"", Span(span))
 }
 
 fn show_argument(argument: &Argument) -> String {
@@ -323,6 +410,9 @@ pub fn reference() -> String {
     push_keys(&mut text, "`[[address]]`", &ADDRESS_KEYS);
     push_keys(&mut text, "`[[tool]]`", &TOOL_KEYS);
     push_keys(&mut text, "`[tool.arguments]`", &ARGUMENT_KEYS);
+    push_keys(&mut text, "`[[resource]]`", &RESOURCE_KEYS);
+    push_keys(&mut text, "`[[prompt]]`", &PROMPT_KEYS);
+    push_keys(&mut text, "`[prompt.arguments]`", &PROMPT_ARGUMENT_KEYS);
     text
 }
 

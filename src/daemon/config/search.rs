@@ -2,7 +2,7 @@
 
 use super::{Complaint, Environment, Overrides, Place, Source, parse_with};
 use crate::auth::jwt::Secret;
-use crate::daemon::settings::Settings;
+use crate::daemon::settings::{ResourceSettings, ResourceSource, Settings};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -196,6 +196,24 @@ pub(super) fn exposed_key(settings: &Settings) -> Option<String> {
     let is_exposed = mode & OTHERS_READ != 0;
     is_exposed
         .then(|| format!("jwt.secret_file: {path}: every user here can read it: chmod o-r {path}"))
+}
+
+/// Warnings where a resource cannot be read now. It is no complaint: a file may come later.
+pub(super) fn missing_resources(settings: &Settings) -> Vec<String> {
+    let warn = |resource: &ResourceSettings| {
+        let (path, expected, is_right): (_, _, fn(&fs::Metadata) -> bool) = match &resource.source {
+            ResourceSource::File(path) => (path.as_str(), "a regular file", fs::Metadata::is_file),
+            ResourceSource::Folder(folder) => (folder.root(), "a folder", fs::Metadata::is_dir),
+            ResourceSource::Command { .. } => return None,
+        };
+        let problem = match fs::metadata(path) {
+            Ok(found) if is_right(&found) => return None,
+            Ok(_) => format!("expected {expected}"),
+            Err(error) => format!("cannot be read: {error}"),
+        };
+        Some(format!("resource {}: {path}: {problem}", resource.uri))
+    };
+    settings.resources.iter().filter_map(warn).collect()
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Complaint {

@@ -1,5 +1,7 @@
 use super::*;
 use crate::auth::role::{Doors, RoleIndex};
+use crate::daemon::settings::Builtin;
+use crate::limits::TOOLS_MAX;
 use crate::tool::command::Scalar;
 use print::DIGEST_HIDDEN;
 use setting::{DOCS, Kind, Setting};
@@ -150,6 +152,40 @@ name = "uptime"
 description = "u"
 command = ["uptime"]
 output = "json"
+[[resource]]
+file = "/etc/hosts"
+uri = "etc:hosts"
+name = "hosts \"here\""
+description = "Names\nof machines."
+mime_type = "text/plain"
+watch = "never"
+[[resource]]
+folder = "/srv/notes/"
+glob = "**/*.md"
+uri = "notes://"
+watch = "1m"
+[[resource]]
+folder = "/"
+[[resource]]
+command = ["vcgencmd", "measure_temp"]
+uri = "sensor://temperature"
+name = "temperature"
+timeout = "5s"
+[[prompt]]
+name = "review"
+title = "Review a change"
+description = "d"
+text = "Review {file} with regard to {aspect} {}."
+[prompt.arguments]
+file = { description = "A path.", required = true }
+aspect = { values = ["security", "speed"] }
+[[prompt]]
+name = "b"
+[[prompt.message]]
+text = "q"
+[[prompt.message]]
+role = "assistant"
+text = "\u0001"
 "#;
 
 #[test]
@@ -336,6 +372,10 @@ fn check_names_sources_doors_tools_and_the_ceiling() {
         "# tools: 4",
         "#   system-info",
         "#   relay.set",
+        "# resources: 4",
+        "#   notes://",
+        "# prompts: 2",
+        "#   review",
     ] {
         assert!(
             report.lines().any(|found| found == line),

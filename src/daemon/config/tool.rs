@@ -109,7 +109,7 @@ pub(super) const TOOL_KEYS: [Key; 19] = [
 const TOOL_NAMES: [&str; TOOL_KEYS.len()] = names(&TOOL_KEYS);
 
 /// The key of the table that names the arguments.
-const ARGUMENTS: &str = "arguments";
+pub(super) const ARGUMENTS: &str = "arguments";
 
 pub(super) const fn key(name: &'static str, takes: &'static str, doc: &'static str) -> Key {
     Key { name, takes, doc }
@@ -197,7 +197,8 @@ fn spec(table: &mut Table<'_>) -> Option<CommandSpec> {
     (!spec.name.is_empty()).then_some(spec)
 }
 
-fn command(value: &Value) -> Result<Vec<String>, Fault> {
+/// Program and arguments.
+pub(super) fn command(value: &Value) -> Result<Vec<String>, Fault> {
     // An item may be empty: programs tell `""` from nothing.
     let item = |item: &Value| match item.as_text() {
         Some(text) if !text.contains('\0') => Ok(text.to_string()),
@@ -275,7 +276,7 @@ fn environment(table: &mut Table<'_>) -> Vec<(String, String)> {
 }
 
 /// The entries of the table at `key`; none when there is no such table.
-fn sub_table(table: &mut Table<'_>, key: &str) -> Vec<Entry> {
+pub(super) fn sub_table(table: &mut Table<'_>, key: &str) -> Vec<Entry> {
     match table.take(key) {
         None => Vec::new(),
         Some(Value {

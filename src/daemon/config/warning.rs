@@ -1,6 +1,6 @@
 //! What is sound and yet hardly meant. It stops no start: `slimcp check` and the log tell of it.
 
-use super::search::exposed_key;
+use super::search::{exposed_key, missing_resources};
 use crate::auth::role::Role;
 use crate::daemon::settings::Settings;
 
@@ -15,6 +15,7 @@ pub fn warnings(settings: &Settings) -> Vec<String> {
         let warn = |glob| format!("role.{}.tools: {glob:?} lets no tool in", role.name);
         warnings.extend(idle.map(warn));
     }
+    warnings.extend(missing_resources(settings));
     warnings
 }
 

@@ -125,6 +125,7 @@ impl Engine {
             Ok(wanted) => {
                 let framing = exchange.framing();
                 let opened = self.open_subscription(asker.principal, id, &wanted, framing);
+                self.watch(exchange.now);
                 opened.map(Reply::Stream)
             }
             Err(wrong) => Ok(self.stateless_wrong(exchange, id, &wrong)),
