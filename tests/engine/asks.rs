@@ -791,6 +791,39 @@ fn a_state_is_for_whoever_got_it() {
 }
 
 #[test]
+fn a_retry_repeats_its_arguments_in_the_header_like_any_request() {
+    let mut server = server();
+    let schema = r#"{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"R"}}}"#;
+    let spec = ToolSpec {
+        name: "ask".to_string(),
+        input_schema: RawValue::from_string(schema.to_string()).expect("JSON"),
+        ..builtin::Echo::new().spec().clone()
+    };
+    let tools = Registry::new(vec![Rc::new(Function(spec))]).expect("one tool");
+    let config = server.engine.config().clone();
+    server.engine.reload(at(0), config, tools);
+    let with = |region: &str, params: &str| {
+        let params = format!(r#","arguments":{{"r":"x"}}{params}"#);
+        let field = format!("Mcp-Param-R: {region}\r\nHost:");
+        modern("ask", &params, "").replacen("Host:", &field, 1)
+    };
+    let peer = server.connect(at(1));
+    server.send(at(1), peer, with("x", ""));
+    let call = take(&mut server);
+    asks(&mut server, 1, call, &[form("a")]);
+    let state = state_of(&result(&mut server, peer));
+    let params = retry_params(&state, &format!(r#"{{"a":{ACCEPT}}}"#));
+    let (status, message) = answer(&mut server, &with("y", &params));
+    assert_eq!((status, &message["error"]["code"]), (400, &json!(-32020)));
+    assert_eq!(heard(&mut server), []);
+    let peer = server.connect(at(2));
+    server.send(at(2), peer, with("x", &params));
+    assert_eq!(heard(&mut server), [heard_ok("a", ACCEPT)]);
+    ends(&mut server, 3, call, "done");
+    assert!(server.receive(peer).contains("done"));
+}
+
+#[test]
 fn whoever_may_not_use_the_tool_any_more_does_not_go_on_with_its_call() {
     let mut server = server();
     let mut config = server.engine.config().clone();
