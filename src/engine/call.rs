@@ -38,7 +38,6 @@ use crate::tool::{CallLimits, Outcome, Work};
 use crate::wire::dialect::Dialect;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::status::Status;
-use serde::Serialize;
 use serde_json::value::RawValue;
 use std::rc::Rc;
 use std::time::Duration;
@@ -378,8 +377,8 @@ impl Engine {
     /// Answers a call with a result, which is a JSON object, or with an error.
     fn conclude_with(&mut self, now: Instant, key: Key<Call>, answer: Result<Vec<u8>, RpcError>) {
         self.conclude(now, key, answer.is_err(), |payload, id| match answer {
-            Ok(mut result) => {
-                jsonrpc::response_with(payload, id, |payload| payload.append(&mut result));
+            Ok(result) => {
+                jsonrpc::response_raw(payload, id, &result);
                 Status::Ok
             }
             Err(error) => {
@@ -475,10 +474,9 @@ pub(super) fn encode_outcome(payload: &mut Vec<u8>, id: &Id, era: Era, outcome: 
     jsonrpc::response_with(payload, id, |payload| outcome.encode(payload));
 }
 
-/// A notification whose parameters are plain fields.
-pub(super) fn notification(method: &str, params: &impl Serialize) -> Vec<u8> {
+/// A notification with these parameters.
+pub(super) fn notification(method: &str, params: &[u8]) -> Vec<u8> {
     let mut payload = Vec::new();
-    let written = jsonrpc::notification(&mut payload, method, params);
-    written.expect("plain fields are always JSON");
+    jsonrpc::call_raw(&mut payload, None, method, params);
     payload
 }

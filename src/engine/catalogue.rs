@@ -76,8 +76,8 @@ impl Engine {
         payload: &mut Vec<u8>,
     ) -> Dispatched {
         match self.consulted(asker.era, method, params) {
-            Ok(Consulted::Result(mut result)) => {
-                jsonrpc::response_with(payload, id, |payload| payload.append(&mut result));
+            Ok(Consulted::Result(result)) => {
+                jsonrpc::response_raw(payload, id, &result);
                 Dispatched::Answered
             }
             Err(wrong) => self.answer_wrong(payload, id, &wrong),

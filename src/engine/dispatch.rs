@@ -8,9 +8,7 @@ use crate::auth::Principal;
 use crate::auth::role::Role;
 use crate::bounded::Key;
 use crate::mcp::capability::Capabilities;
-use crate::mcp::message::{
-    CallParams, CancelledParams, Empty, ListParams, Meta, Params, SetLevelParams,
-};
+use crate::mcp::message::{CallParams, CancelledParams, ListParams, Meta, Params, SetLevelParams};
 use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::{Refusal, What};
 use crate::mcp::stateless;
@@ -128,7 +126,7 @@ impl Engine {
         };
         match result {
             Ok(()) => {
-                jsonrpc::response(payload, id, &Empty {});
+                jsonrpc::response_raw(payload, id, b"{}");
                 Dispatched::Answered
             }
             Err(wrong) => self.answer_wrong(payload, id, &wrong),
@@ -210,10 +208,11 @@ impl Engine {
         let (cursor, role) = (cursor.as_deref(), self.config.access.role(principal.role));
         if role.may_use_all() {
             let page = self.registry.page(cursor).ok_or_else(cursor_unknown)?;
-            jsonrpc::response_raw(payload, id, page);
+            jsonrpc::response_raw(payload, id, page.as_bytes());
         } else {
             let page = self.registry.page_of(cursor, |spec| may_use(role, spec));
-            jsonrpc::response_raw(payload, id, &page.ok_or_else(cursor_unknown)?);
+            let page = page.ok_or_else(cursor_unknown)?;
+            jsonrpc::response_raw(payload, id, page.as_bytes());
         }
         Ok(())
     }

@@ -4,10 +4,7 @@ use super::Engine;
 use super::dispatch::{Dispatched, parse};
 use super::session::Session;
 use crate::bounded::Key;
-use crate::mcp::message::{
-    Capabilities, DiscoverResult, Empty, Extensions, InitializeParams, InitializeResult,
-    ListChanged, ResourcesCapability, ServerInfo,
-};
+use crate::mcp::message::{InitializeParams, Offer};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::{MODERN, Revision};
 use crate::wire::jsonrpc::{self, Id};
@@ -66,49 +63,30 @@ impl Engine {
                 client.version
             );
         }
-        let result = InitializeResult {
-            protocol_version: revision.date(),
-            capabilities: self.capabilities(),
-            server_info: ServerInfo {
-                name: &self.config.name,
-                title: self.config.title.as_deref(),
-                version: env!("CARGO_PKG_VERSION"),
-            },
-            instructions: self.config.instructions.as_deref(),
-        };
-        jsonrpc::response(payload, id, &result);
+        let result = self
+            .config
+            .server()
+            .initialized(revision.date(), self.offer());
+        jsonrpc::response_raw(payload, id, &result);
     }
 
-    /// What this server can do.
-    fn capabilities(&self) -> Capabilities {
-        let (has_resources, has_prompts) =
-            (self.catalogue.has_resources(), self.catalogue.has_prompts());
-        Capabilities {
-            tools: ListChanged { list_changed: true },
-            logging: Empty {},
-            resources: has_resources.then_some(ResourcesCapability {
-                subscribe: true,
-                list_changed: true,
-            }),
-            prompts: has_prompts.then_some(ListChanged { list_changed: true }),
-            completions: self.catalogue.has_completions().then_some(Empty {}),
-            extensions: None,
+    /// What this server offers in every era.
+    fn offer(&self) -> Offer {
+        Offer {
+            resources: self.catalogue.has_resources(),
+            prompts: self.catalogue.has_prompts(),
+            completions: self.catalogue.has_completions(),
+            tasks: false,
         }
     }
 
     /// `server/discover`: what `initialize` says, without a session.
     pub(super) fn discover(&self, id: &Id, payload: &mut Vec<u8>) {
-        let tasks = self
-            .offers_tasks()
-            .then_some(Extensions { tasks: Empty {} });
-        let result = DiscoverResult {
-            supported_versions: [MODERN],
-            capabilities: Capabilities {
-                extensions: tasks,
-                ..self.capabilities()
-            },
-            instructions: self.config.instructions.as_deref(),
+        let offer = Offer {
+            tasks: self.offers_tasks(),
+            ..self.offer()
         };
-        jsonrpc::response(payload, id, &result);
+        let result = self.config.server().discovered(MODERN, offer);
+        jsonrpc::response_raw(payload, id, &result);
     }
 }

@@ -67,6 +67,7 @@ use crate::bounded::{Key, Pool, Slab, Timer, Wheel};
 use crate::limits::{Limits, Memory, Timeouts};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
+use crate::mcp::message::ServerInfo;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::request_state::SealKey;
 use crate::mcp::stateless;
@@ -119,7 +120,17 @@ pub struct Config {
 impl Config {
     /// Who the server is, as results of 2026-07-28 say it.
     fn stamp(&self) -> String {
-        stateless::stamp(&self.name, self.title.as_deref(), env!("CARGO_PKG_VERSION"))
+        stateless::stamp(self.server())
+    }
+
+    /// Who the server is.
+    fn server(&self) -> ServerInfo<'_> {
+        ServerInfo {
+            name: &self.name,
+            title: self.title.as_deref(),
+            version: env!("CARGO_PKG_VERSION"),
+            instructions: self.instructions.as_deref(),
+        }
     }
 }
 

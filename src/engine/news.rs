@@ -8,12 +8,12 @@ use super::{Config, Engine};
 use crate::auth::Access;
 use crate::auth::role::{Role, RoleIndex};
 use crate::bounded::Key;
-use crate::mcp::message::{Empty, ResourceUpdatedParams};
 use crate::mcp::subscription::List;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
 use crate::tool::registry::Registry;
 use crate::wire::dialect::About;
+use crate::wire::json;
 
 impl Engine {
     /// Takes over a new configuration and set of tools. Whoever has no right to be here any more
@@ -138,7 +138,7 @@ impl Engine {
             session.unheard = session.unheard.with(list, true);
             return;
         };
-        let payload = notification(list.notification(), &Empty {});
+        let payload = notification(list.notification(), b"{}");
         self.say(now, stream, dialect, payload, About::Notice);
     }
 
@@ -164,7 +164,7 @@ impl Engine {
         let stream = |(_, session): (_, &Session)| Some((session.stream?, session.dialect));
         let streams: Vec<_> = wanted.filter_map(stream).collect();
         for (stream, dialect) in streams {
-            let params = ResourceUpdatedParams { uri };
+            let params = json::Object::default().text("uri", uri).end();
             let payload = notification("notifications/resources/updated", &params);
             self.say(now, stream, dialect, payload, About::Notice);
         }

@@ -109,7 +109,7 @@ impl Engine {
         let result = Object::default()
             .json("inputRequests", &super::ask::pending_json(call))
             .text(STATE, &state);
-        jsonrpc::response_with(payload, id, |payload| payload.append(&mut result.end()));
+        jsonrpc::response_raw(payload, id, &result.end());
         self.stamp("input_required", None, payload);
         let timer = self.calls.get_mut(key).and_then(|call| call.timer.take());
         self.cancel(timer);

@@ -112,7 +112,7 @@ impl Engine {
     /// Answers a request with a task in place of a result (`CreateTaskResult`).
     fn tell_task(&self, task: &Task, id: &Id, payload: &mut Vec<u8>) {
         let described = task.describe(None).end();
-        jsonrpc::response_with(payload, id, |out| out.extend_from_slice(&described));
+        jsonrpc::response_raw(payload, id, &described);
         self.stamp("task", None, payload);
     }
 
@@ -327,7 +327,7 @@ impl Engine {
         let params = task_params(&asker, params);
         match params.and_then(|params| self.named_task(&asker, &params)) {
             Ok(key) => {
-                jsonrpc::response_raw(payload, id, &self.detail_of_task(key));
+                jsonrpc::response_raw(payload, id, self.detail_of_task(key).as_bytes());
                 Dispatched::Answered
             }
             Err(wrong) => self.answer_wrong(payload, id, &wrong),

@@ -5,7 +5,6 @@
 
 use super::capability;
 use crate::wire::json;
-use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -88,96 +87,77 @@ impl<'a> ClientInfo<'a> {
     }
 }
 
-/// Result of `initialize`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct InitializeResult<'a> {
-    /// The revision this session speaks.
-    pub protocol_version: &'static str,
-    /// What the server can do.
-    pub capabilities: Capabilities,
-    /// Who the server is.
-    pub server_info: ServerInfo<'a>,
-    /// What a model should know of this server.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instructions: Option<&'a str>,
-}
-
-/// Result of `server/discover`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DiscoverResult<'a> {
-    /// The versions that a request may claim.
-    pub supported_versions: [&'static str; 1],
-    /// What the server can do.
-    pub capabilities: Capabilities,
-    /// What a model should know of this server.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instructions: Option<&'a str>,
-}
-
-/// Who the server is.
-#[derive(Clone, Copy, Debug, Serialize)]
+/// Who the server is, and what a model should know of it.
+#[derive(Clone, Copy, Debug)]
 pub struct ServerInfo<'a> {
     /// `name` of the configuration.
     pub name: &'a str,
     /// `title` of the configuration, since 2025-06-18.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<&'a str>,
     /// Version of this program.
     pub version: &'a str,
+    /// `instructions` of the configuration.
+    pub instructions: Option<&'a str>,
 }
 
-/// What the server can do; absent members are not offered.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Capabilities {
-    /// Tools, and the notification that they changed.
-    pub tools: ListChanged,
-    /// Log messages: a command's stderr, line by line, to clients that set a level.
-    pub logging: Empty,
-    /// Resources.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resources: Option<ResourcesCapability>,
+impl ServerInfo<'_> {
+    /// As results name it.
+    pub(super) fn object(&self) -> json::Object {
+        json::Object::default()
+            .text("name", self.name)
+            .optional_text("title", self.title)
+            .text("version", self.version)
+    }
+
+    /// Result of `initialize`, in a session that speaks `revision`.
+    pub fn initialized(&self, revision: &str, offer: Offer) -> Vec<u8> {
+        json::Object::default()
+            .text("protocolVersion", revision)
+            .object("capabilities", offer.object())
+            .object("serverInfo", self.object())
+            .optional_text("instructions", self.instructions)
+            .end()
+    }
+
+    /// Result of `server/discover`: the one `version` that a request may claim.
+    pub fn discovered(&self, version: &str, offer: Offer) -> Vec<u8> {
+        json::Object::default()
+            .json("supportedVersions", format!("[\"{version}\"]").as_bytes())
+            .object("capabilities", offer.object())
+            .optional_text("instructions", self.instructions)
+            .end()
+    }
+}
+
+/// What a server offers beside tools, and messages from a command's stderr to clients that set a
+/// level.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Offer {
+    /// Resources, and news of them.
+    pub resources: bool,
     /// Prompts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompts: Option<ListChanged>,
+    pub prompts: bool,
     /// Argument completion.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub completions: Option<Empty>,
-    /// Extensions, since 2026-07-28.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub extensions: Option<Extensions>,
+    pub completions: bool,
+    /// The tasks extension, since 2026-07-28.
+    pub tasks: bool,
 }
 
-/// What the server offers beside the protocol.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Extensions {
-    /// Tasks; nothing is to be said of them.
-    #[serde(rename = "io.modelcontextprotocol/tasks")]
-    pub tasks: Empty,
+impl Offer {
+    /// As `capabilities`: what is not offered is absent. Whatever is listed may change.
+    fn object(self) -> json::Object {
+        const CHANGING: &str = r#"{"listChanged":true}"#;
+        const SUBSCRIBABLE: &str = r#"{"subscribe":true,"listChanged":true}"#;
+        const TASKS: &str = r#"{"io.modelcontextprotocol/tasks":{}}"#;
+        json::Object::default()
+            .plain("tools", CHANGING)
+            .plain("logging", "{}")
+            .optional("resources", self.resources.then_some(SUBSCRIBABLE))
+            .optional("prompts", self.prompts.then_some(CHANGING))
+            .optional("completions", self.completions.then_some("{}"))
+            .optional("extensions", self.tasks.then_some(TASKS))
+    }
 }
-
-/// A capability that may tell of changes.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ListChanged {
-    /// Whether `list_changed` is sent.
-    pub list_changed: bool,
-}
-
-/// The capability to serve resources.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ResourcesCapability {
-    /// Whether `resources/subscribe` is served.
-    pub subscribe: bool,
-    /// Whether `list_changed` is sent.
-    pub list_changed: bool,
-}
-
-/// `{}`.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Empty {}
 
 /// `params` of `tools/call`.
 #[derive(Debug)]
@@ -269,13 +249,6 @@ impl<'a> Params<'a> for ResourceParams<'a> {
         let uri = text(uri, "uri")?;
         Ok(ResourceParams { uri })
     }
-}
-
-/// `params` of `notifications/resources/updated`.
-#[derive(Debug, Serialize)]
-pub struct ResourceUpdatedParams<'a> {
-    /// The resource.
-    pub uri: &'a str,
 }
 
 /// Values by name, as requests about prompts and templates have them: all are texts.

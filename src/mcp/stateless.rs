@@ -3,7 +3,7 @@
 
 use super::capability::Capabilities;
 use super::header::{self, HEADER_MISMATCH, Mismatch};
-use super::message::Level;
+use super::message::{Level, ServerInfo};
 use super::method::{Freshness, NamedBy};
 use super::revision::MODERN;
 use crate::limits;
@@ -172,12 +172,8 @@ pub(super) const META: &str = ",\"_meta\":{";
 
 /// What every result of this revision has, made once: `resultType` and who the server is. The
 /// members stand without braces, a comma before them.
-pub fn stamp(name: &str, title: Option<&str>, version: &str) -> String {
-    let server = json::Object::default()
-        .text("name", name)
-        .optional_text("title", title)
-        .text("version", version)
-        .end();
+pub fn stamp(server: ServerInfo<'_>) -> String {
+    let server = server.object().end();
     let server = String::from_utf8(server).expect("texts make a text");
     format!("{META}\"io.modelcontextprotocol/serverInfo\":{server}}}")
 }

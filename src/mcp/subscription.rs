@@ -193,7 +193,7 @@ pub fn complete(id: &Id, stamp: &str) -> Vec<u8> {
     let tag = tag(id);
     let result = format!("{{\"resultType\":\"complete\"{META}{tag},{server}}}");
     let mut payload = Vec::new();
-    jsonrpc::response_raw(&mut payload, id, &result);
+    jsonrpc::response_raw(&mut payload, id, result.as_bytes());
     payload
 }
 

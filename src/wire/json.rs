@@ -242,6 +242,11 @@ impl Object {
         self
     }
 
+    /// An object in it.
+    pub(crate) fn object(self, name: &str, object: Object) -> Object {
+        self.json(name, &object.end())
+    }
+
     /// A list of objects.
     pub(crate) fn list(mut self, name: &str, objects: impl Iterator<Item = Object>) -> Object {
         self.key(name);
@@ -356,8 +361,10 @@ mod tests {
             .optional("is", Some(true))
             .list("l", objects.into_iter())
             .json("j", b"[]")
+            .object("o", inner())
             .members_of("{\"a\":1,\"b\":2}");
-        let expected = r#"{"t":"\"\n","is":true,"l":[{},{"n":1.5}],"j":[],"a":1,"b":2}"#;
+        let expected =
+            r#"{"t":"\"\n","is":true,"l":[{},{"n":1.5}],"j":[],"o":{"n":1.5},"a":1,"b":2}"#;
         assert_eq!(String::from_utf8(outer.end()).unwrap(), expected);
     }
 

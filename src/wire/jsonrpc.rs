@@ -17,7 +17,6 @@ use crate::limits::{BATCH_MESSAGES_MAX, ID_BYTES_MAX};
 use crate::wire::encode::{decimal, has_line_break};
 use crate::wire::json;
 pub(crate) use depth::is_too_deep;
-use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -321,29 +320,9 @@ fn decode_batch(text: &str) -> Result<Vec<Result<Message<'_>, Fault>>, Fault> {
     }
 }
 
-/// Appends a response. A result that cannot be serialized is a fault of ours, and the peer gets
-/// [`INTERNAL_ERROR`] instead of silence.
-pub fn response(out: &mut Vec<u8>, id: &Id, result: &impl Serialize) {
-    let start = out.len();
-    begin(out, Some(id));
-    out.extend_from_slice(b",\"result\":");
-    match serde_json::to_writer(&mut *out, result) {
-        Ok(()) => end(out, start),
-        Err(_) => {
-            out.truncate(start);
-            let message = "the result cannot be written as JSON";
-            write_error(out, Some(id), INTERNAL_ERROR, message, None);
-        }
-    }
-}
-
 /// Appends a response whose result is JSON already.
-pub fn response_raw(out: &mut Vec<u8>, id: &Id, result_json: &str) {
-    let start = out.len();
-    begin(out, Some(id));
-    out.extend_from_slice(b",\"result\":");
-    out.extend_from_slice(result_json.as_bytes());
-    end(out, start);
+pub fn response_raw(out: &mut Vec<u8>, id: &Id, result_json: &[u8]) {
+    response_with(out, id, |out| out.extend_from_slice(result_json));
 }
 
 /// Appends a response whose result `write` appends as JSON.
@@ -385,66 +364,17 @@ pub fn error_raw(out: &mut Vec<u8>, id: &Id, error_json: &str) {
     end(out, start);
 }
 
-/// Appends a notification. Params that serialize to `null`, as `&()` does, are left out.
-///
-/// # Errors
-///
-/// If `params` cannot be serialized; `out` is as before then.
-pub fn notification(
-    out: &mut Vec<u8>,
-    method: &str,
-    params: &impl Serialize,
-) -> Result<(), serde_json::Error> {
-    write_call(out, None, method, params)
-}
-
-/// Appends a request. Params that serialize to `null`, as `&()` does, are left out.
-///
-/// # Errors
-///
-/// If `params` cannot be serialized; `out` is as before then.
-pub fn request(
-    out: &mut Vec<u8>,
-    id: &Id,
-    method: &str,
-    params: &impl Serialize,
-) -> Result<(), serde_json::Error> {
-    write_call(out, Some(id), method, params)
-}
-
-/// Appends a call whose params are a JSON object already: a request if it has an id.
+/// Appends a call: a request if it has an id. Its params are a JSON object already, or nothing.
 pub fn call_raw(out: &mut Vec<u8>, id: Option<&Id>, method: &str, params_json: &[u8]) {
     let start = out.len();
     begin(out, id);
     out.extend_from_slice(b",\"method\":");
     json::push_string(out, method);
-    out.extend_from_slice(b",\"params\":");
-    out.extend_from_slice(params_json);
-    end(out, start);
-}
-
-fn write_call(
-    out: &mut Vec<u8>,
-    id: Option<&Id>,
-    method: &str,
-    params: &impl Serialize,
-) -> Result<(), serde_json::Error> {
-    let start = out.len();
-    begin(out, id);
-    out.extend_from_slice(b",\"method\":");
-    json::push_string(out, method);
-    let before = out.len();
-    out.extend_from_slice(b",\"params\":");
-    let value = out.len();
-    if let Err(error) = serde_json::to_writer(&mut *out, params) {
-        out.truncate(start);
-        return Err(error);
-    }
-    if &out[value..] == b"null" {
-        out.truncate(before);
+    if !params_json.is_empty() {
+        out.extend_from_slice(b",\"params\":");
+        out.extend_from_slice(params_json);
     }
     end(out, start);
-    Ok(())
 }
 
 fn write_error(

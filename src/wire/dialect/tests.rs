@@ -78,7 +78,7 @@ fn the_result_of_a_tool_names_the_tool() {
 #[test]
 fn an_id_that_was_not_given_is_not_said() {
     let mut message = Vec::new();
-    jsonrpc::response_raw(&mut message, &Id::absent(), "{}");
+    jsonrpc::response_raw(&mut message, &Id::absent(), b"{}");
     let about = About::Request {
         method: "ping",
         params: None,
