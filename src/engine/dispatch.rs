@@ -253,10 +253,13 @@ impl Engine {
         ) {
             return Dispatched::Refused(Refusal::RoleForbids(role, What::Tool));
         }
-        let token = match progress_token(params.meta) {
-            Ok(token) => token,
-            Err(wrong) => return self.answer_wrong(payload, id, &wrong),
-        };
+        let token = || call_token(params.meta);
+        // A claim was checked as a whole: most calls need not read it again.
+        if asker.era == Era::Handshake
+            && let Err(wrong) = token()
+        {
+            return self.answer_wrong(payload, id, &wrong);
+        }
         let background = self.registry.get(index).spec().background;
         if background.is_required() && !asker.has_tasks() {
             return self.tasks_missing(asker, id, payload);
@@ -269,7 +272,7 @@ impl Engine {
             }
             Start::TaskStatus(task) => self.tell_status(asker, id, task.as_deref(), payload),
             Start::Work(work) => {
-                let progress_token = token.map(ToOwned::to_owned);
+                let progress_token = token().ok().flatten().map(ToOwned::to_owned);
                 let wanted = Wanted {
                     id: id.clone(),
                     asker,
@@ -366,6 +369,12 @@ pub(super) fn cursor_unknown() -> Wrong {
 pub(super) fn parse<'a, T: Params<'a>>(params: Option<&'a RawValue>) -> Result<T, Wrong> {
     T::read(params.map_or("{}", RawValue::get))
         .map_err(|problem| RpcError::new(jsonrpc::INVALID_PARAMS, problem))
+}
+
+/// The same for a call, of which the metadata has not been read.
+fn call_token(meta: Option<&RawValue>) -> Result<Option<&RawValue>, Wrong> {
+    let meta = meta.map(Meta::of).transpose();
+    progress_token(meta.map_err(|problem| RpcError::new(jsonrpc::INVALID_PARAMS, problem))?)
 }
 
 /// The token under which the client wants to hear of progress.

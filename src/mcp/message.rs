@@ -166,8 +166,8 @@ pub struct CallParams<'a> {
     pub name: Cow<'a, str>,
     /// Its arguments; absent means `{}`.
     pub arguments: Option<&'a RawValue>,
-    /// The request's own metadata.
-    pub meta: Option<Meta<'a>>,
+    /// The request's own metadata: an object that [`Meta::of`] reads.
+    pub meta: Option<&'a RawValue>,
 }
 
 impl<'a> Params<'a> for CallParams<'a> {
@@ -176,7 +176,7 @@ impl<'a> Params<'a> for CallParams<'a> {
         Ok(CallParams {
             name: text(name, "name")?,
             arguments: json::said(arguments),
-            meta: json::said(meta).map(Meta::of).transpose()?,
+            meta: json::said(meta),
         })
     }
 }
@@ -196,7 +196,12 @@ impl<'a> Params<'a> for Meta<'a> {
 }
 
 impl<'a> Meta<'a> {
-    fn of(meta: &'a RawValue) -> Result<Meta<'a>, String> {
+    /// Reads the object itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Params::read`].
+    pub fn of(meta: &'a RawValue) -> Result<Meta<'a>, String> {
         let [token] = members(meta.get(), ["progressToken"])?;
         Ok(Meta {
             progress_token: json::said(token),
@@ -475,7 +480,7 @@ mod tests {
         let params = CallParams::read(text).unwrap();
         assert_eq!(params.name, "ab");
         assert_eq!(params.arguments.unwrap().get(), r#"{"x":1}"#);
-        let meta = params.meta.unwrap();
+        let meta = Meta::of(params.meta.unwrap()).unwrap();
         assert_eq!(meta.progress_token.unwrap().get(), "7");
     }
 
