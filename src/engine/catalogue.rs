@@ -189,7 +189,10 @@ impl Engine {
 
     /// `prompts/get`.
     fn get_prompt(&self, era: Era, params: Option<&RawValue>) -> Result<Consulted, Wrong> {
-        let GetPromptParams { name, arguments } = parse(params)?;
+        let GetPromptParams {
+            name,
+            mut arguments,
+        } = parse(params)?;
         let unknown = || wrong_params(format!("unknown prompt \"{name:.64}\""));
         let prompt = self.catalogue.prompt(&name).ok_or_else(unknown)?;
         if let Some(argument) = prompt.missing(&arguments) {
@@ -198,6 +201,7 @@ impl Engine {
         }
         match &prompt.messages {
             Messages::Fixed(messages) => {
+                prompt.blank_absent(&mut arguments);
                 let messages = messages.iter();
                 let messages = messages.map(|message| message.filled(&arguments).encode());
                 let description = prompt.description.as_deref();

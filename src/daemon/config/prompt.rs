@@ -39,7 +39,8 @@ pub(super) const PROMPT_KEYS: [Key; 6] = [
     key(
         "text",
         "a text",
-        "What the person says; `{name}` is replaced by that argument.",
+        "What the person says; `{name}` is replaced by that argument, by nothing where it is left \
+         out.",
     ),
     key(
         "message",

@@ -39,7 +39,8 @@ pub struct PromptArgument {
 /// Where the messages of a prompt come from.
 #[derive(Clone, Debug)]
 pub enum Messages {
-    /// They are always the same; `{name}` in a text or URI is replaced by that argument.
+    /// They are always the same; `{name}` in a text or URI is replaced by that argument, by nothing
+    /// where it is left out.
     Fixed(Vec<PromptMessage>),
     /// They are made for each client that asks.
     Live(Rc<dyn Live>),
@@ -76,6 +77,16 @@ impl Prompt {
         let mut required = self.arguments.iter().filter(|argument| argument.required);
         let missing = required.find(|argument| given.get(&argument.name).is_none());
         missing.map(|argument| argument.name.as_str())
+    }
+
+    /// Gives the arguments that may be left out, and are, as empty texts: no model is to read
+    /// `{name}`.
+    pub(crate) fn blank_absent<'a>(&'a self, given: &mut Arguments<'a>) {
+        for argument in &self.arguments {
+            if given.get(&argument.name).is_none() {
+                given.0.push((argument.name.as_str().into(), "".into()));
+            }
+        }
     }
 
     /// What the listing says.

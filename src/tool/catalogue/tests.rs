@@ -137,6 +137,20 @@ fn a_prompt_is_filled_once_and_unknown_braces_stay() {
 }
 
 #[test]
+fn an_argument_that_is_left_out_leaves_no_braces() {
+    let prompt = Prompt::new("greet", Messages::Fixed(Vec::new()))
+        .takes("who", "Whom.")
+        .takes("tone", "How.");
+    let params = r#"{"name":"greet","arguments":{"who":"Bob"}}"#;
+    let mut arguments = GetPromptParams::read(params).unwrap().arguments;
+    prompt.blank_absent(&mut arguments);
+    let message = PromptMessage::user("Greet {who}{tone}{x}.");
+    let filled = text(message.filled(&arguments).encode().end());
+    let expected = r#"{"role":"user","content":{"type":"text","text":"Greet Bob{x}."}}"#;
+    assert_eq!(filled, expected);
+}
+
+#[test]
 fn only_a_required_argument_is_missed() {
     let mut catalogue = greeting();
     let nothing = Arguments::default();
