@@ -26,7 +26,8 @@
 //! | `handle.rs` | what the program says to its server |
 //!
 //! Everything runs on one thread: a function that computes or blocks for long stalls all others
-//! and every connection. [`unblock`](crate::unblock) takes it to another thread.
+//! and every connection. [`unblock`](crate::unblock) takes it to another thread. Timers and sockets
+//! of `smol` and `async-io` work in functions; those of `tokio` need a runtime of their own.
 
 mod arguments;
 mod catalogue;
@@ -138,7 +139,8 @@ impl Builder {
     }
 
     /// A function as a tool: [`Handler`] says what it may take, [`IntoOutcome`] what it may return.
-    /// More can be said with [`Builder::with`].
+    /// Models learn of arguments by a schema only: [`FunctionTool::schema`], for [`Builder::with`],
+    /// which takes all else that can be said.
     pub fn tool<H: Handler<T>, T>(
         self,
         name: impl Into<String>,
