@@ -27,7 +27,8 @@
 //!
 //! Everything runs on one thread: a function that computes or blocks for long stalls all others
 //! and every connection. [`unblock`](crate::unblock) takes it to another thread. One that panics is
-//! answered with an error, unless the program is built to abort.
+//! answered with an error, unless the program is built to abort. Timers and sockets of `smol` and
+//! `async-io` work in functions; those of `tokio` need a runtime of their own.
 
 mod arguments;
 mod catalogue;
@@ -139,7 +140,8 @@ impl Builder {
     }
 
     /// A function as a tool: [`Handler`] says what it may take, [`IntoOutcome`] what it may return.
-    /// More can be said with [`Builder::with`].
+    /// Models learn of arguments by a schema only: [`FunctionTool::schema`], for [`Builder::with`],
+    /// which takes all else that can be said.
     pub fn tool<H: Handler<T>, T>(
         self,
         name: impl Into<String>,

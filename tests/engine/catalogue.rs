@@ -708,7 +708,7 @@ fn prompts_say_what_they_say_with_the_arguments_in_place() {
             json!({
                 "description": "Greets somebody.",
                 "messages": [
-                    {"role": "user", "content": {"type": "text", "text": "Greet {how} {how}."}},
+                    {"role": "user", "content": {"type": "text", "text": "Greet {how} ."}},
                 ]
             })
         );
