@@ -301,7 +301,8 @@ impl Refusal {
                 "MCP-Protocol-Version is not one of 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25"
             }
             Refusal::MetaMissing => {
-                "MCP-Protocol-Version names 2026-07-28 but params._meta does not"
+                "MCP-Protocol-Version names 2026-07-28 and the body does not: params._meta needs \
+                 io.modelcontextprotocol/protocolVersion and .../clientCapabilities"
             }
             Refusal::EnvelopeWrong(right) => right,
             Refusal::EventNamesWrong => {
