@@ -61,16 +61,14 @@ mod tests {
     use super::*;
     use serde::Deserialize;
 
-    #[derive(Debug, Deserialize)]
-    #[allow(dead_code)]
+    #[derive(Debug, Deserialize, PartialEq)]
     struct Order {
         name: String,
         count: Option<u8>,
         to: Option<Address>,
     }
 
-    #[derive(Debug, Deserialize)]
-    #[allow(dead_code)]
+    #[derive(Debug, Deserialize, PartialEq)]
     struct Address {
         town: String,
     }
@@ -100,6 +98,14 @@ mod tests {
                 "{arguments}"
             );
         }
-        assert!(read::<Order>(r#"{"name":"a"}"#).is_ok());
+        let order = Order {
+            name: "a".to_string(),
+            count: Some(3),
+            to: Some(Address {
+                town: "b".to_string(),
+            }),
+        };
+        let arguments = r#"{"name":"a","count":3,"to":{"town":"b"}}"#;
+        assert_eq!(read::<Order>(arguments), Ok(order));
     }
 }
