@@ -3,7 +3,9 @@
 
 use crate::stateless::{answer, body, fields as repeated};
 use crate::support::{Server, at, get, post, registry};
-use crate::{INITIALIZED, ask as request, cancel, events, http_sse, initialize};
+use crate::{
+    INITIALIZED, ask as request, cancel, events, http_sse, initialize, streamable_that_says,
+};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use slimcp::bounded::Key;
@@ -116,15 +118,7 @@ fn heard_ok(key: &str, result: &str) -> (String, Result<String, i32>) {
 /// The header fields of a new session whose client can do this.
 fn session(server: &mut Server, revision: &str, capabilities: &str) -> String {
     let hello = initialize(revision).replace("\"capabilities\":{}", &able(capabilities));
-    let response = request(server, at(0), post("/mcp", "", &hello));
-    let id = response
-        .head
-        .field("mcp-session-id")
-        .expect("a session")
-        .to_string();
-    let fields = format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: {revision}\r\n");
-    request(server, at(0), post("/mcp", &fields, INITIALIZED));
-    fields
+    streamable_that_says(server, at(0), revision, &hello)
 }
 
 fn able(capabilities: &str) -> String {

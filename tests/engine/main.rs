@@ -106,7 +106,12 @@ fn refused(server: &mut Server, now: Instant, request: impl AsRef<[u8]>) -> (u16
 
 /// A Streamable HTTP session of this revision, handshake done; its header fields.
 fn streamable(server: &mut Server, now: Instant, revision: &str) -> String {
-    let response = ask(server, now, post("/mcp", "", &initialize(revision)));
+    streamable_that_says(server, now, revision, &initialize(revision))
+}
+
+/// The same of a client that begins with these words.
+fn streamable_that_says(server: &mut Server, now: Instant, revision: &str, hello: &str) -> String {
+    let response = ask(server, now, post("/mcp", "", hello));
     let id = response
         .head
         .field("mcp-session-id")

@@ -131,6 +131,13 @@ fn state(server: &mut Server, millis: u64, task: &str) -> Value {
     result_at(server, millis, &about("tasks/get", task))
 }
 
+/// The task waits for the answers to questions with these keys.
+fn assert_asks(task: &Value, keys: &[&str]) {
+    assert_eq!(task["status"], "input_required");
+    let asked = task["inputRequests"].as_object().unwrap();
+    assert!(asked.keys().eq(keys), "{task}");
+}
+
 /// The status and the error of a request that is refused at once.
 fn wrong(server: &mut Server, request: &str) -> (u16, Value) {
     let (status, mut message) = answer(server, request);
@@ -634,13 +641,7 @@ fn a_task_asks_and_goes_on_with_the_last_answer() {
     done.as_object_mut().unwrap().remove("_meta");
     assert_eq!(done, json!({"resultType": "complete"}));
     let asking = state(&mut server, 4, &task);
-    assert_eq!(asking["status"], "input_required");
-    let keys: Vec<&String> = asking["inputRequests"]
-        .as_object()
-        .unwrap()
-        .keys()
-        .collect();
-    assert_eq!(keys, ["sure"]);
+    assert_asks(&asking, &["sure"]);
     result_at(
         &mut server,
         5,
@@ -737,13 +738,7 @@ fn questions_come_before_the_task_where_a_function_wants_them_there() {
     let task = received.split(r#""taskId":""#).nth(1).unwrap();
     let task = task.split('"').next().unwrap();
     let asking = state(&mut server, 4, task);
-    assert_eq!(asking["status"], "input_required");
-    let keys: Vec<&String> = asking["inputRequests"]
-        .as_object()
-        .unwrap()
-        .keys()
-        .collect();
-    assert_eq!(keys, ["sure"]);
+    assert_asks(&asking, &["sure"]);
     result_at(
         &mut server,
         5,
