@@ -43,7 +43,7 @@
 //! `edge` and `daemon` only.
 //!
 //! ```text
-//! time -> limits -> bounded -> wire -> auth -> mcp -> tool -> admin -> engine -> edge -> server -> daemon
+//! time -> limits -> bounded -> wire -> auth -> mcp -> tool -> upstream -> admin -> engine -> edge -> server -> daemon
 //! ```
 //!
 //! | module | what |
@@ -55,6 +55,7 @@
 //! | [`auth`] | whose requests are let in, and what they may do |
 //! | [`mcp`] | what the protocol says, revision by revision; the one table of refusals, roles named |
 //! | [`tool`] | what a tool is, built in or a command; resources and prompts |
+//! | [`upstream`] | MCP servers that run behind this one: what is said to a child, when it runs |
 //! | [`admin`] | counters, and what operators see: metrics, OpenAPI, snippets, the console |
 //! | [`engine`] | connections, sessions, streams and calls |
 //! | [`edge`] | sockets, processes, signals, the clock |
@@ -130,6 +131,8 @@ pub mod auth;
 pub mod mcp;
 
 pub mod tool;
+
+pub mod upstream;
 
 pub mod admin;
 

@@ -26,6 +26,8 @@ pub struct Limits {
     pub calls_max: u32,
     /// Tasks: calls in the background, and those that are over and kept.
     pub tasks_max: u32,
+    /// Processes of upstreams that run at once.
+    pub children_max: u32,
     /// Bytes of one HTTP request body.
     pub body_bytes_max: usize,
     /// Bytes of events that one stream keeps for `Last-Event-ID`.
@@ -42,6 +44,7 @@ impl Default for Limits {
             sessions_max: 1000,
             calls_max: 32,
             tasks_max: 64,
+            children_max: 16,
             body_bytes_max: MIB,
             replay_bytes_max: 64 * KIB,
             output_bytes_max: 256 * KIB,
@@ -57,10 +60,11 @@ impl Limits {
     }
 
     /// Deadlines scheduled at once: one per session or its listening stream, one per answer,
-    /// connection, call and task, one for the drain and one for what is looked at.
+    /// connection, call, task, child and upstream, one for the drain and one for what is looked at.
     pub const fn deadlines_max(&self) -> u32 {
         let clients = self.sessions_max + self.streams_max() + self.connections_max;
-        clients + self.calls_max + self.tasks_max + 2
+        let work = self.calls_max + self.tasks_max + self.children_max + UPSTREAMS_MAX as u32;
+        clients + work + 2
     }
 }
 
@@ -254,6 +258,11 @@ pub const TASK_MESSAGE_BYTES_MAX: usize = 256;
 /// Tasks that `task-status` lists: a model reads every line of it.
 pub const TASKS_SHOWN_MAX: usize = 20;
 
+// ---- upstreams ----
+
+/// MCP servers behind this one. Each is a process of 20 to 130 MB.
+pub const UPSTREAMS_MAX: usize = 32;
+
 // ---- who asks ----
 
 /// Tokens of one server. Each request that shows one is compared with all of them.
@@ -286,6 +295,10 @@ pub const CALL_BYTES: usize = 12 * KIB;
 /// One task: record, what it last said, deadline. Its result comes out of the budget.
 pub const TASK_BYTES: usize = 768;
 
+/// One child: record, the task that reads it, three pipes, two read buffers. What is on its way to
+/// it and from it comes out of the budget.
+pub const CHILD_BYTES: usize = 16 * KIB;
+
 /// The counts of requests: names, buckets and two index entries for [`RATES_MAX`] addresses and as
 /// many principals. Allocated only where a rate is set, and counted always.
 pub const RATES_BYTES: usize = 2 * RATES_MAX as usize * 48;
@@ -309,7 +322,7 @@ pub struct Memory {
     /// The shared byte budget: what the tables leave over.
     pub budget: usize,
     /// The summands beside the budget, each with its name and bytes.
-    pub tables: [(&'static str, usize); 8],
+    pub tables: [(&'static str, usize); 9],
 }
 
 /// The capacities need more than `limits.memory`.
@@ -318,7 +331,7 @@ pub struct TooLittleMemory {
     /// Bytes that would be enough.
     pub needed: usize,
     /// The sum, as [`Memory`] would show it.
-    pub tables: [(&'static str, usize); 8],
+    pub tables: [(&'static str, usize); 9],
     /// Least bytes of shared budget.
     pub budget_min: usize,
 }
@@ -336,6 +349,7 @@ impl Memory {
             ("answers", limits.connections_max as usize * STREAM_BYTES),
             ("calls", limits.calls_max as usize * CALL_BYTES),
             ("tasks", limits.tasks_max as usize * TASK_BYTES),
+            ("children", limits.children_max as usize * CHILD_BYTES),
             ("rates", RATES_BYTES),
             ("scratch", scratch_bytes(limits)),
         ];
@@ -380,8 +394,8 @@ impl fmt::Display for TooLittleMemory {
         write!(
             f,
             "budget of at least {} (body + output + replay); raise limits.memory or lower \
-             limits.connections, limits.sessions, limits.calls, limits.tasks, limits.body, \
-             limits.output or limits.replay",
+             limits.connections, limits.sessions, limits.calls, limits.tasks, limits.children, \
+             limits.body, limits.output or limits.replay",
             Size(self.budget_min)
         )
     }

@@ -93,6 +93,7 @@ fn the_heap_stays_under_the_ceiling() {
         sessions_max: 50,
         calls_max: 4,
         tasks_max: 4,
+        children_max: 4,
         body_bytes_max: 128 << 10,
         replay_bytes_max: 16 << 10,
         output_bytes_max: 64 << 10,
@@ -145,6 +146,7 @@ fn the_tables_cost_less_than_their_constants_say() {
     };
     let more_tasks = Limits {
         tasks_max: 1088,
+        children_max: 4,
         ..least.clone()
     };
     let session = per(more_sessions, 1024);

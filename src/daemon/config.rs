@@ -154,6 +154,7 @@ pub(super) fn defaults() -> Settings {
         tools: Vec::new(),
         resources: Vec::new(),
         prompts: Vec::new(),
+        upstreams: Vec::new(),
         log: Log {
             format: Format::Text,
             level: log::Level::Info,

@@ -174,7 +174,8 @@ async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::i
     } = start;
     let config = engine_config(&settings);
     let engine = serving::engine(config, settings.memory(), registry)
-        .with_catalogue(catalogue(&settings, &settings.limits));
+        .with_catalogue(catalogue(&settings, &settings.limits))
+        .with_upstreams(settings.upstreams.clone());
     let mut serving = Serving::start(engine, doors, executor)?;
     let world = serving.world.clone();
     systemd::notify(State::Ready);

@@ -10,6 +10,7 @@ use crate::tool::builtin::TASK_STATUS;
 use crate::tool::catalogue::Role;
 use crate::tool::command::CommandSpec;
 use crate::tool::file::Folder;
+use crate::upstream::spec::UpstreamSpec;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct Settings {
     pub resources: Vec<ResourceSettings>,
     /// What clients offer to people; names differ from each other.
     pub prompts: Vec<PromptSettings>,
+    /// Servers behind this one; names differ from each other.
+    pub upstreams: Vec<UpstreamSpec>,
     /// What is logged, and how.
     pub log: Log,
     /// What older front-ends expect.

@@ -71,7 +71,7 @@ pub fn look(world: &Rc<World>, uri: Box<str>, work: Work, timeout: Duration) {
                 world.executor.spawn(take_turns(world.clone())).detach();
             }
         }
-        Work::SystemInfo => {
+        Work::SystemInfo | Work::Upstream(_) => {
             let now = world.clock.now();
             world.engine.borrow_mut().handle_seen(now, &uri, NOTHING);
         }

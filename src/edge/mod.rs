@@ -10,6 +10,7 @@
 //! | [`socket`] | one way to read and write TCP and Unix sockets |
 //! | [`ticker`] | calls the engine when its next deadline has come |
 //! | [`process`], [`facts`], [`function`] | what tools ask for |
+//! | [`child`] | processes of upstreams |
 //! | [`files`], [`look`] | resources, and whether they have changed |
 //! | [`chance`] | what nobody can guess |
 //! | [`own_process`] | what this process inherited and what it lets go of; the one file with `unsafe` |
@@ -17,6 +18,7 @@
 
 pub mod carrier;
 pub mod chance;
+pub mod child;
 pub mod connection;
 pub mod facts;
 pub mod files;

@@ -89,6 +89,20 @@ pub async fn reap() {
 ///
 /// A text for the model and the operator that says what could not be started and what to look at.
 pub fn spawn(line: &CommandLine) -> Result<Child, String> {
+    let mut process = start(line, line.stdin.is_some())?;
+    Ok(Child {
+        stdin: Feed {
+            pipe: process.stdin.take(),
+            text: line.stdin.clone().unwrap_or_default(),
+            written: 0,
+        },
+        group: group_of(&process),
+        process,
+        is_reaped: false,
+    })
+}
+
+fn start(line: &CommandLine, has_stdin: bool) -> Result<smol::process::Child, String> {
     let program = line.argv.first().expect("a command names its program");
     let path = search_path(line);
     let file = find(program, &path).map_err(|error| {
@@ -97,20 +111,35 @@ pub fn spawn(line: &CommandLine) -> Result<Child, String> {
             not_found(&path, error)
         )
     })?;
-    let mut process = command(line, &file, &path)
+    let mut command = command(line, &file, &path);
+    command.stdin(if has_stdin {
+        Stdio::piped()
+    } else {
+        Stdio::null()
+    });
+    command
         .spawn()
-        .map_err(|error| format!("{program} could not be started: {}", advice(line, &error)))?;
-    let pid = Pid::from_raw(process.id().cast_signed()).expect("a process has a number");
-    Ok(Child {
-        stdin: Feed {
-            pipe: process.stdin.take(),
-            text: line.stdin.clone().unwrap_or_default(),
-            written: 0,
-        },
-        process,
-        group: Group(pid),
-        is_reaped: false,
-    })
+        .map_err(|error| format!("{program} could not be started: {}", advice(line, &error)))
+}
+
+/// Starts a process whose stdin stays open, and leaves feeding and reading it to the caller.
+///
+/// # Errors
+///
+/// As [`spawn`].
+pub(super) fn spawn_fed(line: &CommandLine) -> Result<(smol::process::Child, Group), String> {
+    let process = start(line, true)?;
+    let group = group_of(&process);
+    Ok((process, group))
+}
+
+fn group_of(process: &smol::process::Child) -> Group {
+    Group(Pid::from_raw(process.id().cast_signed()).expect("a process has a number"))
+}
+
+/// How a process ended.
+pub(super) fn exit_of(status: std::process::ExitStatus) -> Exit {
+    exit(Ok(status))
 }
 
 /// Everything set up but started. The program is a file already: with `PATH` in its environment
@@ -130,15 +159,7 @@ fn command(line: &CommandLine, file: &Path, path: &OsStr) -> Command {
         command.current_dir(directory);
     }
     let mut command = Command::from(command);
-    let stdin = if line.stdin.is_some() {
-        Stdio::piped()
-    } else {
-        Stdio::null()
-    };
-    command
-        .stdin(stdin)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 

@@ -4,14 +4,16 @@
 //! done is done, before the next input. Nothing here waits, so no lock and no channel stands
 //! between a request and its session.
 
+use super::child::{self, Place};
 use super::function::{self, Function};
 use super::look::{self, Looks};
-use super::process::{self, Child, Group, Source};
+use super::process::{self, Group, Source};
 use super::sockets::Sockets;
 use super::ticker::Ticker;
 use super::{carrier, connection, facts};
 use crate::bounded::Key;
 use crate::engine::call::Call;
+use crate::engine::child::Child;
 use crate::engine::connection::Connection;
 use crate::engine::{Engine, Job};
 use crate::limits;
@@ -49,6 +51,8 @@ pub struct World {
     pub event_buffer: RefCell<Vec<u8>>,
     /// What works for running calls, by the index of the call.
     workers: RefCell<Vec<Option<Worker>>>,
+    /// Children of upstreams, by their index.
+    children: RefCell<Vec<Option<child::Place>>>,
     /// Looks that take their time.
     pub looks: Looks,
     /// Set while the engine's wishes are being met, so that meeting one does not begin anew.
@@ -110,6 +114,7 @@ impl World {
             response_buffer: RefCell::default(),
             event_buffer: RefCell::default(),
             workers: RefCell::default(),
+            children: RefCell::default(),
             looks: Looks::default(),
             is_settling: Cell::new(false),
             drain_waker: RefCell::default(),
@@ -201,6 +206,18 @@ impl World {
             Job::Kill(call) => self.stop(call, Group::kill),
             Job::Look { uri, work, timeout } => look::look(self, uri, work, timeout),
             Job::Forget(call) => drop(self.forget(call)),
+            Job::Spawn {
+                child,
+                line,
+                environment,
+                line_bytes_max,
+            } => child::start(self, child, &line, environment, line_bytes_max),
+            Job::Feed(child) => drop(self.with_child(child, Place::feed)),
+            Job::CloseInput(child) => drop(self.with_child(child, Place::close_input)),
+            Job::TerminateChild(child) => {
+                self.with_child(child, |place| place.group().terminate());
+            }
+            Job::KillChild(child) => drop(self.with_child(child, |place| place.group().kill())),
             Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
                 connection,
@@ -254,9 +271,38 @@ impl World {
         workers.get_mut(call.index() as usize)?.take()
     }
 
+    /// Remembers a child.
+    pub(super) fn keep_child(&self, key: Key<Child>, place: Place) {
+        let mut children = self.children.borrow_mut();
+        let index = key.index() as usize;
+        if children.len() <= index {
+            children.resize_with(index + 1, || None);
+        }
+        children[index] = Some(place);
+    }
+
+    /// Forgets a child that is gone.
+    pub(super) fn forget_child(&self, key: Key<Child>) {
+        self.children.borrow_mut()[key.index() as usize] = None;
+    }
+
+    /// Does something to a child that runs.
+    pub(super) fn with_child<T>(
+        &self,
+        key: Key<Child>,
+        act: impl FnOnce(&mut Place) -> T,
+    ) -> Option<T> {
+        let mut children = self.children.borrow_mut();
+        let place = children.get_mut(key.index() as usize)?;
+        place.as_mut().map(act)
+    }
+
     /// Ends every command that still runs, for nobody will be there to watch it.
     pub fn kill_commands(&self) {
         self.looks.kill();
+        for place in self.children.borrow().iter().flatten() {
+            place.group().kill();
+        }
         for worker in self.workers.borrow().iter().flatten() {
             match worker {
                 Worker::Group(group) => group.kill(),
@@ -291,6 +337,10 @@ impl World {
                 self.engine.borrow_mut().handle_outcome(now, call, &outcome);
             }
             Work::Command(line) => self.run_command(call, line, output_bytes_max),
+            Work::Upstream(forward) => {
+                let now = self.clock.now();
+                self.engine.borrow_mut().forward(now, call, *forward);
+            }
             Work::Function(begin) => {
                 if let Some(function) = function::start(self, call, begin, told) {
                     self.remember(call, Worker::Function(function));
@@ -305,7 +355,7 @@ async fn watch(
     world: Rc<World>,
     call: Key<Call>,
     line: Rc<CommandLine>,
-    child: Child,
+    child: process::Child,
     bytes_max: usize,
 ) {
     let on_line = |source, line: &str| {
@@ -326,7 +376,7 @@ async fn watch(
 /// Reads a command until it has ended. What its output takes of the budget is held.
 pub(super) async fn output(
     world: &Rc<World>,
-    child: Child,
+    child: process::Child,
     bytes_max: usize,
     on_line: &dyn Fn(Source, &str),
 ) -> (command::Ended, Held) {

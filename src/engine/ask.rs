@@ -17,6 +17,7 @@ use crate::mcp::revision::Revision;
 use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::ask::{Answered, Ask, AskKind};
+use crate::upstream::Tag;
 use crate::wire::dialect::{About, Dialect};
 use crate::wire::json::{self, Object};
 use crate::wire::jsonrpc::{self, INTERNAL_ERROR, Id, METHOD_NOT_FOUND, RpcError};
@@ -197,7 +198,20 @@ impl Engine {
             .expect("the caller has seen it")
             .get_or_insert_default()
             .has_news = true;
-        self.jobs.push_back(Job::Answer { call, key, answer });
+        self.give_answer(call, key, answer);
+    }
+
+    /// Gives an answer to whatever works on the call.
+    fn give_answer(&mut self, call: Key<Call>, key: String, answer: Answered) {
+        let child = self.calls.get(call).and_then(|call| call.child);
+        let Some(child) = child else {
+            return self.jobs.push_back(Job::Answer { call, key, answer });
+        };
+        if let Some(record) = self.children.slab.get_mut(child) {
+            let tag = Tag(call.to_bits());
+            record.conversation.answer(tag, &key, &answer);
+            self.jobs.push_back(Job::Feed(child));
+        }
     }
 
     /// Sends the latest question of a call as a request of ours. It is owed like an answer.
@@ -314,11 +328,7 @@ impl Engine {
         }
         self.pool.give(one.bytes());
         let answer = self.kept_answer(key, answer);
-        self.jobs.push_back(Job::Answer {
-            call: key,
-            key: one.key.into(),
-            answer,
-        });
+        self.give_answer(key, one.key.into(), answer);
         if goes_on {
             self.restart_clock(now, key);
             self.note_questions(now, key);

@@ -16,6 +16,7 @@
 //! (see `round.rs`): it has no process, and makes room for others.
 
 use super::ask::Asked;
+use super::child::Child;
 use super::session::Session;
 use super::stream::Stream;
 use super::task::Task;
@@ -32,6 +33,7 @@ use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::catalogue::listing_fingerprint;
 use crate::tool::command::Stopped;
+use crate::tool::forward::Forward;
 use crate::tool::handler::{Ended, Told};
 use crate::tool::registry::ToolIndex;
 use crate::tool::{CallLimits, Outcome, Work};
@@ -51,6 +53,10 @@ pub struct Call {
     pub session: Option<Key<Session>>,
     /// Whose it is.
     pub principal: Principal,
+    /// The child that works on it, or that it waits for.
+    pub(super) child: Option<Key<Child>>,
+    /// What it is to be sent, until it is.
+    pub(super) forward: Option<Box<Forward>>,
     /// What was asked for.
     pub method: Method,
     /// Which rules it goes by.
@@ -238,13 +244,15 @@ impl Engine {
             false => self.config.timeouts.call,
         };
         let client = session.map_or(asker.client, |session| session.client);
-        let is_function = matches!(work, Work::Function(_));
+        let is_function = matches!(work, Work::Function(_) | Work::Upstream(_));
         let is_tasks = wanted.in_background;
         let asks = is_function && asker.era == Era::Stateless && !client.is_empty() && !is_tasks;
         let call = Call {
             id: wanted.id,
             session: session_key,
             principal: asker.principal,
+            child: None,
+            forward: None,
             method: wanted.method,
             era: asker.era,
             client,

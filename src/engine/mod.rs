@@ -17,16 +17,19 @@
 //! | [`Engine::handle_traffic`], [`Engine::handle_malformed`] | bytes to be counted |
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
+//! | [`Engine::handle_child_line`], [`Engine::handle_child_stderr`], [`Engine::handle_child_noise`] | a child of an upstream has written something |
+//! | [`Engine::handle_child_exit`] | it is gone, or could not be started |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
 //! | out | what |
 //! |---|---|
 //! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, look, close |
+//! | [`Engine::child_output`], [`Engine::child_written`] | bytes for a child, and what it took |
 //! | [`Engine::poll_ready`], [`Engine::poll_transmit`] | a stream with something to send, its bytes |
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
 //!
-//! The state lives in five tables of fixed capacity (connections, sessions, streams, calls, tasks),
-//! one timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file
+//! The state lives in six tables of fixed capacity (connections, sessions, streams, calls, tasks,
+//! children), one timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file
 //! of this folder owns the transitions of one of them.
 
 mod answer;
@@ -34,10 +37,13 @@ mod ask;
 pub mod call;
 mod catalogue;
 mod check;
+pub mod child;
+mod children;
 pub mod connection;
 mod dispatch;
 mod doors;
 mod drain;
+mod forward;
 mod handshake;
 mod listen;
 mod news;
@@ -72,25 +78,31 @@ use crate::mcp::refusal::Refusal;
 use crate::mcp::request_state::SealKey;
 use crate::mcp::stateless;
 use crate::time::{Instant, UnixMillis};
-use crate::tool::Work;
 use crate::tool::ask::Answered;
 use crate::tool::catalogue::Catalogue;
+use crate::tool::command::CommandLine;
 use crate::tool::handler::Told;
 use crate::tool::registry::Registry;
+use crate::tool::{Tool, Work};
+use crate::upstream::UpstreamIndex;
 use crate::wire::compat::Compat;
 use crate::wire::dialect::Dialect;
 use call::Call;
+use child::Child;
+use children::Children;
 use connection::Connection;
 use drain::Drain;
 use places::ToolState;
 use rates::Rates;
 use session::{Session, SessionId, Sessions};
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 use stream::Stream;
 use task::Task;
 use watch::Watch;
 
+pub use crate::mcp::revision::Era;
 pub use doors::Reply;
 pub use stream::Transmit;
 
@@ -170,6 +182,25 @@ pub enum Job {
         /// How long that may take.
         timeout: Duration,
     },
+    /// Start a process of an upstream, read its lines, and report its end.
+    Spawn {
+        /// Under this key.
+        child: Key<Child>,
+        /// What to start.
+        line: Rc<CommandLine>,
+        /// Variables of its environment beside those of the line.
+        environment: Vec<(String, String)>,
+        /// Bytes that one line of its stdout may have.
+        line_bytes_max: usize,
+    },
+    /// There is something for the child's stdin: [`Engine::child_output`].
+    Feed(Key<Child>),
+    /// Close the child's stdin: it is asked to end.
+    CloseInput(Key<Child>),
+    /// Send TERM to the child's process group.
+    TerminateChild(Key<Child>),
+    /// Send KILL to the child's process group.
+    KillChild(Key<Child>),
     /// Drop the function at work and report nothing: the engine has forgotten the call already.
     Forget(Key<Call>),
     /// Close the socket that carries this stream: the engine has forgotten the stream already, or
@@ -197,6 +228,10 @@ enum Deadline {
     Call(Key<Call>),
     /// A task that is over was kept for long enough.
     Task(Key<Task>),
+    /// A child has not started in time, is unused, or has not ended.
+    Child(Key<Child>),
+    /// An upstream may be started again.
+    Upstream(UpstreamIndex),
     /// The drain has lasted too long.
     Drain,
     /// A resource is to be looked at.
@@ -208,6 +243,8 @@ pub struct Engine {
     config: Config,
     memory: Memory,
     registry: Registry,
+    /// The tools that are none of upstreams.
+    own_tools: Vec<Rc<dyn Tool>>,
     catalogue: Catalogue,
     tools: Vec<ToolState>,
     connections: Slab<Connection>,
@@ -215,6 +252,7 @@ pub struct Engine {
     streams: Slab<Stream>,
     calls: Slab<Call>,
     tasks: Slab<Task>,
+    children: Children,
     wheel: Wheel<Deadline>,
     pool: Pool,
     /// What the edge has to do; drained after every input.
@@ -241,15 +279,6 @@ pub struct Engine {
     draw_id: Box<dyn FnMut() -> SessionId>,
     /// What the machine's clock says, for timestamps and JWTs. Asked only where one is needed.
     wall_clock: Box<dyn Fn(Instant) -> UnixMillis>,
-}
-
-/// Which rules a message goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Era {
-    /// Those of a revision with a handshake, 2024-11-05 to 2025-11-25.
-    Handshake,
-    /// Those of 2026-07-28.
-    Stateless,
 }
 
 /// On whose behalf a message is served, and how the answer is to be said.
@@ -288,9 +317,11 @@ impl Engine {
             streams: Slab::with_capacity(limits.streams_max()),
             calls: Slab::with_capacity(limits.calls_max),
             tasks: Slab::with_capacity(limits.tasks_max),
+            children: Children::new(limits.children_max),
             wheel: Wheel::with_capacity(limits.deadlines_max()),
             pool: Pool::new(memory.budget),
             tools: ToolState::for_registry(&registry),
+            own_tools: registry.iter().cloned().collect(),
             jobs: VecDeque::new(),
             ready: VecDeque::new(),
             reclaim_hand: 0,
@@ -361,6 +392,8 @@ impl Engine {
                 Deadline::Stream(key) => self.stream_expired(now, key),
                 Deadline::Call(key) => self.call_expired(now, key),
                 Deadline::Task(key) => self.task_expired(key),
+                Deadline::Child(key) => self.child_expired(now, key),
+                Deadline::Upstream(index) => self.upstream_expired(now, index),
                 Deadline::Drain => self.drain_expired(now),
                 Deadline::Watch => self.watch_expired(now),
             }

@@ -7,7 +7,7 @@ use crate::bounded::Key;
 use crate::limits;
 use crate::time::Instant;
 use crate::tool::Outcome;
-use crate::tool::command::Stopped;
+use crate::tool::command::{Stopped, stopped_text};
 use crate::wire::jsonrpc::{self, Id};
 use crate::wire::status::Status;
 
@@ -43,6 +43,9 @@ impl Engine {
         match &call.state {
             State::Stopping(_) => {}
             State::Queued(_) => self.drop_queued(now, key, why),
+            State::Running | State::Waiting if call.child.is_some() => {
+                self.stop_forwarded(now, key, why);
+            }
             State::Running | State::Waiting => {
                 call.state = State::Stopping(why);
                 let timer = call.timer.take();
@@ -54,6 +57,17 @@ impl Engine {
                 self.jobs.push_back(Job::Terminate(key));
             }
         }
+    }
+
+    /// Ends a call that a child works on: the child goes on, and nobody waits for what it says.
+    fn stop_forwarded(&mut self, now: Instant, key: Key<Call>, why: Stopped) {
+        self.recall(key);
+        if why == Stopped::Cancelled {
+            let call = self.remove_call(now, key).expect("the caller has seen it");
+            self.leave_tool(&call);
+            return self.answer_cancelled(now, &call);
+        }
+        self.end_forwarded(now, key, &Outcome::error(stopped_text(why)));
     }
 
     /// Answers a call that never ran.

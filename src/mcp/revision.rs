@@ -13,6 +13,15 @@ pub enum Revision {
     V2025_11_25,
 }
 
+/// Which rules a message goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    /// Those of a revision with a handshake, 2024-11-05 to 2025-11-25.
+    Handshake,
+    /// Those of 2026-07-28.
+    Stateless,
+}
+
 /// The stateless revision: no handshake, every request says what it is of.
 pub const MODERN: &str = "2026-07-28";
 

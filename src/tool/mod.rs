@@ -143,6 +143,8 @@ pub enum Work {
     SystemInfo,
     /// Call a function of the program that embeds this one.
     Function(handler::Begin),
+    /// Ask a server behind this one. The engine does so itself.
+    Upstream(Box<forward::Forward>),
 }
 
 /// What a call came to.
@@ -304,6 +306,7 @@ pub mod builtin;
 pub mod catalogue;
 pub mod command;
 pub mod file;
+pub mod forward;
 pub mod glob;
 pub mod handler;
 pub mod registry;

@@ -403,6 +403,7 @@ impl Edge {
                     is_killed: false,
                 }),
                 Work::Function(begin) => self.start_function(call, begin, told),
+                Work::Upstream(forward) => self.engine.forward(self.now, call, *forward),
             },
             Job::Answer { call, key, answer } => {
                 self.wake_function(call, |context| context.answer(&key, answer));
@@ -411,6 +412,11 @@ impl Edge {
                 assert!(self.forget_function(call), "only functions are forgotten");
             }
             Job::Look { .. } => unreachable!("nothing here changes by itself"),
+            Job::Spawn { .. }
+            | Job::Feed(_)
+            | Job::CloseInput(_)
+            | Job::TerminateChild(_)
+            | Job::KillChild(_) => unreachable!("nothing here is an upstream"),
             // Work that is done at once may be over when the order to stop it comes.
             Job::Terminate(call) if self.stop_function(call) => {}
             Job::Terminate(call) => {

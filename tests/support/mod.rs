@@ -12,6 +12,7 @@ use slimcp::auth::Access;
 use slimcp::auth::origin::Origins;
 use slimcp::bounded::Key;
 use slimcp::engine::call::Call;
+use slimcp::engine::child::Child;
 use slimcp::engine::connection::{Connection, Waiting};
 use slimcp::engine::session::SessionId;
 use slimcp::engine::stream::Stream;
@@ -48,6 +49,21 @@ pub struct Server {
     pub killed: Vec<Key<Call>>,
     /// Calls that were dropped without a word.
     pub forgotten: Vec<Key<Call>>,
+    /// Children of upstreams, in the order they were started in, those that are gone as well.
+    pub children: Vec<TestChild>,
+}
+
+/// A process of an upstream as the test plays it.
+pub struct TestChild {
+    pub key: Key<Child>,
+    /// Variables that it was given beside those of its line.
+    pub environment: Vec<(String, String)>,
+    /// Lines that it was sent and that the test has not taken.
+    pub heard: Vec<String>,
+    /// Its stdin is closed.
+    pub is_closed: bool,
+    pub is_terminated: bool,
+    pub is_killed: bool,
 }
 
 /// One connection as its client sees it.
@@ -147,6 +163,7 @@ impl Server {
             terminated: Vec::new(),
             killed: Vec::new(),
             forgotten: Vec::new(),
+            children: Vec::new(),
         }
     }
 
@@ -333,6 +350,27 @@ impl Server {
             Job::Terminate(call) => self.terminated.push(call),
             Job::Kill(call) => self.killed.push(call),
             Job::Forget(call) => self.forgotten.push(call),
+            Job::Spawn {
+                child, environment, ..
+            } => self.children.push(TestChild {
+                key: child,
+                environment,
+                heard: Vec::new(),
+                is_closed: false,
+                is_terminated: false,
+                is_killed: false,
+            }),
+            Job::Feed(child) => {
+                let output = self.engine.child_output(child).to_vec();
+                self.engine.child_written(child, output.len());
+                let text = String::from_utf8(output).expect("children are sent JSON");
+                self.child(child)
+                    .heard
+                    .extend(text.lines().map(str::to_string));
+            }
+            Job::CloseInput(child) => self.child(child).is_closed = true,
+            Job::TerminateChild(child) => self.child(child).is_terminated = true,
+            Job::KillChild(child) => self.child(child).is_killed = true,
             Job::CloseStream(stream) => {
                 if let Some(peer) = self.carrier(stream) {
                     self.peers[peer].stream = None;
@@ -352,6 +390,18 @@ impl Server {
                 self.close_peer(peer);
             }
         }
+    }
+
+    fn child(&mut self, key: Key<Child>) -> &mut TestChild {
+        let found = self.children.iter_mut().find(|child| child.key == key);
+        found.expect("a child is started first")
+    }
+
+    /// The child writes a line.
+    pub fn child_says(&mut self, now: Instant, child: usize, line: &str) {
+        let key = self.children[child].key;
+        self.engine.handle_child_line(now, key, line.as_bytes());
+        self.settle(now);
     }
 
     fn carrier(&self, stream: Key<Stream>) -> Option<usize> {

@@ -230,6 +230,13 @@ settings! {
         bounds: "Each takes 768 bytes of the ceiling; its result comes out of the shared budget.",
     },
     Setting {
+        key: "limits.children",
+        kind: Kind::Count(CALLS, |settings| &mut settings.limits.children_max),
+        default: "16",
+        doc: "Processes of [[server]] that run at once.",
+        bounds: "Each takes 16 KiB of the ceiling, and what it takes itself beside that.",
+    },
+    Setting {
         key: "limits.body",
         kind: Kind::Size(KIB..=64 * MIB, |settings| {
             &mut settings.limits.body_bytes_max

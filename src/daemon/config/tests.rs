@@ -68,6 +68,7 @@ connections = 10
 sessions = 20
 calls = 3
 tasks = 5
+children = 6
 body = "64KiB"
 replay = 2048
 output = "1MB"
@@ -219,6 +220,7 @@ fn every_key_arrives() {
             sessions_max: 20,
             calls_max: 3,
             tasks_max: 5,
+            children_max: 6,
             body_bytes_max: 64 << 10,
             replay_bytes_max: 2048,
             output_bytes_max: 1_000_000,

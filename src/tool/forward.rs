@@ -1,0 +1,40 @@
+//! Requests that a server behind this one answers ([`upstream`](crate::upstream)).
+
+use crate::limits::UPSTREAMS_MAX;
+use crate::mcp::method::Method;
+
+/// The place of an upstream in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UpstreamIndex(u8);
+
+impl UpstreamIndex {
+    /// The upstream at this place.
+    ///
+    /// # Panics
+    ///
+    /// Where no configuration has so many ([`UPSTREAMS_MAX`]).
+    pub fn new(place: usize) -> UpstreamIndex {
+        assert!(place < UPSTREAMS_MAX, "there are fewer upstreams");
+        UpstreamIndex(place as u8)
+    }
+
+    /// The place.
+    pub fn as_usize(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A request on its way to an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// Whose it is.
+    pub upstream: UpstreamIndex,
+    /// What is asked for.
+    pub method: Method,
+    /// The parameters: a JSON object on one line, with names as the upstream has them, and without
+    /// `_meta`, `inputResponses` and `requestState`.
+    pub params: Box<str>,
+    /// What the client has put into `_meta` for the upstream: members without braces, never those
+    /// of the protocol itself nor the progress token.
+    pub meta: Box<str>,
+}

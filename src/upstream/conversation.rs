@@ -1,0 +1,240 @@
+//! What is said to one child, and what it says: JSON-RPC both ways, without a clock and without a
+//! pipe.
+//!
+//! | in | when |
+//! |---|---|
+//! | [`Conversation::new`] | the child was started: the handshake is the first output |
+//! | [`Conversation::handle_line`] | it has written a line |
+//! | [`Conversation::send`] | a call is for it |
+//! | [`Conversation::answer`] | the client of a call has answered one of its questions |
+//! | [`Conversation::cancel`] | nobody wants the answer of a call any more |
+//!
+//! Out come bytes ([`Conversation::output`]) and [`Effect`]s ([`Conversation::poll_effect`]). Every
+//! request has an id of ours, and ids are never used twice: whatever a child answers twice, late or
+//! unasked has no effect on anybody.
+
+mod call;
+mod news;
+mod opening;
+mod pages;
+mod question;
+
+use super::Tag;
+use super::listing::{Introduction, Listing};
+use crate::mcp::capability::Capabilities;
+use crate::mcp::message::Level;
+use crate::mcp::revision::Era;
+use crate::tool::handler::{Ended, Said, Told};
+use crate::wire::jsonrpc::{self, Id, Incoming, Message};
+use call::Open;
+use pages::Pages;
+use serde_json::value::RawValue;
+use std::collections::VecDeque;
+
+/// What comes of what a child says.
+#[derive(Debug)]
+pub enum Effect {
+    /// The handshake is done: calls may be sent.
+    Ready,
+    /// It does not speak this era, or says so: why.
+    Unfit(String),
+    /// What it offers: all listings are here. Again whenever one of them has changed.
+    Listed(Box<Listing>),
+    /// A call says something.
+    Said(Tag, Said),
+    /// All that a call asks at once was said: it cannot go on without the answers.
+    Waits(Tag),
+    /// A call is over.
+    Ended(Tag, Ended),
+    /// A resource has changed that it was asked to look after.
+    Updated(String),
+    /// It was asked to look after a resource, and does or does not.
+    Subscribed(String, bool),
+    /// It has asked something that only a client can answer: from now on it gets one call at a
+    /// time of clients whose questions have to end an exchange.
+    IsInteractive,
+    /// A log message that belongs to no call.
+    Log {
+        /// How severe it is.
+        level: Level,
+        /// Who says so.
+        logger: Option<String>,
+        /// What it says: JSON.
+        data: String,
+    },
+    /// What it has written makes no sense: what was wrong with it.
+    Noise(&'static str),
+}
+
+/// What a call is to a child.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// What the call is known by.
+    pub tag: Tag,
+    /// What its client can be asked, and whether somebody hears of progress.
+    pub told: Told,
+    /// The least severity of log messages that it wants.
+    pub log_level: Option<Level>,
+    /// The era of its client.
+    pub era: Era,
+}
+
+/// What a conversation goes by.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The era that the child is spoken to in.
+    pub era: Era,
+    /// What the child is told that it can ask for; in 2026-07-28 each call has its own.
+    pub client: Capabilities,
+    /// Whether what it offers is asked for as soon as it is ready.
+    pub lists: bool,
+    /// Folders that it is told when it asks for roots and no call can be asked.
+    pub roots: Vec<String>,
+}
+
+/// What is said to one child.
+#[derive(Debug)]
+pub struct Conversation {
+    plan: Plan,
+    /// Bytes for its stdin.
+    output: Vec<u8>,
+    effects: VecDeque<Effect>,
+    /// Requests of ours without an answer.
+    pending: Vec<Pending>,
+    /// The id of the latest request.
+    last_id: u64,
+    /// What the child has said of itself, once the handshake is done.
+    introduction: Option<Introduction>,
+    /// Calls without an answer.
+    calls: Vec<Open>,
+    /// The listings that are being read.
+    pages: Pages,
+}
+
+/// A request of ours without an answer.
+#[derive(Debug)]
+struct Pending {
+    id: u64,
+    purpose: Purpose,
+}
+
+/// What a request of ours is for.
+#[derive(Debug)]
+enum Purpose {
+    /// The handshake.
+    Opening,
+    /// A call.
+    Call(Tag),
+    /// A call that nobody waits for any more: its answer is passed over.
+    Cancelled,
+    /// A page of a listing.
+    Page(pages::Kind),
+}
+
+impl Conversation {
+    /// Begins to talk to a child that was just started.
+    pub fn new(plan: Plan) -> Conversation {
+        let mut conversation = Conversation {
+            plan,
+            output: Vec::new(),
+            effects: VecDeque::new(),
+            pending: Vec::new(),
+            last_id: 0,
+            introduction: None,
+            calls: Vec::new(),
+            pages: Pages::default(),
+        };
+        conversation.open();
+        conversation
+    }
+
+    /// The child has written a line.
+    pub fn handle_line(&mut self, line: &[u8]) {
+        match jsonrpc::decode(line) {
+            Ok(Incoming::One(message)) => self.handle_message(message),
+            Ok(Incoming::Batch(messages)) => {
+                for message in messages {
+                    match message {
+                        Ok(message) => self.handle_message(message),
+                        Err(_) => self.effects.push_back(Effect::Noise("a wrong message")),
+                    }
+                }
+            }
+            Err(_) => self
+                .effects
+                .push_back(Effect::Noise("a line that is no JSON-RPC message")),
+        }
+    }
+
+    fn handle_message(&mut self, message: Message<'_>) {
+        match message {
+            Message::Response { id, result } => self.handle_response(&id, result),
+            Message::Request { id, method, params } => self.asked(id, &method, params),
+            Message::Notification { method, params } => match &*method {
+                "notifications/progress" => self.progressed(params),
+                "notifications/message" => self.logged(params),
+                "notifications/cancelled" => self.withdrawn(params),
+                method => self.told(method, params),
+            },
+        }
+    }
+
+    fn handle_response(&mut self, id: &Id, result: Result<&RawValue, &RawValue>) {
+        let number = id.as_json().parse().ok();
+        match number.and_then(|id| self.take_pending(id)) {
+            Some(Purpose::Opening) => self.opened(result),
+            Some(Purpose::Call(tag)) => self.answered(tag, result),
+            Some(Purpose::Page(kind)) => self.page_read(kind, result),
+            Some(Purpose::Cancelled) => {}
+            None => self
+                .effects
+                .push_back(Effect::Noise("an answer to nothing")),
+        }
+    }
+
+    /// The bytes that the child has not been given yet.
+    pub fn output(&self) -> &[u8] {
+        &self.output
+    }
+
+    /// The child was given the first `bytes` of the output.
+    pub fn written(&mut self, bytes: usize) {
+        self.output.drain(..bytes);
+        if self.output.is_empty() {
+            self.output = Vec::new();
+        }
+    }
+
+    /// The next effect of what was said.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Requests of ours without an answer.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Sends a request, and remembers what for.
+    fn request(&mut self, method: &str, params: &[u8], purpose: Purpose) -> u64 {
+        self.last_id += 1;
+        let id = self.last_id;
+        let wire_id = jsonrpc::Id::number(id);
+        jsonrpc::call_raw(&mut self.output, Some(&wire_id), method, params);
+        self.output.push(b'\n');
+        self.pending.push(Pending { id, purpose });
+        id
+    }
+
+    /// Sends a notification.
+    fn notify(&mut self, method: &str, params: &[u8]) {
+        jsonrpc::call_raw(&mut self.output, None, method, params);
+        self.output.push(b'\n');
+    }
+
+    /// What the request with this id is for. Its answer is here: there is no second one.
+    fn take_pending(&mut self, id: u64) -> Option<Purpose> {
+        let place = self.pending.iter().position(|one| one.id == id)?;
+        Some(self.pending.swap_remove(place).purpose)
+    }
+}

@@ -1,0 +1,27 @@
+//! MCP servers behind this one: processes that speak JSON-RPC on stdin and stdout (MCP,
+//! basic/transports, stdio).
+//!
+//! A configured server is an *upstream*, a process of it a *child*. A child has one era for life
+//! and is spoken to in a [`Conversation`](conversation::Conversation), which knows nothing of
+//! clients: what a call says and asks is told in the words that functions use
+//! ([`Said`](crate::tool::handler::Said), [`Ended`](crate::tool::handler::Ended)), and the engine
+//! says it to each client by the rules of that client's own era. So the eras are bridged without a
+//! translator for each pair of them.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`spec`] | what is configured |
+//! | [`conversation`] | what is said to one child, and what it says |
+//! | [`listing`] | what a server offers, as it said it last |
+//! | [`tool`] | its tools, as the engine has them |
+
+pub mod conversation;
+pub mod listing;
+pub mod spec;
+pub mod tool;
+
+pub use crate::tool::forward::{Forward, UpstreamIndex};
+
+/// What a call is known by in a conversation; whoever has the call chooses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tag(pub u64);
