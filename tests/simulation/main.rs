@@ -362,6 +362,7 @@ fn limits(random: &mut Random) -> Limits {
         sessions_max: random.pick(&[1, 8, 100]),
         calls_max: random.pick(&[1, 3, 20]),
         tasks_max: random.pick(&[1, 2, 8]),
+        children_max: 4,
         body_bytes_max: 2000,
         replay_bytes_max: random.pick(&[300, 1000, 20_000]),
         output_bytes_max: 500,
