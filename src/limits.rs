@@ -263,6 +263,17 @@ pub const TASKS_SHOWN_MAX: usize = 20;
 /// MCP servers behind this one. Each is a process of 20 to 130 MB.
 pub const UPSTREAMS_MAX: usize = 32;
 
+/// Characters of a name that is made for a tool or prompt of an upstream: what models' APIs take.
+pub const TOOL_NAME_CHARS_MAX: usize = 64;
+
+/// Tools of all upstreams together, besides [`TOOLS_MAX`] of one's own. No model chooses well among
+/// a tenth of that.
+pub const OFFERED_TOOLS_MAX: usize = 1024;
+
+/// How long after the start a request for everything waits for upstreams of which nothing is known
+/// yet. Some clients give up after 10 s.
+pub const OFFERS_WAIT: Duration = Duration::from_secs(5);
+
 // ---- who asks ----
 
 /// Tokens of one server. Each request that shows one is compared with all of them.

@@ -4,7 +4,6 @@ use super::call::{self, Call, Wanted};
 use super::session::Session;
 use super::stream::Stream;
 use super::{Asker, Engine, Era};
-use crate::auth::Principal;
 use crate::auth::role::Role;
 use crate::bounded::Key;
 use crate::mcp::capability::Capabilities;
@@ -13,8 +12,8 @@ use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::{Refusal, What};
 use crate::mcp::stateless;
 use crate::time::Instant;
-use crate::tool::registry::ToolIndex;
-use crate::tool::{Outcome, Start, ToolSpec};
+use crate::tool::registry::{Registry, ToolIndex};
+use crate::tool::{Outcome, Start};
 use crate::wire::json;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use serde_json::value::RawValue;
@@ -96,7 +95,7 @@ impl Engine {
         let result = match known {
             Method::ToolsCall => return self.call_tool(now, asker, id, params, payload),
             Method::Initialize => return self.initialize_again(session, id, params, payload),
-            Method::ToolsList => match self.list_tools(asker.principal, id, params, payload) {
+            Method::ToolsList => match self.list_tools(asker, id, params, payload) {
                 Ok(()) => return Dispatched::Answered,
                 Err(wrong) => Err(wrong),
             },
@@ -192,11 +191,10 @@ impl Engine {
         }
     }
 
-    /// `tools/list`: a page, encoded once when the tools were registered; put together for roles
-    /// that may not use them all.
+    /// `tools/list`: a page of those that the role may use.
     fn list_tools(
         &self,
-        principal: Principal,
+        asker: Asker,
         id: &Id,
         params: Option<&RawValue>,
         payload: &mut Vec<u8>,
@@ -205,15 +203,10 @@ impl Engine {
             Some(_) => parse::<ListParams>(params)?.cursor,
             None => None,
         };
-        let (cursor, role) = (cursor.as_deref(), self.config.access.role(principal.role));
-        if role.may_use_all() {
-            let page = self.registry.page(cursor).ok_or_else(cursor_unknown)?;
-            jsonrpc::response_raw(payload, id, page.as_bytes());
-        } else {
-            let page = self.registry.page_of(cursor, |spec| may_use(role, spec));
-            let page = page.ok_or_else(cursor_unknown)?;
-            jsonrpc::response_raw(payload, id, page.as_bytes());
-        }
+        let role = self.config.access.role(asker.principal.role);
+        let may_use = |tool| may_use(role, &self.registry, tool);
+        let page = self.registry.page(asker.scope, cursor.as_deref(), &may_use);
+        jsonrpc::response_raw(payload, id, &page.ok_or_else(cursor_unknown)?);
         Ok(())
     }
 
@@ -242,15 +235,12 @@ impl Engine {
             Ok(params) => params,
             Err(wrong) => return self.answer_wrong(payload, id, &wrong),
         };
-        let Some(index) = self.registry.find(&params.name) else {
+        let Some(index) = self.registry.find_in(asker.scope, &params.name) else {
             self.answer_wrong(payload, id, &tool_unknown(&params.name));
             return Dispatched::ToolUnknown;
         };
         let role = asker.principal.role;
-        if !may_use(
-            self.config.access.role(role),
-            self.registry.get(index).spec(),
-        ) {
+        if !may_use(self.config.access.role(role), &self.registry, index) {
             return Dispatched::Refused(Refusal::RoleForbids(role, What::Tool));
         }
         let token = || call_token(params.meta);
@@ -353,9 +343,10 @@ impl Engine {
 const TASKS_NEEDED: &str = "this tool was not run: it works in the background only, for clients \
                             of 2026-07-28 with the extension io.modelcontextprotocol/tasks";
 
-/// Whether the role may use the tool.
-pub(super) fn may_use(role: &Role, tool: &ToolSpec) -> bool {
-    role.may_use(&tool.name, tool.annotations.read_only == Some(true))
+/// Whether the role may use the tool: in every scope by its name where everything is offered.
+pub(super) fn may_use(role: &Role, registry: &Registry, tool: ToolIndex) -> bool {
+    let annotations = &registry.get(tool).spec().annotations;
+    role.may_use(registry.name(tool), annotations.read_only == Some(true))
 }
 
 pub(super) fn cursor_unknown() -> Wrong {

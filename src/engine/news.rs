@@ -119,7 +119,7 @@ impl Engine {
             return;
         };
         let role = self.config.access.role(call.principal.role);
-        if !may_use(role, self.registry.get(tool).spec()) {
+        if !may_use(role, &self.registry, tool) {
             self.stop_call(now, key, Stopped::Removed);
         }
     }

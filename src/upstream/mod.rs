@@ -13,10 +13,14 @@
 //! | [`spec`] | what is configured |
 //! | [`conversation`] | what is said to one child, and what it says |
 //! | [`listing`] | what a server offers, as it said it last |
+//! | [`offered`] | the same, as listings are made of it |
 //! | [`tool`] | its tools, as the engine has them |
+//! | [`names`] | what they are called where several upstreams are offered together |
 
 pub mod conversation;
 pub mod listing;
+pub mod names;
+pub mod offered;
 pub mod spec;
 pub mod tool;
 

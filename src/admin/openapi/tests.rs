@@ -25,7 +25,7 @@ fn document(needs_token: bool, tools: &[ToolSpec]) -> Value {
         server_url: "http://garage-pi.local:8000",
         needs_token,
     };
-    serde_json::from_slice(&openapi(&about, tools.iter())).expect("it must be JSON")
+    serde_json::from_slice(&openapi(&about, tools.iter().map(|spec| (&*spec.name, spec)))).expect("it must be JSON")
 }
 
 /// The value that a reference within the document points to.

@@ -58,11 +58,11 @@ impl Engine {
             return Ok(());
         }
         let name = claim.named(NamedBy::Name);
-        let Some(tool) = name.and_then(|name| self.registry.find(&name)) else {
+        let Some(tool) = name.and_then(|name| self.registry.find_in(exchange.scope, &name)) else {
             return Ok(());
         };
         let role = self.config.access.role(exchange.principal.role);
-        if !may_use(role, self.registry.get(tool).spec()) {
+        if !may_use(role, &self.registry, tool) {
             return Ok(());
         }
         let picked = params.and_then(|params| json::pick(params.get(), ["arguments"]).ok());
