@@ -65,6 +65,8 @@ struct World {
     number: u64,
     /// Work that is left to the server.
     keeper: Keeper,
+    /// All clients use the same ids.
+    ids_collide: bool,
     /// How many more times the clock may jump far.
     jumps: usize,
 }
@@ -96,6 +98,7 @@ impl World {
             number: 1,
             keeper: Keeper::default(),
             jumps: random.below(4),
+            ids_collide: random.percent(50),
             random,
         }
     }
@@ -156,7 +159,9 @@ impl World {
     fn join(&mut self) {
         if self.clients.len() < self.clients_max {
             let era = self.random.pick(&ERAS);
-            self.clients.push(Client::new(self.names, era));
+            let mut client = Client::new(self.names, era);
+            client.numbers.collide = self.ids_collide;
+            self.clients.push(client);
             self.names += 1;
         }
     }

@@ -143,8 +143,7 @@ impl Client {
                 _ => answers.push(format!(r#""{key}":{right}"#)),
             }
         }
-        let number = *shared.number;
-        *shared.number += 1;
+        let number = self.new_number(shared);
         let request = Request {
             about: round.number,
             is_forged,
@@ -154,7 +153,7 @@ impl Client {
         self.requests.insert(number, request);
         let (id, about, state) = (self.id_of(number), round.number, round.state);
         let body = format!(
-            r#"{{"jsonrpc":"2.0","id":"{id}","method":"tools/call","params":{{"name":"ask",
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"ask",
                "arguments":{{"number":{about}}},"inputResponses":{{{}}},"requestState":"{state}"}}}}"#,
             answers.join(",")
         );

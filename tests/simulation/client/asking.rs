@@ -99,7 +99,7 @@ impl Client {
             .get_mut(&number)
             .expect("it is ours")
             .is_cancelled = true;
-        let params = format!(r#"{{"requestId":"{}"}}"#, self.id_of(number));
+        let params = format!(r#"{{"requestId":{}}}"#, self.id_of(number));
         self.post_notice(shared, "notifications/cancelled", &params);
     }
 
@@ -238,7 +238,7 @@ impl Client {
                     .is_cancelled = true;
                 messages.push(format!(
                     r#"{{"jsonrpc":"2.0","method":"notifications/cancelled",
-                       "params":{{"requestId":"{id}"}}}}"#
+                       "params":{{"requestId":{id}}}}}"#
                 ));
             }
         }
@@ -253,8 +253,7 @@ impl Client {
         what: What,
         revision: &str,
     ) -> (u64, String) {
-        let number = *shared.number;
-        *shared.number += 1;
+        let number = self.new_number(shared);
         let id = self.id_of(number);
         let has_token = what == What::Sleep && shared.random.percent(60);
         let (method, params) = match what {
@@ -286,7 +285,7 @@ impl Client {
             }
             What::Sleep => {
                 let meta = match has_token {
-                    true => format!(r#","_meta":{{"progressToken":"p-{id}"}}"#),
+                    true => format!(r#","_meta":{{"progressToken":{}}}"#, self.token_of(number)),
                     false => String::new(),
                 };
                 let arguments = format!(r#"{{"seconds":{number}}}"#);
@@ -302,7 +301,7 @@ impl Client {
         self.has_level |= what == What::SetLevel;
         self.has_subscribed |= what == What::Subscribe;
         let body =
-            format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"{method}","params":{params}}}"#);
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
         (number, body)
     }
 

@@ -118,7 +118,7 @@ impl Client {
                     let line = metadata["message"].as_str().expect("a line is the number");
                     let number = line.parse().expect("a line is the number");
                     json!({"method": "notifications/progress", "params": {
-                        "progressToken": format!("p-{}", self.id_of(number)),
+                        "progressToken": self.token_of(number),
                         "progress": metadata["progress"],
                         "message": line,
                     }})

@@ -329,7 +329,7 @@ impl Client {
             Some(key) => Place::Event(key),
             None => Place::Once(connection.id, connection.seen),
         };
-        let number = self.number_of(answer["id"].as_str().expect("ids are strings"));
+        let number = self.number_of(&answer["id"]);
         let request = self.requests.get_mut(&number).expect("nobody asked");
         assert!(!request.is_forged, "{number} is served: {answer}");
         assert_answer_fits(request.what, request.about, answer);
@@ -362,11 +362,7 @@ impl Client {
         let params = &message["params"];
         match message["method"].as_str().expect("methods are strings") {
             "notifications/progress" => {
-                let token = params["progressToken"]
-                    .as_str()
-                    .expect("tokens are strings");
-                let id = token.strip_prefix("p-").expect("tokens are ours");
-                let number = self.number_of(id);
+                let number = self.number_of_token(&params["progressToken"]);
                 let is_unasked = self.hears_progress_unasked();
                 let request = self.requests.get_mut(&number).expect("nobody asked");
                 assert!(request.has_token || is_unasked);
