@@ -44,6 +44,8 @@ pub enum What {
     Info,
     Sleep,
     Ask,
+    /// A call of the tool of the upstream with this number.
+    Work(usize),
     SetLevel,
     Subscribe,
     Unknown,
@@ -75,6 +77,8 @@ struct Request {
     what: What,
     fate: Fate,
     has_token: bool,
+    /// It wants log messages, whatever its session wants.
+    wants_log: bool,
     is_cancelled: bool,
     progress: u64,
     /// The session it was sent in.
@@ -93,6 +97,7 @@ impl Request {
             what,
             fate: Fate::Sent,
             has_token: false,
+            wants_log: false,
             is_cancelled: false,
             progress: 0,
             session,

@@ -2,6 +2,7 @@
 
 use super::{Asked, Client, Connection, Era, Exchange, Fate, Request, Shared, What};
 use crate::support::post;
+use serde_json::json;
 
 impl Client {
     /// Does one thing.
@@ -70,7 +71,12 @@ impl Client {
     }
 
     pub(super) fn ask(&mut self, shared: &mut Shared<'_>) {
-        use What::{Ask, Echo, Info, List, Ping, SetLevel, Sleep, Subscribe, Unknown};
+        use What::{Ask, Echo, Info, List, Ping, SetLevel, Sleep, Subscribe, Unknown, Work};
+        let upstreams = shared.edge.natures.len();
+        if upstreams > 0 && shared.random.percent(40) {
+            let upstream = shared.random.below(upstreams);
+            return self.post_request(shared, Work(upstream), "");
+        }
         let what = match self.era {
             Era::Stateless => shared
                 .random
@@ -86,7 +92,7 @@ impl Client {
     pub(super) fn cancel(&mut self, shared: &mut Shared<'_>) {
         let is_open = |request: &Request| {
             let is_open = matches!(request.fate, Fate::Sent | Fate::Taken);
-            let takes_time = matches!(request.what, What::Sleep | What::Ask);
+            let takes_time = matches!(request.what, What::Sleep | What::Ask | What::Work(_));
             is_open && takes_time && request.session == self.session
         };
         let open = self.requests.iter().filter(|(_, request)| is_open(request));
@@ -255,7 +261,10 @@ impl Client {
     ) -> (u64, String) {
         let number = self.new_number(shared);
         let id = self.id_of(number);
-        let has_token = what == What::Sleep && shared.random.percent(60);
+        let may_tell = matches!(what, What::Sleep | What::Work(_));
+        let has_token = may_tell && shared.random.percent(60);
+        let is_work = matches!(what, What::Work(_));
+        let wants_log = is_work && self.era == Era::Stateless && shared.random.percent(50);
         let (method, params) = match what {
             What::Initialize => (
                 "initialize",
@@ -274,6 +283,18 @@ impl Client {
             What::Ask => {
                 let params = format!(r#"{{"name":"ask","arguments":{{"number":{number}}}}}"#);
                 ("tools/call", params)
+            }
+            What::Work(upstream) => {
+                let mut params = json!({
+                    "name": format!("work-u{upstream}"), "arguments": {"number": number},
+                });
+                if has_token {
+                    params["_meta"]["progressToken"] = self.token_of(number);
+                }
+                if wants_log {
+                    params["_meta"]["io.modelcontextprotocol/logLevel"] = json!("info");
+                }
+                ("tools/call", params.to_string())
             }
             What::Echo => {
                 let padding = "x".repeat(shared.random.below(10).pow(3));
@@ -295,6 +316,7 @@ impl Client {
         };
         let request = Request {
             has_token,
+            wants_log,
             ..Request::new(what, number, self.session.clone())
         };
         self.requests.insert(number, request);
