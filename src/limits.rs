@@ -270,6 +270,10 @@ pub const TOOL_NAME_CHARS_MAX: usize = 64;
 /// a tenth of that.
 pub const OFFERED_TOOLS_MAX: usize = 1024;
 
+/// Bytes of what several upstreams together say to a model of themselves. Every conversation begins
+/// with it.
+pub const INSTRUCTIONS_BYTES_MAX: usize = 8 * KIB;
+
 /// How long after the start a request for everything waits for upstreams of which nothing is known
 /// yet. Some clients give up after 10 s.
 pub const OFFERS_WAIT: Duration = Duration::from_secs(5);

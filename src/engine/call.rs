@@ -33,7 +33,7 @@ use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::catalogue::listing_fingerprint;
 use crate::tool::command::Stopped;
-use crate::tool::forward::Forward;
+use crate::tool::forward::{Forward, Scope};
 use crate::tool::handler::{Ended, Told};
 use crate::tool::registry::ToolIndex;
 use crate::tool::{CallLimits, Outcome, Work};
@@ -53,6 +53,8 @@ pub struct Call {
     pub session: Option<Key<Session>>,
     /// Whose it is.
     pub principal: Principal,
+    /// What is offered where it was asked.
+    pub scope: Scope,
     /// The child that works on it, or that it waits for.
     pub(super) child: Option<Key<Child>>,
     /// What it is to be sent, until it is.
@@ -251,6 +253,7 @@ impl Engine {
             id: wanted.id,
             session: session_key,
             principal: asker.principal,
+            scope: asker.scope,
             child: None,
             forward: None,
             method: wanted.method,
@@ -453,7 +456,8 @@ impl Engine {
         status: Status,
     ) {
         if (call.era, status, call.task) == (Era::Stateless, Status::Ok, None) {
-            self.stamp("complete", call.method.freshness(), &mut payload);
+            let freshness = call.method.freshness();
+            self.stamp(call.scope, "complete", freshness, &mut payload);
         }
         match (call.task, call.stream) {
             (Some(task), _) => {

@@ -45,6 +45,7 @@ impl Engine {
         }
         held += payloads.values().sum::<usize>();
         held += self.watch.held_bytes();
+        held += self.offers_held_bytes();
         let tasks = self.tasks.iter().map(|(_, task)| task.held_bytes());
         held += tasks.sum::<usize>();
         assert_eq!(

@@ -6,14 +6,11 @@ use crate::bounded::{Key, Slab};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::revision::Era;
 use crate::time::Instant;
-use crate::tool::Tool;
 use crate::tool::command::Exit;
-use crate::tool::registry::{Registry, Unfit};
 use crate::upstream::UpstreamIndex;
 use crate::upstream::conversation::{Conversation, Effect, Plan};
-use crate::upstream::listing::Listing;
+use crate::upstream::offered::Offered;
 use crate::upstream::spec::UpstreamSpec;
-use crate::upstream::tool::UpstreamTool;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -27,7 +24,7 @@ pub(super) struct Children {
 pub(super) struct Upstream {
     pub spec: Rc<UpstreamSpec>,
     /// What it offers, once it has said so.
-    pub listing: Option<Box<Listing>>,
+    pub offered: Option<Box<Offered>>,
 }
 
 impl Children {
@@ -45,7 +42,7 @@ impl Engine {
     pub fn with_upstreams(mut self, specs: Vec<UpstreamSpec>) -> Engine {
         let upstream = |spec| Upstream {
             spec: Rc::new(spec),
-            listing: None,
+            offered: None,
         };
         self.children.upstreams = specs.into_iter().map(upstream).collect();
         self
@@ -174,37 +171,14 @@ impl Engine {
                 child.calls -= 1;
                 self.child_ended(now, tag, &ended);
             }
+            Effect::Updated(uri) => self.child_resource_updated(now, key, &uri),
             Effect::Unfit(_)
-            | Effect::Updated(_)
             | Effect::Subscribed(..)
             | Effect::Withdrawn(..)
             | Effect::IsInteractive
             | Effect::Log { .. }
             | Effect::Noise(_) => {}
         }
-    }
-
-    /// What an upstream offers has come in.
-    fn take_listing(&mut self, now: Instant, index: UpstreamIndex, listing: Box<Listing>) {
-        self.children.upstreams[index.as_usize()].listing = Some(listing);
-        match self.with_offered(self.own_tools.clone()) {
-            Ok(registry) => {
-                self.replace_tools(now, registry);
-                self.tools_changed(now);
-            }
-            Err(unfit) => log::error!("{unfit}"),
-        }
-    }
-
-    /// All tools: these, and those of the upstreams.
-    fn with_offered(&self, mut tools: Vec<Rc<dyn Tool>>) -> Result<Registry, Unfit> {
-        for (place, upstream) in self.children.upstreams.iter().enumerate() {
-            let index = UpstreamIndex::new(place);
-            let entries = upstream.listing.iter().flat_map(|listing| &listing.tools);
-            let offered = entries.filter_map(|entry| UpstreamTool::read(index, entry));
-            tools.extend(offered.map(|tool| Rc::new(tool) as Rc<dyn Tool>));
-        }
-        Registry::new(tools)
     }
 
     /// A child has not started in time, is unused, or has not ended.

@@ -12,8 +12,10 @@ use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::{Refusal, What};
 use crate::mcp::stateless;
 use crate::time::Instant;
+use crate::tool::forward::Scope;
 use crate::tool::registry::{Registry, ToolIndex};
-use crate::tool::{Outcome, Start};
+use crate::tool::{Outcome, Start, Work};
+use crate::upstream::request;
 use crate::wire::json;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use serde_json::value::RawValue;
@@ -68,7 +70,9 @@ impl Engine {
         match &dispatched {
             // Calls say themselves what kind of result they have.
             Dispatched::Answered if known == Method::ToolsCall => {}
-            Dispatched::Answered => self.stamp("complete", known.freshness(), payload),
+            Dispatched::Answered => {
+                self.stamp(asker.scope, "complete", known.freshness(), payload);
+            }
             Dispatched::Called(call) => self.prepare_to_ask(*call, known, params),
             Dispatched::Wrong(_) | Dispatched::ToolUnknown | Dispatched::Refused(_) => {}
         }
@@ -89,7 +93,7 @@ impl Engine {
         if known.needs_session() && session.is_none() {
             return Dispatched::Refused(Refusal::SessionNeeded);
         }
-        if !self.is_offered(known) {
+        if !self.is_offered(asker.scope, known) {
             return self.answer_wrong(payload, id, &not_offered(known));
         }
         let result = match known {
@@ -100,7 +104,7 @@ impl Engine {
                 Err(wrong) => Err(wrong),
             },
             Method::ServerDiscover => {
-                self.discover(id, payload);
+                self.discover(asker.scope, id, payload);
                 return Dispatched::Answered;
             }
             Method::Ping => Ok(()),
@@ -113,7 +117,7 @@ impl Engine {
                 Ok(result) => result,
                 Err(refusal) => return Dispatched::Refused(refusal),
             },
-            Method::ResourcesUnsubscribe => self.unsubscribe(session, params),
+            Method::ResourcesUnsubscribe => self.unsubscribe(now, session, params),
             Method::ResourcesList
             | Method::ResourceTemplatesList
             | Method::ResourcesRead
@@ -132,24 +136,26 @@ impl Engine {
         }
     }
 
-    /// Whether there is something here that the method is about.
-    fn is_offered(&self, method: Method) -> bool {
+    /// Whether there is something in the scope that the method is about.
+    fn is_offered(&self, scope: Scope, method: Method) -> bool {
+        let is_own = scope == Scope::Everything;
+        let offer = || self.offer_in(scope);
         match method {
             Method::Initialize
             | Method::Ping
-            | Method::ToolsList
-            | Method::ToolsCall
-            | Method::LoggingSetLevel
             | Method::ServerDiscover
             | Method::SubscriptionsListen => true,
-            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => self.offers_tasks(),
-            Method::ResourcesList
-            | Method::ResourceTemplatesList
-            | Method::ResourcesRead
-            | Method::ResourcesSubscribe
-            | Method::ResourcesUnsubscribe => self.catalogue.has_resources(),
-            Method::PromptsList | Method::PromptsGet => self.catalogue.has_prompts(),
-            Method::CompletionComplete => self.catalogue.has_completions(),
+            Method::ToolsList | Method::ToolsCall => is_own || offer().tools,
+            Method::LoggingSetLevel => is_own || offer().logging,
+            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => {
+                self.offers_tasks_in(scope)
+            }
+            Method::ResourcesList | Method::ResourceTemplatesList | Method::ResourcesRead => {
+                offer().resources
+            }
+            Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => offer().subscribe,
+            Method::PromptsList | Method::PromptsGet => offer().prompts,
+            Method::CompletionComplete => offer().completions,
         }
     }
 
@@ -261,7 +267,10 @@ impl Engine {
                 self.say_outcome(asker, id, &outcome, payload)
             }
             Start::TaskStatus(task) => self.tell_status(asker, id, task.as_deref(), payload),
-            Start::Work(work) => {
+            Start::Work(mut work) => {
+                if let (Work::Upstream(forward), Some(meta)) = (&mut work, params.meta) {
+                    forward.meta = request::foreign(meta);
+                }
                 let progress_token = token().ok().flatten().map(ToOwned::to_owned);
                 let wanted = Wanted {
                     id: id.clone(),
@@ -298,7 +307,7 @@ impl Engine {
     /// A result of a call that is whole.
     pub(super) fn whole(&self, asker: Asker, payload: &mut Vec<u8>) -> Dispatched {
         if asker.era == Era::Stateless {
-            self.stamp("complete", None, payload);
+            self.stamp(asker.scope, "complete", None, payload);
         }
         Dispatched::Answered
     }

@@ -57,8 +57,10 @@ impl Engine {
     pub(super) fn replace_tools(&mut self, now: Instant, registry: Registry) {
         let mut states = ToolState::for_registry(&registry);
         let old = std::mem::take(&mut self.tools);
-        let moved: Vec<Option<ToolIndex>> =
-            old.iter().map(|state| registry.find_in(state.scope, &state.name)).collect();
+        let moved: Vec<Option<ToolIndex>> = old
+            .iter()
+            .map(|state| registry.find_in(state.scope, &state.name))
+            .collect();
         let mut orphans = Vec::new();
         for (state, to) in old.into_iter().zip(&moved) {
             match to {

@@ -223,7 +223,9 @@ impl Registry {
             Some(cursor) => view.begin_of_page(cursor)?,
         };
         let chunks = view.listed[begin..].chunks(PAGE_ENTRIES_MAX);
-        let mut pages = chunks.enumerate().filter(|(_, page)| page.iter().any(|tool| may_use(*tool)));
+        let mut pages = chunks
+            .enumerate()
+            .filter(|(_, page)| page.iter().any(|tool| may_use(*tool)));
         let (_, page) = pages.next().unwrap_or_default();
         let next = pages.next();
         let next = next.map(|(further, _)| view.cursor(begin / PAGE_ENTRIES_MAX + further));
@@ -343,7 +345,7 @@ fn annotations(annotations: &Annotations) -> Object {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::{Background, Outcome, Start};
+    use crate::tool::{Background, Outcome, Start, ToolSpec};
     use serde_json::Value;
     use serde_json::value::RawValue;
 
@@ -516,7 +518,16 @@ mod tests {
         assert!(everybodys(&other, Some(&others)).is_some());
         let zero = cursor(&registry, 0);
         let padded = own.replace(".1", ".01");
-        for wrong in ["", "1", "0", ".1", &zero, &padded, &others, &cursor(&registry, 2)] {
+        for wrong in [
+            "",
+            "1",
+            "0",
+            ".1",
+            &zero,
+            &padded,
+            &others,
+            &cursor(&registry, 2),
+        ] {
             assert_eq!(everybodys(&registry, Some(wrong)), None, "{wrong}");
         }
     }

@@ -14,6 +14,7 @@
 //! | [`conversation`] | what is said to one child, and what it says |
 //! | [`listing`] | what a server offers, as it said it last |
 //! | [`offered`] | the same, as listings are made of it |
+//! | `request` | what it is asked, out of what a client has sent |
 //! | [`tool`] | its tools, as the engine has them |
 //! | [`names`] | what they are called where several upstreams are offered together |
 
@@ -21,6 +22,7 @@ pub mod conversation;
 pub mod listing;
 pub mod names;
 pub mod offered;
+pub(crate) mod request;
 pub mod spec;
 pub mod tool;
 

@@ -150,7 +150,11 @@ mod tests {
             })
             .collect();
         let merged = merge(own, &groups);
-        assert_eq!(merged, merge(own, &groups), "the same lists, the same names");
+        assert_eq!(
+            merged,
+            merge(own, &groups),
+            "the same lists, the same names"
+        );
         let lists = merged.names.iter().map(|names| names.join(" "));
         let collisions = merged.collisions.iter().map(|one| one.name.to_string());
         let found: Vec<String> = lists.chain(collisions).collect();

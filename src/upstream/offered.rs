@@ -3,10 +3,10 @@
 //! An entry is kept once, whatever scopes it is listed in: its name or URI apart, which may differ
 //! between them, and all else as the upstream has said it.
 
-use super::UpstreamIndex;
 use super::listing::{Introduction, Listing};
 use super::spec::UpstreamSpec;
 use super::tool::UpstreamTool;
+use super::{Scope, UpstreamIndex};
 use crate::limits;
 use crate::mcp::stateless;
 use crate::tool::Tool;
@@ -35,8 +35,12 @@ pub struct Offered {
     pub templates: Vec<Entry>,
     /// Its prompts.
     pub prompts: Vec<Entry>,
-    /// Hashes of what it lists: tools, prompts, resources with templates.
-    pub fingerprints: [u64; 3],
+    /// Hash of what it says of its prompts; zero without any.
+    pub prompts_fingerprint: u64,
+    /// The same of resources and templates.
+    pub resources_fingerprint: u64,
+    /// Resources and templates that are left out where everything is offered: others have the same.
+    pub twins: u32,
     /// What was wrong with entries that are left out, for the log: the first of them.
     pub faults: Vec<String>,
 }
@@ -46,9 +50,8 @@ pub struct Offered {
 pub struct Entry {
     /// Its URI, the pattern of its URIs, or its name.
     pub key: Box<str>,
-    /// Its name where all upstreams are offered together; empty where it is left out there. Only
-    /// prompts have another one than their key.
-    pub shared_key: Box<str>,
+    /// Its name where everything is offered, if that is another one; empty where it is left out.
+    pub shared_key: Option<Box<str>>,
     /// All other members: a JSON object on one line.
     rest: Box<str>,
 }
@@ -63,7 +66,9 @@ impl Offered {
             let mut entries: Vec<Entry> = read.take(limits::RESOURCES_MAX).collect();
             if entries.len() < what.len() {
                 let count = what.len() - entries.len();
-                faults.push(format!("{count} entries without a right {key} are left out"));
+                faults.push(format!(
+                    "{count} entries without a right {key} are left out"
+                ));
             }
             entries.shrink_to_fit();
             entries
@@ -71,16 +76,12 @@ impl Offered {
         let resources = read(&listing.resources, "uri");
         let templates = read(&listing.templates, "uriTemplate");
         let prompts = read(&listing.prompts, "name");
-        let hash_tools = |tool: &Rc<UpstreamTool>| registry::entry(&tool.spec().name, &**tool).end();
-        let hash_of = |entries: &[Entry]| registry::hash(entries.iter().flat_map(Entry::bytes));
         Offered {
-            fingerprints: [
-                registry::hash(tools.iter().flat_map(hash_tools)),
-                hash_of(&prompts),
-                hash_of(&resources) ^ hash_of(&templates).rotate_left(1),
-            ],
+            prompts_fingerprint: fingerprint(&prompts),
+            resources_fingerprint: fingerprint(&resources) ^ fingerprint(&templates).rotate_left(1),
             stamp: stamp(spec, &listing.introduction),
             introduction: listing.introduction,
+            twins: 0,
             faults: faults.into_iter().take(FAULTS_MAX).collect(),
             tools,
             resources,
@@ -104,12 +105,12 @@ impl Offered {
             + self.stamp.len()
     }
 
-    /// Whether a resource of its has this URI, by its listing or by a template.
-    pub fn has_resource(&self, uri: &str) -> bool {
-        self.lists_resource(uri) || self.templates.iter().any(|template| template.fits(uri))
+    /// Whether a template of its stands for this URI.
+    pub fn has_template_for(&self, uri: &str) -> bool {
+        self.templates.iter().any(|template| template.fits(uri))
     }
 
-    /// The same by its listing alone.
+    /// Whether it lists a resource with this URI.
     pub fn lists_resource(&self, uri: &str) -> bool {
         self.resources.iter().any(|entry| *entry.key == *uri)
     }
@@ -124,10 +125,19 @@ impl Entry {
             return None;
         }
         Some(Entry {
-            shared_key: found.clone(),
+            shared_key: None,
             key: found,
             rest: others(entry, &[key])?.text_end(),
         })
+    }
+
+    /// Its name or URI in a scope, unless it is left out there.
+    pub fn name_in(&self, scope: Scope) -> Option<&str> {
+        let shared = self
+            .shared_key
+            .as_deref()
+            .filter(|_| scope == Scope::Everything);
+        Some(shared.unwrap_or(&self.key)).filter(|name| !name.is_empty())
     }
 
     /// The entry under this name, or with this URI, which is its member `key`.
@@ -152,16 +162,24 @@ impl Entry {
     }
 
     fn held_bytes(&self) -> usize {
-        size_of::<Entry>() + self.key.len() + self.shared_key.len() + self.rest.len()
+        size_of::<Entry>() + self.key.len() + self.rest.len()
     }
 }
 
+/// Zero where there is nothing.
+fn fingerprint(entries: &[Entry]) -> u64 {
+    let bytes = entries.iter().flat_map(Entry::bytes);
+    registry::hash(bytes) ^ registry::hash([].into_iter())
+}
+
 /// The members of an object that have none of these names, as they are.
-pub(super) fn others(object: &RawValue, names: &[&str]) -> Option<Object> {
+pub(crate) fn others(object: &RawValue, names: &[&str]) -> Option<Object> {
     let mut others = Some(Object::default());
     json::each_member(object.get(), &mut |name, value| {
         if !names.contains(&&*name) {
-            others = others.take().map(|object| object.foreign(&name, value.get()));
+            others = others
+                .take()
+                .map(|object| object.foreign(&name, value.get()));
         }
         Ok(())
     })
@@ -203,9 +221,12 @@ fn stamp(spec: &UpstreamSpec, introduction: &Introduction) -> String {
     let info = introduction.server_info.as_ref();
     match info {
         Some(info) => stateless::stamp_of(info.get()),
-        None => {
-            let info = Object::default().text("name", &spec.name);
-            stateless::stamp_of(&info.text("version", "unknown").text_end())
-        }
+        None => stateless::stamp_of(&String::from_utf8_lossy(&unknown_server(&spec.name))),
     }
+}
+
+/// Who a server is that has not said so: an object as `serverInfo`.
+pub(crate) fn unknown_server(name: &str) -> Vec<u8> {
+    let info = Object::default().text("name", name);
+    info.text("version", "unknown").end()
 }

@@ -50,7 +50,9 @@ impl UpstreamTool {
         let [name, title, description, input, output, annotations, _] =
             json::pick(entry.get(), KNOWN).map_err(|error| error.to_string())?;
         let text = |member: Option<&RawValue>| member.and_then(json::text).map(String::from);
-        let own_name = text(name).filter(|name| !name.is_empty()).ok_or("it has no name")?;
+        let own_name = text(name)
+            .filter(|name| !name.is_empty())
+            .ok_or("it has no name")?;
         if !is_offered(spec, &own_name) {
             return Ok(None);
         }
@@ -78,7 +80,11 @@ impl UpstreamTool {
             spec: ToolSpec {
                 name: name.clone().unwrap_or_else(|| own_name.clone()),
                 title: other.title.clone().or_else(|| text(title)),
-                description: other.description.clone().or_else(|| text(description)).unwrap_or_default(),
+                description: other
+                    .description
+                    .clone()
+                    .or_else(|| text(description))
+                    .unwrap_or_default(),
                 input_schema: compact(input),
                 output_schema: json::said(output).map(compact),
                 annotations: hints,
@@ -168,7 +174,12 @@ fn read_annotations(
     read_only: Option<bool>,
 ) -> (Annotations, Option<Vec<u8>>) {
     const READ_ONLY: &str = "readOnlyHint";
-    let names = [READ_ONLY, "destructiveHint", "idempotentHint", "openWorldHint"];
+    let names = [
+        READ_ONLY,
+        "destructiveHint",
+        "idempotentHint",
+        "openWorldHint",
+    ];
     let text = object.map_or("{}", RawValue::get);
     let hints = json::pick(text, names).unwrap_or_default();
     let [is_read_only, destructive, idempotent, open_world] =
