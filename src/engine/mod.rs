@@ -56,6 +56,7 @@ mod replay;
 mod report;
 mod round;
 pub mod route;
+mod scope;
 pub mod session;
 mod sessions;
 mod starts;
@@ -83,6 +84,7 @@ use crate::time::{Instant, UnixMillis};
 use crate::tool::ask::Answered;
 use crate::tool::catalogue::Catalogue;
 use crate::tool::command::CommandLine;
+use crate::tool::forward::Scope;
 use crate::tool::handler::Told;
 use crate::tool::registry::Registry;
 use crate::tool::{Tool, Work};
@@ -293,6 +295,8 @@ pub struct Engine {
 struct Asker {
     /// Who asks.
     principal: Principal,
+    /// What is offered where it was asked.
+    scope: Scope,
     /// In which session, if any.
     session: Option<Key<Session>>,
     /// The dialect of the door.

@@ -280,6 +280,7 @@ impl Engine {
             client,
             lists: !is_private || upstream.listing.is_none(),
             roots: upstream.spec.roots.clone(),
+            is_private: matches!(start.instance, Instance::Session(_)),
         };
         let mut child = Child::new(&start, Conversation::new(plan));
         child.waiting = std::mem::take(&mut start.waiting);

@@ -24,7 +24,7 @@ pub mod supervise;
 pub mod tool;
 pub mod view;
 
-pub use crate::tool::forward::{Forward, UpstreamIndex};
+pub use crate::tool::forward::{Forward, Scope, UpstreamIndex};
 
 /// What a call is known by in a conversation; whoever has the call chooses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
