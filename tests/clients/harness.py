@@ -186,9 +186,9 @@ def innermost(error: BaseException) -> BaseException:
     return error
 
 
-async def passes(name: str, check) -> bool:
+async def passes(name: str, check, limit: float = 30) -> bool:
     try:
-        with anyio.fail_after(30 * SLOWNESS):
+        with anyio.fail_after(limit * SLOWNESS):
             await check()
     except Exception as error:
         cause = innermost(error)

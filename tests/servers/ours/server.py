@@ -137,13 +137,14 @@ async def complete(_reference, argument, _context) -> Completion:
 async def serve_handshake_only() -> None:
     """As `run` would, without the door to 2026-07-28; and it says that its tools may change."""
     inner = server._lowlevel_server
+    told = NotificationOptions(tools_changed=True)
     async with stdio_server() as (read, write), inner.lifespan(inner) as state:
         await serve_loop(
             inner,
             read,
             write,
             lifespan_state=state,
-            init_options=inner.create_initialization_options(NotificationOptions(tools_changed=True)),
+            init_options=inner.create_initialization_options(told),
         )
 
 
