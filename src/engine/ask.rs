@@ -214,7 +214,7 @@ impl Engine {
         if let Some(record) = self.children.slab.get_mut(child) {
             let tag = Tag(call.to_bits());
             record.conversation.answer(tag, &key, &answer);
-            self.feed(now, child);
+            self.look_after(now, child);
         }
     }
 
@@ -333,6 +333,35 @@ impl Engine {
         self.pool.give(one.bytes());
         let answer = self.kept_answer(key, answer);
         self.give_answer(now, key, one.key.into(), answer);
+        if goes_on {
+            self.restart_clock(now, key);
+            self.note_questions(now, key);
+        }
+    }
+
+    /// A call does not want to know any more: its client need not answer. The timeout runs again if
+    /// that was all that the call had asked.
+    pub(super) fn withdraw_question(&mut self, now: Instant, key: Key<Call>, question: &str) {
+        let call = self.calls.get_mut(key).expect("the caller has found it");
+        if call.is_away() {
+            // What its client answers to this is passed over.
+            return;
+        }
+        let Some(asked) = &mut call.asked else { return };
+        let Some(place) = asked.pending.iter().position(|one| *one.key == *question) else {
+            return;
+        };
+        let one = asked.pending.remove(place);
+        let goes_on = asked.pending.is_empty();
+        if goes_on {
+            call.state = State::Running;
+        }
+        let stream = call.stream;
+        self.pool.give(one.bytes());
+        if let (Some(id), Some(stream)) = (&one.id, stream) {
+            let params = Object::default().json("requestId", id.as_json().as_bytes());
+            self.tell(now, stream, "notifications/cancelled", params);
+        }
         if goes_on {
             self.restart_clock(now, key);
             self.note_questions(now, key);

@@ -39,8 +39,10 @@ pub struct Child {
     /// The call of a client of 2026-07-28 that it works on and that may ask: no other one is sent
     /// meanwhile.
     pub(super) asks: Option<Key<Call>>,
-    /// Questions of that call are about to end its exchange.
-    pub(super) is_asking: bool,
+    /// When the questions of that call end its exchange, once it has asked.
+    pub(super) asking_until: Option<Instant>,
+    /// Something was said to it or taken from it since it was looked at.
+    pub(super) is_touched: bool,
     /// It was given a call once.
     pub(super) was_used: bool,
     /// Lines that it has written.
@@ -88,7 +90,7 @@ pub(super) struct Forwarded {
     /// Variables for that child, if it has to be started. Drawn from the budget.
     pub environment: Vec<(String, String)>,
     /// What is to be sent, until it is.
-    pub forward: Option<Forward>,
+    pub forward: Option<Box<Forward>>,
     /// The child that works on it, or that it waits for.
     pub child: Option<Key<Child>>,
     /// How many lines the child had written when the call was sent to it, and when that was.
@@ -122,7 +124,8 @@ impl Child {
             waiting: VecDeque::new(),
             calls: 0,
             asks: None,
-            is_asking: false,
+            asking_until: None,
+            is_touched: false,
             was_used: false,
             lines: 0,
             noise: 0,

@@ -170,7 +170,7 @@ impl Engine {
     pub(super) fn time_child(&mut self, now: Instant, key: Key<Child>) {
         let child = self.children.slab.get_mut(key).expect("the caller has it");
         let timer = child.timer.take();
-        child.is_asking = false;
+        let asking_until = child.asking_until;
         let (state, instance, unused_since) = (child.state, child.instance, child.unused_since);
         let upstream = &self.children.upstreams[child.upstream.as_usize()];
         let idle = match instance {
@@ -182,6 +182,7 @@ impl Engine {
         };
         let at = match state {
             State::Starting => Some(now + upstream.spec.start_timeout),
+            State::Up if asking_until.is_some() => asking_until,
             State::Up => idle.map(|idle| (unused_since + idle).round_up(limits::COARSE)),
             State::Closing | State::Terminating => Some(now + limits::KILL_GRACE),
             State::Down | State::Queued | State::Leaving | State::Killing | State::Failed => None,
@@ -196,7 +197,11 @@ impl Engine {
         let child = self.children.slab.get_mut(key);
         let child = child.expect("a deadline dies with its record");
         child.timer = None;
-        if child.is_asking {
+        if std::mem::take(&mut child.is_touched) {
+            return self.look_at(now, key);
+        }
+        if child.asking_until.is_some_and(|until| until <= now) {
+            child.asking_until = None;
             let call = child.asks;
             self.time_child(now, key);
             return call.into_iter().for_each(|call| self.end_turn(now, call));
@@ -220,6 +225,20 @@ impl Engine {
             | State::Terminating
             | State::Killing
             | State::Failed => self.child_event(now, key, Event::Expired),
+        }
+    }
+
+    /// Does what comes of what was said to a child, or taken from it. Its deadline is set anew.
+    fn look_at(&mut self, now: Instant, key: Key<Child>) {
+        self.take_effects(now, key);
+        self.settle_child(now, key);
+        if self
+            .children
+            .slab
+            .get(key)
+            .is_some_and(|child| child.timer.is_none())
+        {
+            self.time_child(now, key);
         }
     }
 

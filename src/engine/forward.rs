@@ -79,7 +79,7 @@ impl Engine {
     }
 
     /// Gives a call to a child of its upstream, which is started if need be.
-    pub fn forward(&mut self, now: Instant, key: Key<Call>, forward: Forward) {
+    pub fn forward(&mut self, now: Instant, key: Key<Call>, forward: Box<Forward>) {
         let Some(call) = self.calls.get_mut(key) else {
             return;
         };
@@ -197,7 +197,7 @@ impl Engine {
             log_level: call.log_level,
             era: call.era,
         };
-        record.conversation.send(Box::new(forward), asking);
+        record.conversation.send(forward, asking);
         let upstream = &mut self.children.upstreams[record.upstream.as_usize()];
         upstream.counts.calls += 1;
     }
@@ -221,16 +221,10 @@ impl Engine {
             return;
         };
         // With a handshake nothing says which question is the last one of a turn.
-        if record.era == Era::Handshake && record.asks == Some(key) && !record.is_asking {
-            record.is_asking = true;
-            let timer = record.timer.take();
-            self.cancel(timer);
-            let timer = self.schedule(now + limits::QUESTIONS_WAIT, Deadline::Child(child));
-            self.children
-                .slab
-                .get_mut(child)
-                .expect("it was there")
-                .timer = timer;
+        let is_translated = record.era == Era::Handshake && record.asks == Some(key);
+        if is_translated && record.asking_until.is_none() {
+            record.asking_until = Some(now + limits::QUESTIONS_WAIT);
+            self.time_child(now, child);
         }
     }
 
@@ -238,6 +232,19 @@ impl Engine {
     pub(super) fn child_waits(&mut self, now: Instant, child: Key<Child>, tag: Tag) {
         if let Some(key) = self.call_tagged(child, tag) {
             self.end_turn(now, key);
+        }
+    }
+
+    /// A call takes a question back.
+    pub(super) fn child_withdraws(
+        &mut self,
+        now: Instant,
+        child: Key<Child>,
+        tag: Tag,
+        question: &str,
+    ) {
+        if let Some(key) = self.call_tagged(child, tag) {
+            self.withdraw_question(now, key, question);
         }
     }
 
@@ -254,36 +261,63 @@ impl Engine {
             return;
         };
         self.forwarded_mut(key).child = None;
+        self.drop_call(now, child, key);
         self.handle_ended(now, key, ended);
-        self.call_left(now, child, key);
+        self.settle_child(now, child);
     }
 
     /// A child has one call less to work on.
-    fn call_left(&mut self, now: Instant, child: Key<Child>, key: Key<Call>) {
+    fn drop_call(&mut self, now: Instant, child: Key<Child>, key: Key<Call>) {
         let Some(record) = self.children.slab.get_mut(child) else {
             return;
         };
         record.calls -= 1;
+        record.unused_since = now;
         if record.asks == Some(key) {
             record.asks = None;
+            record.asking_until = None;
         }
+    }
+
+    /// What follows once a child has fewer calls: others get their turn, or it is not needed any
+    /// more.
+    pub(super) fn settle_child(&mut self, now: Instant, child: Key<Child>) {
+        let Some(record) = self.children.slab.get(child) else {
+            return;
+        };
         if record.state == State::Up && !record.waiting.is_empty() {
             self.send_waiting(now, child);
         }
         self.answer_lost(now, child);
-        let Some(record) = self.children.slab.get_mut(child) else {
+        let Some(record) = self.children.slab.get(child) else {
             return;
         };
         if !record.is_unused() {
             return;
         }
-        record.unused_since = now;
         if record.state == State::Leaving {
             self.set_reason(child, "was replaced");
             self.child_event(now, child, Event::Expired);
         } else if self.drain.is_some() {
             self.end_child(now, child, "is stopped with the daemon");
         }
+    }
+
+    /// Has a child looked at as soon as what is in hand is done: something was said to it, or taken
+    /// from it, and whoever did that is not to find its calls changed.
+    pub(super) fn look_after(&mut self, now: Instant, child: Key<Child>) {
+        let Some(record) = self.children.slab.get_mut(child) else {
+            return;
+        };
+        record.is_touched = true;
+        let timer = record.timer.take();
+        self.cancel(timer);
+        let timer = self.schedule(now, Deadline::Child(child));
+        self.children
+            .slab
+            .get_mut(child)
+            .expect("it was there")
+            .timer = timer;
     }
 
     /// Takes back a call that is gone: nobody waits for its answer any more.
@@ -303,8 +337,8 @@ impl Engine {
             return;
         }
         record.conversation.cancel(Tag(key.to_bits()));
-        self.feed(now, child);
-        self.call_left(now, child, key);
+        self.drop_call(now, child, key);
+        self.look_after(now, child);
     }
 
     /// A call no longer waits for a child to be started, which may not be needed then.

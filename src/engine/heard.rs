@@ -104,7 +104,7 @@ impl Engine {
     pub fn child_written(&mut self, key: Key<Child>, bytes: usize) {
         if let Some(child) = self.children.slab.get_mut(key) {
             child.conversation.written(bytes);
-            let held_bytes = child.conversation.output().len();
+            let held_bytes = child.conversation.held_bytes();
             let freed = child.held_bytes.saturating_sub(held_bytes);
             child.held_bytes -= freed;
             self.pool.give(freed);
@@ -136,7 +136,7 @@ impl Engine {
     }
 
     /// Does what comes of what a child has said.
-    fn take_effects(&mut self, now: Instant, key: Key<Child>) {
+    pub(super) fn take_effects(&mut self, now: Instant, key: Key<Child>) {
         while let Some(child) = self.children.slab.get_mut(key) {
             let Some(effect) = child.conversation.poll_effect() else {
                 break;
@@ -173,13 +173,14 @@ impl Engine {
             }
             Effect::Said(tag, said) => self.child_said(now, key, tag, said),
             Effect::Waits(tag) => self.child_waits(now, key, tag),
+            Effect::Withdrawn(tag, question) => self.child_withdraws(now, key, tag, &question),
             Effect::Ended(tag, ended) => self.child_ended(now, key, tag, &ended),
             Effect::IsInteractive => {
                 self.children.upstreams[index.as_usize()].is_interactive = true;
             }
             Effect::Noise(noise) => self.note_noise(key, noise),
             Effect::Updated(uri) => self.handle_resource_updated(now, &uri),
-            Effect::Withdrawn(..) | Effect::Subscribed(..) | Effect::Log { .. } => {}
+            Effect::Subscribed(..) | Effect::Log { .. } => {}
         }
     }
 }
