@@ -263,6 +263,19 @@ pub const TASKS_SHOWN_MAX: usize = 20;
 /// MCP servers behind this one. Each is a process of 20 to 130 MB.
 pub const UPSTREAMS_MAX: usize = 32;
 
+/// Times that a child may ask in one call by answering with questions.
+pub const ASK_ROUNDS_MAX: u8 = 10;
+
+/// Times that a child may say in one call that it wants to be asked again, without a question.
+pub const ASK_AGAIN_MAX: u8 = 3;
+
+/// Requests to one child whose answers nobody waits for any more that are remembered. An answer to
+/// one that is forgotten is noise.
+pub const CHILD_FORGOTTEN_MAX: usize = 64;
+
+/// Bytes that what is written to a child may take while there is nothing to write.
+pub const CHILD_OUTPUT_KEPT_BYTES: usize = 4 * KIB;
+
 // ---- who asks ----
 
 /// Tokens of one server. Each request that shows one is compared with all of them.

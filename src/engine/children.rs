@@ -64,6 +64,7 @@ impl Engine {
             client: Capabilities::NONE,
             lists: true,
             roots: spec.roots.clone(),
+            is_private: matches!(instance, Instance::Session(_)),
         };
         let child = Child {
             upstream: index,
@@ -176,6 +177,7 @@ impl Engine {
             Effect::Unfit(_)
             | Effect::Updated(_)
             | Effect::Subscribed(..)
+            | Effect::Withdrawn(..)
             | Effect::IsInteractive
             | Effect::Log { .. }
             | Effect::Noise(_) => {}
