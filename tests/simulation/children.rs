@@ -44,6 +44,7 @@ enum Spoken {
 }
 
 /// A child.
+#[derive(Debug)]
 pub struct Process {
     pub key: Key<Child>,
     /// The number of its upstream.
@@ -75,7 +76,7 @@ pub struct Process {
 }
 
 /// A call in hand.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Open {
     id: Value,
     /// The number of the client's request.

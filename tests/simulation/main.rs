@@ -99,6 +99,7 @@ impl World {
         let engine = engine.with_upstreams(specs.collect());
         let mut edge = Edge::new(engine, Random::new(random.bits()));
         edge.natures = natures;
+        edge.settle();
         World {
             edge,
             clients: Vec::new(),
@@ -345,15 +346,22 @@ impl World {
 
     /// Children that nobody uses end.
     fn end_children(&mut self) {
-        for _ in 0..100 {
+        // One that could not be started is tried again and again.
+        for nature in &mut self.edge.natures {
+            nature.rudeness = 0;
+        }
+        for _ in 0..1000 {
             self.edge.finish_children();
-            if self.edge.processes.is_empty() {
+            self.edge.settle();
+            if self.edge.processes.is_empty() && self.edge.engine.gauges().deadlines == 0 {
                 return;
             }
-            let then = self.edge.now + Duration::from_secs(600);
+            let next = self.edge.engine.poll_timeout();
+            let then = next.unwrap_or(self.edge.now + Duration::from_secs(1));
             self.edge.wait_until(then, false);
         }
-        panic!("children are left");
+        let gauges = self.edge.engine.gauges();
+        panic!("children are left: {:#?} {gauges:?}", self.edge.processes);
     }
 
     /// The server begins to stop.
