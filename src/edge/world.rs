@@ -339,7 +339,7 @@ impl World {
             Work::Command(line) => self.run_command(call, line, output_bytes_max),
             Work::Upstream(forward) => {
                 let now = self.clock.now();
-                self.engine.borrow_mut().forward(now, call, *forward);
+                self.engine.borrow_mut().forward(now, call, forward);
             }
             Work::Function(begin) => {
                 if let Some(function) = function::start(self, call, begin, told) {
