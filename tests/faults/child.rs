@@ -16,6 +16,9 @@ use std::time::Duration;
 /// The variable that says what it does from the beginning.
 const NATURE: &str = "BAD_CHILD";
 
+/// The variable with the name of its one tool.
+const TOOL: &str = "BAD_CHILD_TOOL";
+
 /// Where stdout is: the first three descriptors belong to the test framework, which says on stdout
 /// that a test runs.
 const PREPARE: &str = "exec 4<&0 </dev/null 3>&1 >/dev/null; \
@@ -34,7 +37,7 @@ pub fn server(name: &str, nature: &str, more: &str) -> String {
     let program = std::env::current_exe().expect("it runs");
     format!(
         "[[server]]\nname = '{name}'\ncommand = ['sh', '-c', '''{prepare}''', '{}']\n\
-         environment = {{ {NATURE} = '{nature}' }}\n{more}\n",
+         environment = {{ {NATURE} = '{nature}', {TOOL} = 'do-{name}' }}\n{more}\n",
         program.display()
     )
 }
@@ -139,7 +142,7 @@ impl Child {
                     }),
                 );
             }
-            "tools/list" => self.answer(id, json!({"tools": [tool("do")]})),
+            "tools/list" => self.answer(id, json!({"tools": [tool()]})),
             "tools/call" => {
                 let what = params["arguments"]["what"].as_str().unwrap_or_default();
                 return self.act(id, what);
@@ -313,7 +316,8 @@ fn sleep_for_ever() -> ! {
     }
 }
 
-fn tool(name: &str) -> Value {
+fn tool() -> Value {
+    let name = std::env::var(TOOL).expect("it has a name");
     json!({"name": name, "description": "Does it.", "inputSchema": {"type": "object"}})
 }
 

@@ -2,21 +2,29 @@
 
 use crate::child;
 use crate::harness::{Daemon, eventually};
-use crate::traces::{Answer, Client, MARK, marked};
+use crate::traces::{Answer, Client, MARK, mark, marked};
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// A server `bad` whose children are so, and a server `good`.
 fn start(name: &str, nature: &str) -> Daemon {
-    let mark = format!("environment_inherit = ['{MARK}']");
-    let bad = child::server("bad", nature, &format!("timeout = '2s'\n{mark}"));
-    let good = child::server("good", "good", &mark);
-    let limits = "[limits]\nmemory = '8MiB'\n";
+    let inherits = format!("environment_inherit = ['{MARK}']");
+    let bad = child::server("bad", nature, &inherits);
+    let good = child::server("good", "good", &inherits);
+    let limits = "timeouts.call = '2s'\n[limits]\nmemory = '8MiB'\n";
     let folder = crate::harness::folder(name);
     let mut command = crate::harness::program(&folder, &format!("{limits}{bad}{good}"));
-    command.env(MARK, name).args(["--listen", "127.0.0.1:0"]);
-    Daemon::of(folder, command)
+    command.env(MARK, mark(name)).args(["--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::of(folder, command);
+    for server in ["good", "bad"] {
+        eventually("the tools of the servers", || {
+            let answer = Client::of(&daemon, server).ask("hello");
+            let is_known = !format!("{answer:?}").contains("unknown tool");
+            (is_known || nature == "exits" || nature == "mourns").then_some(())
+        });
+    }
+    daemon
 }
 
 /// Does something while a client of the good server calls it again and again, which must not

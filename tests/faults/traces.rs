@@ -10,9 +10,14 @@ use crate::harness::Peer;
 /// The variable that all processes of a test have, those of children of children as well.
 pub const MARK: &str = "FAULTS_MARK";
 
-/// Every process with this mark, by id. One that is over and not reaped has none.
-pub fn marked(mark: &str) -> Vec<u32> {
-    let wanted = format!("{MARK}={mark}");
+/// The mark of a test of this name: no earlier run has the same.
+pub fn mark(name: &str) -> String {
+    format!("{name}-{}", std::process::id())
+}
+
+/// Every process of a test of this name, by id. One that is over and not reaped has none.
+pub fn marked(name: &str) -> Vec<u32> {
+    let wanted = format!("{MARK}={}", mark(name));
     let processes = fs::read_dir("/proc").expect("there is /proc");
     let ids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let has_mark = |id: &u32| {
@@ -28,6 +33,7 @@ pub fn marked(mark: &str) -> Vec<u32> {
 pub struct Client {
     peer: Peer<TcpStream>,
     path: String,
+    tool: String,
     fields: String,
     id: u32,
 }
@@ -37,7 +43,8 @@ impl Client {
     pub fn of(daemon: &Daemon, server: &str) -> Client {
         Client {
             peer: daemon.connect(),
-            path: format!("/servers/{server}/mcp"),
+            path: "/mcp".to_string(),
+            tool: format!("do-{server}"),
             fields: String::new(),
             id: 0,
         }
@@ -46,7 +53,7 @@ impl Client {
     /// Asks the server to do something, and does not wait.
     pub fn send(&mut self, what: &str) {
         self.id += 1;
-        let body = call(self.id, "do", &format!(r#"{{"what":"{what}"}}"#));
+        let body = call(self.id, &self.tool, &format!(r#"{{"what":"{what}"}}"#));
         self.peer.send(post(&self.path, &self.fields, &body));
     }
 
