@@ -211,6 +211,8 @@ async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::i
         .with_upstreams(upstreams(&settings));
     let mut serving = Serving::start(engine, doors, executor)?;
     let world = serving.world.clone();
+    // Before the first process, and here only: a program that embeds a server has its own children.
+    world.reaper.adopt_orphans();
     systemd::notify(State::Ready);
     own_process::release_program_pages();
     let mut running = settings;

@@ -180,7 +180,7 @@ impl Engine {
             }
             Effect::Noise(noise) => self.note_noise(key, noise),
             Effect::Updated(uri) => self.handle_resource_updated(now, &uri),
-            Effect::Subscribed(..) | Effect::Log { .. } => {}
+            Effect::Withdrawn(..) | Effect::Subscribed(..) | Effect::Log { .. } => {}
         }
     }
 }
