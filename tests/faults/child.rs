@@ -173,12 +173,13 @@ impl Child {
             "hang" => sleep_for_ever(),
             "flood" => self.repeat(notice("notifications/message", &logged())),
             "changes" => self.repeat(notice("notifications/tools/list_changed", &json!({}))),
-            "garbage" => {
-                for _ in 0..20_000 {
-                    self.say_line(b"0123456789 abcdefghijklmnopqrstuvwxyz {[]} \xff\xfe");
-                }
+            "some garbage" => {
+                (0..10).for_each(|_| self.say_line(GARBAGE));
                 self.answer_text(id, what);
             }
+            "garbage" => loop {
+                self.say_line(GARBAGE);
+            },
             "pings" => {
                 // It asks, and never reads an answer.
                 let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
@@ -231,7 +232,7 @@ impl Child {
             }
             "orphan" => {
                 // Its parent is gone before anybody can ask who it is.
-                let script = "setsid sh -c 'echo $$; exec >/dev/null; exec sleep 1000' &";
+                let script = "setsid sh -c 'echo $$; exec >/dev/null 2>&1; exec sleep 1000' &";
                 let said = Command::new("sh").args(["-c", script]).output();
                 let said = said.expect("a shell").stdout;
                 self.answer_text(id, String::from_utf8_lossy(&said).trim());
@@ -293,6 +294,9 @@ impl Child {
         });
     }
 }
+
+/// What is no message, nor even text.
+const GARBAGE: &[u8] = b"0123456789 abcdefghijklmnopqrstuvwxyz {[]} \xff\xfe";
 
 /// Whoever cannot write any more is not needed any more.
 fn write_to(output: &Output, bytes: &[u8]) {

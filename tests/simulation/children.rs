@@ -13,6 +13,7 @@ use slimcp::engine::child::Child;
 use slimcp::tool::command::{CommandLine, Exit, Output};
 use slimcp::upstream::spec::{Per, UpstreamSpec};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::rc::Rc;
 
 /// Which eras a command speaks.
@@ -44,7 +45,6 @@ enum Spoken {
 }
 
 /// A child.
-#[derive(Debug)]
 pub struct Process {
     pub key: Key<Child>,
     /// The number of its upstream.
@@ -243,6 +243,8 @@ impl Edge {
 
     /// Whatever children have to do is done, and done well. Returns whether there was anything.
     pub fn finish_children(&mut self) -> bool {
+        // What the engine looks at again as soon as it can.
+        self.wait_until(self.now, false);
         let mut has_done = false;
         for key in self.keys_of_children() {
             let Some(process) = self.process(key) else {
@@ -275,6 +277,15 @@ impl Edge {
     /// Something worth counting has happened.
     pub fn count(&mut self, what: &'static str) {
         *self.happened.entry(what).or_default() += 1;
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "u{} {:?} {:?} {:?}", self.upstream, self.key, self.nature, self.spoken)?;
+        let told = [self.is_closed, self.is_terminated, self.is_killed, self.stalls];
+        write!(f, " told {told:?} pipe {:?}", String::from_utf8_lossy(&self.pipe))?;
+        write!(f, " open {:?} later {:?}", self.open, self.later)
     }
 }
 

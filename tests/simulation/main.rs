@@ -483,6 +483,10 @@ fn live(seed: u64) -> Happened {
     });
     if let Err(panic) = catch_unwind(run) {
         eprintln!("\nSEED={seed} failed at step {step} of {steps}");
+        eprintln!("children: {:#?}", world.edge.processes);
+        for view in world.edge.engine.upstreams() {
+            eprintln!("{} is {}: {:?}", view.spec.name, view.state, view.last_failure);
+        }
         std::panic::resume_unwind(panic);
     }
     let mut happened = happened(world.edge.engine.stats(), world.number);
