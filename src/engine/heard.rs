@@ -180,7 +180,7 @@ impl Engine {
             }
             Effect::Noise(noise) => self.note_noise(key, noise),
             Effect::Updated(uri) => self.handle_resource_updated(now, &uri),
-            Effect::Withdrawn(..) | Effect::Subscribed(..) | Effect::Log { .. } => {}
+            Effect::Subscribed(..) | Effect::Log { .. } => {}
         }
     }
 }
