@@ -9,6 +9,7 @@ mod saying;
 use super::edge::Edge;
 use serde_json::{Value, json};
 use slimcp::bounded::Key;
+use slimcp::engine::Era;
 use slimcp::engine::child::Child;
 use slimcp::tool::command::{CommandLine, Exit, Output};
 use slimcp::upstream::spec::{Per, UpstreamSpec};
@@ -33,6 +34,8 @@ pub struct Nature {
     pub rudeness: usize,
     /// Its configuration says that it asks questions.
     pub is_interactive: bool,
+    /// Its configuration says which era it speaks, if that is one.
+    pub era_is_known: bool,
 }
 
 /// The era that a child is spoken to in: what came first decides.
@@ -101,9 +104,16 @@ pub fn spec(number: usize, nature: Nature) -> UpstreamSpec {
         stdin: None,
         output: Output::Text,
     };
+    let era = match nature.speaks {
+        Speaks::Handshake => Some(Era::Handshake),
+        Speaks::Stateless => Some(Era::Stateless),
+        Speaks::Both => None,
+    };
+    let era = era.filter(|_| nature.era_is_known);
     UpstreamSpec {
         per: nature.per,
         interactive: nature.is_interactive,
+        era,
         ..UpstreamSpec::new(format!("u{number}"), line)
     }
 }

@@ -420,6 +420,7 @@ fn natures(random: &mut Random) -> Vec<Nature> {
         speaks: random.pick(&[Handshake, Stateless, Both]),
         rudeness: random.pick(&[0, 0, 10, 30]),
         is_interactive: random.percent(30),
+        era_is_known: random.percent(30),
     };
     let count = random.below(4);
     (0..count).map(|_| nature(random)).collect()
