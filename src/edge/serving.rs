@@ -168,8 +168,14 @@ impl Serving {
         let tasks = doors
             .into_iter()
             .map(|door| listener::run(world.clone(), door.listener, unacknowledged));
+        let reaping = executor.spawn(process::reap());
+        // What is not known of servers behind this one is asked before anybody comes.
+        let asking = world.clone();
+        executor
+            .spawn(async move { asking.input(|_, _| ()) })
+            .detach();
         Ok(Serving {
-            _reaping: executor.spawn(process::reap()),
+            _reaping: reaping,
             listening: tasks.map(|task| executor.spawn(task)).collect(),
             carrying: [
                 executor.spawn(ticker::run(world.clone())),
