@@ -263,6 +263,23 @@ pub const TASKS_SHOWN_MAX: usize = 20;
 /// MCP servers behind this one. Each is a process of 20 to 130 MB.
 pub const UPSTREAMS_MAX: usize = 32;
 
+/// Bytes that the listings of one upstream may have together. Servers with a hundred tools have
+/// 100 KiB; a model is told all of it.
+pub const LISTING_BYTES_MAX: usize = 256 * KIB;
+
+/// Pages of one listing. Servers send 10 to 100 entries on each.
+pub const LISTING_PAGES_MAX: usize = 100;
+
+/// Bytes of a listing's cursor, which goes back to the child as it came.
+pub const CURSOR_BYTES_MAX: usize = 4 * KIB;
+
+/// Bytes of an upstream's instructions, and of what it says of its name and looks.
+pub const INTRODUCTION_BYTES_MAX: usize = 16 * KIB;
+
+/// How long a throw-away child may take to answer `server/discover` before it is asked for a
+/// handshake as well. Servers of older revisions may pass the question over.
+pub const PROBE_WAIT: Duration = Duration::from_secs(2);
+
 // ---- who asks ----
 
 /// Tokens of one server. Each request that shows one is compared with all of them.

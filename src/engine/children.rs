@@ -3,6 +3,7 @@
 use super::child::{Child, Instance, State};
 use super::{Engine, Job};
 use crate::bounded::{Key, Slab};
+use crate::limits;
 use crate::mcp::capability::Capabilities;
 use crate::mcp::revision::Era;
 use crate::time::Instant;
@@ -63,6 +64,8 @@ impl Engine {
             era,
             client: Capabilities::NONE,
             lists: true,
+            listing_bytes_max: limits::LISTING_BYTES_MAX,
+            probes: false,
             roots: spec.roots.clone(),
         };
         let child = Child {
@@ -167,6 +170,13 @@ impl Engine {
                 let index = child.upstream;
                 self.take_listing(now, index, listing);
             }
+            Effect::Relisted(kind, entries) => {
+                let index = child.upstream;
+                let known = self.children.upstreams[index.as_usize()].listing.clone();
+                let listing = known.unwrap_or_default().with(kind, entries);
+                self.take_listing(now, index, Box::new(listing));
+            }
+            Effect::Stale => child.conversation.refresh(),
             Effect::Said(tag, said) => self.child_said(now, tag, said),
             Effect::Waits(tag) => self.child_waits(now, tag),
             Effect::Ended(tag, ended) => {
@@ -174,6 +184,7 @@ impl Engine {
                 self.child_ended(now, tag, &ended);
             }
             Effect::Unfit(_)
+            | Effect::Probed
             | Effect::Updated(_)
             | Effect::Subscribed(..)
             | Effect::IsInteractive
@@ -198,7 +209,10 @@ impl Engine {
     fn with_offered(&self, mut tools: Vec<Rc<dyn Tool>>) -> Result<Registry, Unfit> {
         for (place, upstream) in self.children.upstreams.iter().enumerate() {
             let index = UpstreamIndex::new(place);
-            let entries = upstream.listing.iter().flat_map(|listing| &listing.tools);
+            let entries = upstream
+                .listing
+                .iter()
+                .flat_map(|listing| listing.tools.iter());
             let offered = entries.filter_map(|entry| UpstreamTool::read(index, entry));
             tools.extend(offered.map(|tool| Rc::new(tool) as Rc<dyn Tool>));
         }

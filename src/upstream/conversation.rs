@@ -20,13 +20,15 @@ mod pages;
 mod question;
 
 use super::Tag;
-use super::listing::{Introduction, Listing};
+use super::listing::{Entries, Kind, Listing, Offers};
+use super::probe::Heard;
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::mcp::revision::Era;
 use crate::tool::handler::{Ended, Said, Told};
 use crate::wire::jsonrpc::{self, Id, Incoming, Message};
 use call::Open;
+use news::News;
 use pages::Pages;
 use serde_json::value::RawValue;
 use std::collections::VecDeque;
@@ -38,8 +40,16 @@ pub enum Effect {
     Ready,
     /// It does not speak this era, or says so: why.
     Unfit(String),
-    /// What it offers: all listings are here. Again whenever one of them has changed.
+    /// In a probe, in place of the two above: there is more to be read in
+    /// [`Conversation::heard`].
+    Probed,
+    /// What it offers: all listings are here.
     Listed(Box<Listing>),
+    /// One of them was read again: [`Listing::with`] puts it in its place.
+    Relisted(Kind, Entries),
+    /// Something has changed: [`Conversation::refresh`] reads it, now or in a while. Not said again
+    /// before that.
+    Stale,
     /// A call says something.
     Said(Tag, Said),
     /// All that a call asks at once was said: it cannot go on without the answers.
@@ -88,6 +98,11 @@ pub struct Plan {
     pub client: Capabilities,
     /// Whether what it offers is asked for as soon as it is ready.
     pub lists: bool,
+    /// Bytes that its listings may have together; what is over is left out.
+    pub listing_bytes_max: usize,
+    /// Whether it is a throw-away child, which is asked what it speaks
+    /// ([`probe`](super::probe)).
+    pub probes: bool,
     /// Folders that it is told when it asks for roots and no call can be asked.
     pub roots: Vec<String>,
 }
@@ -103,12 +118,16 @@ pub struct Conversation {
     pending: Vec<Pending>,
     /// The id of the latest request.
     last_id: u64,
-    /// What the child has said of itself, once the handshake is done.
-    introduction: Option<Introduction>,
+    /// What the child offers, once the handshake is done.
+    offers: Option<Offers>,
+    /// What a probe has heard.
+    heard: Heard,
     /// Calls without an answer.
     calls: Vec<Open>,
     /// The listings that are being read.
     pages: Pages,
+    /// What the child is asked to tell.
+    news: News,
 }
 
 /// A request of ours without an answer.
@@ -121,14 +140,22 @@ struct Pending {
 /// What a request of ours is for.
 #[derive(Debug)]
 enum Purpose {
-    /// The handshake.
-    Opening,
+    /// `server/discover`
+    Discover,
+    /// `initialize`
+    Initialize,
     /// A call.
     Call(Tag),
     /// A call that nobody waits for any more: its answer is passed over.
     Cancelled,
     /// A page of a listing.
-    Page(pages::Kind),
+    Page(Kind),
+    /// It is to look after a resource.
+    Subscribe(Box<str>),
+    /// A subscription of 2026-07-28: an answer ends it.
+    Listen,
+    /// Its answer is of no consequence.
+    PassedOver,
 }
 
 impl Conversation {
@@ -140,9 +167,11 @@ impl Conversation {
             effects: VecDeque::new(),
             pending: Vec::new(),
             last_id: 0,
-            introduction: None,
+            offers: None,
+            heard: Heard::default(),
             calls: Vec::new(),
             pages: Pages::default(),
+            news: News::default(),
         };
         conversation.open();
         conversation
@@ -156,13 +185,11 @@ impl Conversation {
                 for message in messages {
                     match message {
                         Ok(message) => self.handle_message(message),
-                        Err(_) => self.effects.push_back(Effect::Noise("a wrong message")),
+                        Err(_) => self.noise("a wrong message"),
                     }
                 }
             }
-            Err(_) => self
-                .effects
-                .push_back(Effect::Noise("a line that is no JSON-RPC message")),
+            Err(_) => self.noise("a line that is no JSON-RPC message"),
         }
     }
 
@@ -180,15 +207,17 @@ impl Conversation {
     }
 
     fn handle_response(&mut self, id: &Id, result: Result<&RawValue, &RawValue>) {
-        let number = id.as_json().parse().ok();
-        match number.and_then(|id| self.take_pending(id)) {
-            Some(Purpose::Opening) => self.opened(result),
+        // Zero is the id of no request.
+        let id = id.as_json().parse().unwrap_or(0);
+        match self.take_pending(id) {
+            Some(Purpose::Discover) => self.opened(Era::Stateless, result),
+            Some(Purpose::Initialize) => self.opened(Era::Handshake, result),
             Some(Purpose::Call(tag)) => self.answered(tag, result),
             Some(Purpose::Page(kind)) => self.page_read(kind, result),
-            Some(Purpose::Cancelled) => {}
-            None => self
-                .effects
-                .push_back(Effect::Noise("an answer to nothing")),
+            Some(Purpose::Subscribe(uri)) => self.subscribed(uri, result.is_ok()),
+            Some(Purpose::Listen) => self.listen_over(id),
+            Some(Purpose::Cancelled | Purpose::PassedOver) => {}
+            None => self.noise("an answer to nothing"),
         }
     }
 
@@ -210,9 +239,19 @@ impl Conversation {
         self.effects.pop_front()
     }
 
+    /// What a probe has heard so far.
+    pub fn heard(&self) -> &Heard {
+        &self.heard
+    }
+
     /// Requests of ours without an answer.
     pub fn pending(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Something that makes no sense.
+    fn noise(&mut self, noise: &'static str) {
+        self.effects.push_back(Effect::Noise(noise));
     }
 
     /// Sends a request, and remembers what for.

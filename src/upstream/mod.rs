@@ -13,10 +13,12 @@
 //! | [`spec`] | what is configured |
 //! | [`conversation`] | what is said to one child, and what it says |
 //! | [`listing`] | what a server offers, as it said it last |
+//! | [`probe`] | which eras a command speaks |
 //! | [`tool`] | its tools, as the engine has them |
 
 pub mod conversation;
 pub mod listing;
+pub mod probe;
 pub mod spec;
 pub mod tool;
 
