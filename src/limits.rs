@@ -280,6 +280,19 @@ pub const INTRODUCTION_BYTES_MAX: usize = 16 * KIB;
 /// handshake as well. Servers of older revisions may pass the question over.
 pub const PROBE_WAIT: Duration = Duration::from_secs(2);
 
+/// Times that a child may ask in one call by answering with questions.
+pub const ASK_ROUNDS_MAX: u8 = 10;
+
+/// Times that a child may say in one call that it wants to be asked again, without a question.
+pub const ASK_AGAIN_MAX: u8 = 3;
+
+/// Requests to one child whose answers nobody waits for any more that are remembered. An answer to
+/// one that is forgotten is noise.
+pub const CHILD_FORGOTTEN_MAX: usize = 64;
+
+/// Bytes that what is written to a child may take while there is nothing to write.
+pub const CHILD_OUTPUT_KEPT_BYTES: usize = 4 * KIB;
+
 // ---- who asks ----
 
 /// Tokens of one server. Each request that shows one is compared with all of them.

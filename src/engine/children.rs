@@ -67,6 +67,7 @@ impl Engine {
             listing_bytes_max: limits::LISTING_BYTES_MAX,
             probes: false,
             roots: spec.roots.clone(),
+            is_private: matches!(instance, Instance::Session(_)),
         };
         let child = Child {
             upstream: index,
@@ -187,6 +188,7 @@ impl Engine {
             | Effect::Probed
             | Effect::Updated(_)
             | Effect::Subscribed(..)
+            | Effect::Withdrawn(..)
             | Effect::IsInteractive
             | Effect::Log { .. }
             | Effect::Noise(_) => {}

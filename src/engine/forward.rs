@@ -59,7 +59,7 @@ impl Engine {
             let forward = call.forward.take().expect("it has not been sent");
             record.calls += 1;
             record.conversation.send(
-                &forward,
+                forward,
                 Asking {
                     tag: Tag(key.to_bits()),
                     told: Told {

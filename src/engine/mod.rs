@@ -55,6 +55,7 @@ mod replay;
 mod report;
 mod round;
 pub mod route;
+mod scope;
 pub mod session;
 mod sessions;
 mod stats;
@@ -81,6 +82,7 @@ use crate::time::{Instant, UnixMillis};
 use crate::tool::ask::Answered;
 use crate::tool::catalogue::Catalogue;
 use crate::tool::command::CommandLine;
+use crate::tool::forward::Scope;
 use crate::tool::handler::Told;
 use crate::tool::registry::Registry;
 use crate::tool::{Tool, Work};
@@ -286,6 +288,8 @@ pub struct Engine {
 struct Asker {
     /// Who asks.
     principal: Principal,
+    /// What is offered where it was asked.
+    scope: Scope,
     /// In which session, if any.
     session: Option<Key<Session>>,
     /// The dialect of the door.

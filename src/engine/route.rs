@@ -1,5 +1,5 @@
 //! Paths to doors, and what each door asks of whoever comes. Every path answers with and without a
-//! trailing slash.
+//! trailing slash. Behind `/servers/NAME` each upstream has the doors of the protocol to itself.
 
 use crate::admin::stats::DoorKind;
 use crate::auth::role::Doors;
@@ -77,12 +77,35 @@ pub const PATHS: &[(&str, Door)] = &[
     ("/readyz", Door::Health),
 ];
 
+/// What the paths of one upstream begin with; its name follows.
+pub const SERVERS: &str = "/servers/";
+
+/// The doors of each upstream, behind its name.
+pub const SERVER_PATHS: [(&str, Door); 3] = [
+    ("/mcp", Door::Mcp),
+    ("/sse", Door::Sse(Pair::Sse, Dialect::Standard)),
+    ("/messages", Door::Messages(Dialect::Standard)),
+];
+
 /// The door behind `path`.
 pub fn route(path: &str) -> Option<Door> {
-    let shorter = || path.strip_suffix('/').filter(|path| !path.ends_with('/'));
-    find(path)
-        .or_else(|| find(shorter()?))
+    find(path, PATHS)
+        .or_else(|| find(shorter(path)?, PATHS))
         .or_else(|| find_tool(path))
+}
+
+/// The upstream that `/servers/NAME/mcp` and the like name, and the door of its.
+pub fn route_to_server(path: &str) -> Option<(&str, Door)> {
+    let rest = path.strip_prefix(SERVERS)?;
+    let (name, door) = rest.split_at(rest.find('/')?);
+    let door = find(door, &SERVER_PATHS).or_else(|| find(shorter(door)?, &SERVER_PATHS))?;
+    Some((name, door))
+}
+
+/// The path without the one slash at its end.
+fn shorter(path: &str) -> Option<&str> {
+    let shorter = path.strip_suffix('/');
+    shorter.filter(|path| !path.ends_with('/'))
 }
 
 /// `/mcp/tools/NAME`, whatever the name.
@@ -97,8 +120,8 @@ pub fn tool_name(path: &str) -> Option<&str> {
     (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
-fn find(path: &str) -> Option<Door> {
-    let entry = PATHS.iter().find(|(known, _)| *known == path);
+fn find(path: &str, paths: &[(&str, Door)]) -> Option<Door> {
+    let entry = paths.iter().find(|(known, _)| *known == path);
     entry.map(|(_, door)| *door)
 }
 
@@ -170,6 +193,33 @@ mod tests {
         let door = |dialect| Some(Door::Sse(Pair::McpSse, dialect));
         assert_eq!(route("/mcp/sse/"), door(Dialect::Standard));
         assert_eq!(route("/mcp/sse"), door(Dialect::Hyphenated));
+    }
+
+    #[test]
+    fn each_server_has_doors_of_its_own() {
+        let sse = Door::Sse(Pair::Sse, Dialect::Standard);
+        let messages = Door::Messages(Dialect::Standard);
+        for (path, expected) in [
+            ("/servers/files/mcp", Some(("files", Door::Mcp))),
+            ("/servers/files/mcp/", Some(("files", Door::Mcp))),
+            ("/servers/files/sse", Some(("files", sse))),
+            ("/servers/files/sse/", Some(("files", sse))),
+            ("/servers/files/messages", Some(("files", messages))),
+            ("/servers/files/messages/", Some(("files", messages))),
+            ("/servers//mcp", Some(("", Door::Mcp))),
+            ("/servers/mcp", None),
+            ("/servers/files", None),
+            ("/servers/files/", None),
+            ("/servers/files/mcp//", None),
+            ("/servers/files/mcp/sse", None),
+            ("/servers/a/b/mcp", None),
+            ("/servers/files/events", None),
+            ("/servers/files/metrics", None),
+            ("/mcp", None),
+        ] {
+            assert_eq!(route_to_server(path), expected, "{path}");
+            assert!(expected.is_none() || route(path).is_none(), "{path}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::mcp::message::Level;
 use crate::mcp::revision::Revision;
 use crate::mcp::subscription::Lists;
 use crate::time::Instant;
+use crate::tool::forward::Scope;
 use crate::wire::dialect::Dialect;
 
 /// Characters of a session id. 22 of nanoid's 64 letters are 132 random bits, all of them visible
@@ -68,6 +69,8 @@ pub struct Session {
     pub principal: PrincipalId,
     /// The role of its principal.
     pub role: RoleIndex,
+    /// What it is offered: it is found through the doors of this scope only.
+    pub scope: Scope,
     /// How it is told what it has not asked for. Set at its opening and by each message that comes.
     pub dialect: Dialect,
     /// How it is told where to post. Set with every stream.
@@ -242,13 +245,14 @@ impl Sessions {
         self.slab.iter()
     }
 
-    /// The session that `principal` names: what others have opened does not exist for it. Whoever
+    /// The session that `principal` names in a scope: what others have opened, or what was opened
+    /// elsewhere, does not exist for it. Whoever
     /// comes back with another role, as the subject of another JWT may, is somebody else here, or
     /// it would go on hearing what only the old role may.
-    pub fn find_own(&self, id: &str, principal: Principal) -> Option<Key<Session>> {
+    pub fn find_own(&self, id: &str, principal: Principal, scope: Scope) -> Option<Key<Session>> {
         let key = self.find(id)?;
         let session = self.slab.get(key).expect("it was just found");
-        (session.principal() == principal).then_some(key)
+        (session.principal() == principal && session.scope == scope).then_some(key)
     }
 
     /// The session of this id.

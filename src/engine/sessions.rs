@@ -13,6 +13,7 @@ use crate::mcp::revision::Revision;
 use crate::mcp::subscription::Lists;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
+use crate::tool::forward::Scope;
 use crate::wire::dialect::Dialect;
 
 impl Engine {
@@ -20,7 +21,7 @@ impl Engine {
     pub(super) fn open_session(
         &mut self,
         now: Instant,
-        principal: Principal,
+        (principal, scope): (Principal, Scope),
         transport: Transport,
         revision: Revision,
     ) -> Result<Key<Session>, Refusal> {
@@ -41,6 +42,7 @@ impl Engine {
             transport,
             principal: principal.id,
             role: principal.role,
+            scope,
             dialect: Dialect::Standard,
             base: Base::Origin,
             is_resumed: false,

@@ -2,10 +2,12 @@
 
 use super::Engine;
 use super::doors::rest;
+use super::route::SERVERS;
 use super::session::Transport;
 use super::stream::{Framing, Kind, Phase, Stream, Transmit};
 use crate::bounded::{Event, Key, Lagging, Room};
 use crate::limits;
+use crate::mcp::http_sse::Base;
 use crate::time::{Instant, UnixMillis};
 use crate::wire::dialect::{self, About, Dialect, Name};
 use crate::wire::encode::{self, Content, ResponseFraming, ResponseHead};
@@ -212,7 +214,8 @@ impl Engine {
             let origin = cors.and_then(|cors| self.config.origins.origin_text(cors));
             encode_head(stream.framing, origin, out);
             if let Some(session) = session {
-                encode_preamble(stream, session, prefix, wall_time, out);
+                let server = self.children.name_of(session.scope);
+                encode_preamble(stream, session, server, prefix, wall_time, out);
             }
         }
         let is_more = encode_events(stream, prefix, begin, out);
@@ -322,6 +325,7 @@ fn encode_head(framing: Framing, allow_origin: Option<&str>, out: &mut Vec<u8>) 
 fn encode_preamble(
     stream: &Stream,
     session: &super::session::Session,
+    server: Option<&str>,
     prefix: Option<&str>,
     wall_time: impl FnOnce() -> UnixMillis,
     out: &mut Vec<u8>,
@@ -334,7 +338,11 @@ fn encode_preamble(
     match session.transport {
         Transport::HttpSse(pair) => {
             let name = session.id.as_str();
-            let endpoint = format!("{}{name}", pair.messages(session.base));
+            let messages = pair.messages(session.base);
+            let endpoint = match server.filter(|_| session.base == Base::Origin) {
+                Some(server) => format!("{SERVERS}{server}{messages}{name}"),
+                None => format!("{messages}{name}"),
+            };
             let is_resumed = session.is_resumed;
             let greetings =
                 dialect::greetings(session.dialect, endpoint, name, is_resumed, wall_time);

@@ -33,7 +33,8 @@ pub enum Base {
 }
 
 impl Pair {
-    /// Where messages are posted, up to the session id.
+    /// Where messages are posted, up to the session id. The doors of an upstream are behind its
+    /// name, which stands in front of a path that begins at the origin.
     pub const fn messages(self, base: Base) -> &'static str {
         match (self, base) {
             (Pair::Sse, Base::Origin) => "/messages?session_id=",

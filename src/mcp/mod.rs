@@ -12,10 +12,12 @@
 //! | [`stateless`] | 2026-07-28: what every request carries, what every result has |
 //! | [`subscription`] | 2026-07-28: what a client listens for, and how it is told |
 //! | [`tasks`] | the extension for calls in the background |
+//! | [`bridge`] | what messages of one era are in the other |
 //! | [`header`] | what headers of 2026-07-28 must say again |
 //! | [`request_state`] | the sealed state of a call that waits for its client |
 //! | [`refusal`] | the one table of refusals |
 
+pub mod bridge;
 pub mod capability;
 pub mod header;
 pub mod http_sse;

@@ -24,6 +24,26 @@ impl UpstreamIndex {
     }
 }
 
+/// What is offered behind a door, and whom its sessions belong to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// All there is, at `/mcp` and all older doors.
+    #[default]
+    Everything,
+    /// What one upstream offers, at `/servers/NAME/mcp`.
+    One(UpstreamIndex),
+}
+
+impl Scope {
+    /// Whether what this upstream offers is in it.
+    pub fn has(self, upstream: UpstreamIndex) -> bool {
+        match self {
+            Scope::Everything => true,
+            Scope::One(one) => one == upstream,
+        }
+    }
+}
+
 /// A request on its way to an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forward {

@@ -9,9 +9,14 @@
 //! | [`Conversation::answer`] | the client of a call has answered one of its questions |
 //! | [`Conversation::cancel`] | nobody wants the answer of a call any more |
 //!
-//! Out come bytes ([`Conversation::output`]) and [`Effect`]s ([`Conversation::poll_effect`]). Every
-//! request has an id of ours, and ids are never used twice: whatever a child answers twice, late or
-//! unasked has no effect on anybody.
+//! Out come bytes ([`Conversation::output`]) and [`Effect`]s ([`Conversation::poll_effect`]), after
+//! each of these: also an answer may end a call. Every request has an id of ours, and ids are never
+//! used twice: whatever a child answers twice, late or unasked has no effect on anybody.
+//!
+//! What a child with a handshake asks and logs names no call, so it belongs to the only one that is
+//! in flight, if there is only one. A child reads in order: until it has answered something that it
+//! was sent after a call was taken back, what it says may still be about that call, and belongs to
+//! nobody. The same holds until it has answered something after the handshake.
 
 mod call;
 mod news;
@@ -22,6 +27,7 @@ mod question;
 use super::Tag;
 use super::listing::{Entries, Kind, Listing, Offers};
 use super::probe::Heard;
+use crate::limits::{CHILD_FORGOTTEN_MAX, CHILD_OUTPUT_KEPT_BYTES};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::mcp::revision::Era;
@@ -30,6 +36,7 @@ use crate::wire::jsonrpc::{self, Id, Incoming, Message};
 use call::Open;
 use news::News;
 use pages::Pages;
+use question::Question;
 use serde_json::value::RawValue;
 use std::collections::VecDeque;
 
@@ -52,8 +59,12 @@ pub enum Effect {
     Stale,
     /// A call says something.
     Said(Tag, Said),
-    /// All that a call asks at once was said: it cannot go on without the answers.
+    /// All that a call asks at once was said: it cannot go on without the answers. Said where the
+    /// questions were an answer, as in 2026-07-28. A child with a handshake asks one by one, and
+    /// only a pause shows that it has asked all.
     Waits(Tag),
+    /// The child has taken back the question of a call that has this key.
+    Withdrawn(Tag, String),
     /// A call is over.
     Ended(Tag, Ended),
     /// A resource has changed that it was asked to look after.
@@ -83,7 +94,7 @@ pub struct Asking {
     pub tag: Tag,
     /// What its client can be asked, and whether somebody hears of progress.
     pub told: Told,
-    /// The least severity of log messages that it wants.
+    /// The least severity of log messages that it wants, or its session.
     pub log_level: Option<Level>,
     /// The era of its client.
     pub era: Era,
@@ -103,8 +114,10 @@ pub struct Plan {
     /// Whether it is a throw-away child, which is asked what it speaks
     /// ([`probe`](super::probe)).
     pub probes: bool,
-    /// Folders that it is told when it asks for roots and no call can be asked.
+    /// Folders that it is told when it asks for roots and no call can be asked: URIs.
     pub roots: Vec<String>,
+    /// All calls are of one client: what belongs to no call in particular is about the latest one.
+    pub is_private: bool,
 }
 
 /// What is said to one child.
@@ -122,8 +135,15 @@ pub struct Conversation {
     offers: Option<Offers>,
     /// What a probe has heard.
     heard: Heard,
-    /// Calls without an answer.
+    /// Calls without an answer, the latest last.
     calls: Vec<Open>,
+    /// Questions of a child with a handshake that nobody has answered.
+    questions: Vec<Question>,
+    /// Whether it was said that the child asks.
+    is_interactive: bool,
+    /// Until a request with this id or a later one is answered, the child may speak of calls that
+    /// were taken back.
+    fence: Option<u64>,
     /// The listings that are being read.
     pages: Pages,
     /// What the child is asked to tell.
@@ -146,16 +166,14 @@ enum Purpose {
     Initialize,
     /// A call.
     Call(Tag),
-    /// A call that nobody waits for any more: its answer is passed over.
-    Cancelled,
+    /// Nobody waits for it any more: its answer is passed over.
+    Nothing,
     /// A page of a listing.
     Page(Kind),
     /// It is to look after a resource.
     Subscribe(Box<str>),
     /// A subscription of 2026-07-28: an answer ends it.
     Listen,
-    /// Its answer is of no consequence.
-    PassedOver,
 }
 
 impl Conversation {
@@ -170,6 +188,9 @@ impl Conversation {
             offers: None,
             heard: Heard::default(),
             calls: Vec::new(),
+            questions: Vec::new(),
+            is_interactive: false,
+            fence: None,
             pages: Pages::default(),
             news: News::default(),
         };
@@ -185,7 +206,7 @@ impl Conversation {
                 for message in messages {
                     match message {
                         Ok(message) => self.handle_message(message),
-                        Err(_) => self.noise("a wrong message"),
+                        Err(_) => self.noise("a wrong message in a batch"),
                     }
                 }
             }
@@ -200,25 +221,59 @@ impl Conversation {
             Message::Notification { method, params } => match &*method {
                 "notifications/progress" => self.progressed(params),
                 "notifications/message" => self.logged(params),
-                "notifications/cancelled" => self.withdrawn(params),
+                // In 2026-07-28 it ends a subscription and nothing else.
+                "notifications/cancelled" if self.plan.era == Era::Handshake => {
+                    self.withdrawn(params);
+                }
                 method => self.told(method, params),
             },
         }
     }
 
     fn handle_response(&mut self, id: &Id, result: Result<&RawValue, &RawValue>) {
-        // Zero is the id of no request.
-        let id = id.as_json().parse().unwrap_or(0);
-        match self.take_pending(id) {
-            Some(Purpose::Discover) => self.opened(Era::Stateless, result),
-            Some(Purpose::Initialize) => self.opened(Era::Handshake, result),
-            Some(Purpose::Call(tag)) => self.answered(tag, result),
-            Some(Purpose::Page(kind)) => self.page_read(kind, result),
-            Some(Purpose::Subscribe(uri)) => self.subscribed(uri, result.is_ok()),
-            Some(Purpose::Listen) => self.listen_over(id),
-            Some(Purpose::Cancelled | Purpose::PassedOver) => {}
-            None => self.noise("an answer to nothing"),
+        let number = id.as_json().parse().ok();
+        let found = number.and_then(|id| self.take_pending(id));
+        let Some(Pending { id, purpose }) = found else {
+            return self.noise("an answer to nothing");
+        };
+        if self.fence.is_some_and(|fence| fence <= id) {
+            self.fence = None;
         }
+        match purpose {
+            Purpose::Discover => self.opened(Era::Stateless, result),
+            Purpose::Initialize => {
+                self.opened(Era::Handshake, result);
+                self.begin_attribution(id);
+            }
+            Purpose::Call(tag) => self.answered(tag, result),
+            Purpose::Page(kind) => self.page_read(kind, result),
+            Purpose::Subscribe(uri) => self.subscribed(&uri, result.is_ok()),
+            Purpose::Listen => self.listen_over(id),
+            Purpose::Nothing => {}
+        }
+    }
+
+    /// From here on questions belong to calls, once the child has answered what it was sent after
+    /// the handshake. Servers ask for roots as soon as they hear that it is done: that is about no
+    /// call, though one may be under way by then.
+    fn begin_attribution(&mut self, opening: u64) {
+        if self.plan.era == Era::Stateless || self.offers.is_none() {
+            return;
+        }
+        if self.last_id == opening {
+            return self.put_fence();
+        }
+        self.fence = Some(opening + 1);
+    }
+
+    /// Whatever the child says before it has answered this belongs to no call. Every child answers
+    /// a ping.
+    fn put_fence(&mut self) {
+        self.fence = Some(self.request("ping", b"", Purpose::Nothing));
+    }
+
+    fn noise(&mut self, what: &'static str) {
+        self.effects.push_back(Effect::Noise(what));
     }
 
     /// The bytes that the child has not been given yet.
@@ -229,9 +284,20 @@ impl Conversation {
     /// The child was given the first `bytes` of the output.
     pub fn written(&mut self, bytes: usize) {
         self.output.drain(..bytes);
-        if self.output.is_empty() {
+        if self.output.is_empty() && self.output.capacity() > CHILD_OUTPUT_KEPT_BYTES {
             self.output = Vec::new();
         }
+    }
+
+    /// Bytes of memory that it holds: what the child has not read, what is kept of calls and
+    /// questions until they are over and of listings until they are whole, and what the child is to
+    /// look after.
+    pub fn held_bytes(&self) -> usize {
+        let calls: usize = self.calls.iter().map(Open::bytes).sum();
+        let questions: usize = self.questions.iter().map(Question::bytes).sum();
+        let pending = self.pending.len() * size_of::<Pending>();
+        let told = self.pages.held_bytes() + self.news.held_bytes();
+        self.output.capacity() + calls + questions + pending + told
     }
 
     /// The next effect of what was said.
@@ -249,17 +315,26 @@ impl Conversation {
         self.pending.len()
     }
 
-    /// Something that makes no sense.
-    fn noise(&mut self, noise: &'static str) {
-        self.effects.push_back(Effect::Noise(noise));
-    }
-
     /// Sends a request, and remembers what for.
     fn request(&mut self, method: &str, params: &[u8], purpose: Purpose) -> u64 {
+        self.request_with(method, purpose, &mut |out, _| {
+            out.extend_from_slice(params);
+        })
+    }
+
+    /// The same with parameters that `write` appends, or nothing; it is told the id.
+    fn request_with(
+        &mut self,
+        method: &str,
+        purpose: Purpose,
+        write: &mut dyn FnMut(&mut Vec<u8>, u64),
+    ) -> u64 {
         self.last_id += 1;
         let id = self.last_id;
         let wire_id = jsonrpc::Id::number(id);
-        jsonrpc::call_raw(&mut self.output, Some(&wire_id), method, params);
+        jsonrpc::call_with(&mut self.output, Some(&wire_id), method, &mut |out| {
+            write(out, id);
+        });
         self.output.push(b'\n');
         self.pending.push(Pending { id, purpose });
         id
@@ -271,9 +346,27 @@ impl Conversation {
         self.output.push(b'\n');
     }
 
-    /// What the request with this id is for. Its answer is here: there is no second one.
-    fn take_pending(&mut self, id: u64) -> Option<Purpose> {
+    /// The request with this id. Its answer is here: there is no second one.
+    fn take_pending(&mut self, id: u64) -> Option<Pending> {
         let place = self.pending.iter().position(|one| one.id == id)?;
-        Some(self.pending.swap_remove(place).purpose)
+        Some(self.pending.swap_remove(place))
+    }
+
+    /// Nobody waits for the answer to this request any more. Children may never give it, so that
+    /// only the latest such requests are remembered.
+    fn forget(&mut self, id: u64) {
+        if let Some(pending) = self.pending.iter_mut().find(|one| one.id == id) {
+            pending.purpose = Purpose::Nothing;
+        }
+        let forgotten = self.pending.iter().enumerate();
+        let forgotten = forgotten.filter(|(_, one)| matches!(one.purpose, Purpose::Nothing));
+        if forgotten.clone().count() > CHILD_FORGOTTEN_MAX {
+            let oldest = forgotten.min_by_key(|(_, one)| one.id);
+            let (place, _) = oldest.expect("there are several");
+            self.pending.swap_remove(place);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

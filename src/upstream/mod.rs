@@ -22,7 +22,7 @@ pub mod probe;
 pub mod spec;
 pub mod tool;
 
-pub use crate::tool::forward::{Forward, UpstreamIndex};
+pub use crate::tool::forward::{Forward, Scope, UpstreamIndex};
 
 /// What a call is known by in a conversation; whoever has the call chooses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

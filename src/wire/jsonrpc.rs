@@ -366,13 +366,28 @@ pub fn error_raw(out: &mut Vec<u8>, id: &Id, error_json: &str) {
 
 /// Appends a call: a request if it has an id. Its params are a JSON object already, or nothing.
 pub fn call_raw(out: &mut Vec<u8>, id: Option<&Id>, method: &str, params_json: &[u8]) {
+    call_with(out, id, method, &mut |out| {
+        out.extend_from_slice(params_json);
+    });
+}
+
+/// The same with params that `write` appends as JSON, or nothing.
+pub fn call_with(
+    out: &mut Vec<u8>,
+    id: Option<&Id>,
+    method: &str,
+    write: &mut dyn FnMut(&mut Vec<u8>),
+) {
+    const PARAMS: &[u8] = b",\"params\":";
     let start = out.len();
     begin(out, id);
     out.extend_from_slice(b",\"method\":");
     json::push_string(out, method);
-    if !params_json.is_empty() {
-        out.extend_from_slice(b",\"params\":");
-        out.extend_from_slice(params_json);
+    out.extend_from_slice(PARAMS);
+    let params = out.len();
+    write(out);
+    if out.len() == params {
+        out.truncate(params - PARAMS.len());
     }
     end(out, start);
 }

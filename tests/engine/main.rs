@@ -23,6 +23,7 @@ mod quotas;
 mod refusals;
 mod reports;
 mod rest;
+mod scopes;
 mod sessions;
 mod stateless;
 mod streams;
@@ -111,22 +112,38 @@ fn streamable(server: &mut Server, now: Instant, revision: &str) -> String {
 
 /// The same of a client that begins with these words.
 fn streamable_that_says(server: &mut Server, now: Instant, revision: &str, hello: &str) -> String {
-    let response = ask(server, now, post("/mcp", "", hello));
+    streamable_at(server, now, "/mcp", revision, hello)
+}
+
+/// The same through this door.
+fn streamable_at(
+    server: &mut Server,
+    now: Instant,
+    path: &str,
+    revision: &str,
+    hello: &str,
+) -> String {
+    let response = ask(server, now, post(path, "", hello));
     let id = response
         .head
         .field("mcp-session-id")
         .expect("a session")
         .to_string();
     let fields = format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: {revision}\r\n");
-    let confirmed = ask(server, now, post("/mcp", &fields, INITIALIZED));
+    let confirmed = ask(server, now, post(path, &fields, INITIALIZED));
     assert_eq!((confirmed.head.status, confirmed.body.as_str()), (202, ""));
     fields
 }
 
 /// An HTTP+SSE session, handshake done and read; its stream's peer and its door.
 fn http_sse(server: &mut Server, now: Instant) -> (usize, String) {
+    http_sse_at(server, now, "/sse")
+}
+
+/// The same through this door.
+fn http_sse_at(server: &mut Server, now: Instant, path: &str) -> (usize, String) {
     let stream = server.connect(now);
-    server.send(now, stream, support::get("/sse", ""));
+    server.send(now, stream, support::get(path, ""));
     let door = match pieces(server, stream).get(1) {
         Some(Piece::Event(event)) => event.data.clone(),
         other => panic!("no endpoint: {other:?}"),

@@ -1,20 +1,22 @@
 //! A client that asks, reads, vanishes and comes back, and knows what it must see.
 //!
 //! Every request has a number that no other one has, and it is in everything that is said about it:
-//! the id, the progress token, the text to echo, the argument of the command. So a message that
-//! reaches the wrong client, or comes twice, cannot be mistaken for another.
+//! the text to echo, the argument of the command, in most worlds the id and the progress token. So a
+//! message that reaches the wrong client, or comes twice, cannot be mistaken for another.
 
 mod answering;
 mod asking;
 mod dialect;
 mod ending;
 mod listening;
+mod numbers;
 mod seeing;
 
 use super::edge::{Edge, SocketId};
 use super::random::Random;
 use crate::support::reader::{Head, Reader};
 use answering::{Questions, Round};
+use numbers::Numbers;
 use slimcp::auth::token::{NewToken, Token};
 use slimcp::wire::dialect::Dialect;
 use std::collections::{BTreeMap, VecDeque};
@@ -42,6 +44,8 @@ pub enum What {
     Info,
     Sleep,
     Ask,
+    /// A call of the tool of the upstream with this number.
+    Work(usize),
     SetLevel,
     Subscribe,
     Unknown,
@@ -73,6 +77,8 @@ struct Request {
     what: What,
     fate: Fate,
     has_token: bool,
+    /// It wants log messages, whatever its session wants.
+    wants_log: bool,
     is_cancelled: bool,
     progress: u64,
     /// The session it was sent in.
@@ -91,6 +97,7 @@ impl Request {
             what,
             fate: Fate::Sent,
             has_token: false,
+            wants_log: false,
             is_cancelled: false,
             progress: 0,
             session,
@@ -163,6 +170,8 @@ pub struct Client {
     pub era: Era,
     connections: Vec<Connection>,
     requests: BTreeMap<u64, Request>,
+    /// Under what ids they go out.
+    pub numbers: Numbers,
     session: Option<String>,
     /// HTTP+SSE: where messages are posted.
     door: Option<String>,
@@ -211,6 +220,7 @@ impl Client {
             era,
             connections: Vec::new(),
             requests: BTreeMap::new(),
+            numbers: Numbers::default(),
             session: None,
             door: None,
             is_initialized: false,
@@ -320,16 +330,6 @@ impl Client {
             request.what == what && matches!(request.fate, Fate::Sent | Fate::Taken)
         };
         self.requests.values().any(waits)
-    }
-
-    fn id_of(&self, number: u64) -> String {
-        format!("c{}-{number}", self.name)
-    }
-
-    fn number_of(&self, id: &str) -> u64 {
-        let ours = id.strip_prefix(&format!("c{}-", self.name));
-        let number = ours.expect("it was meant for another client");
-        number.parse().expect("ids hold numbers")
     }
 }
 

@@ -1,6 +1,7 @@
 //! The edge without sockets: what `src/edge` does, with pipes that a test fills and empties, cuts
 //! and forgets.
 
+use super::children::{Nature, Process};
 use super::function::Worker;
 use super::random::Random;
 use slimcp::bounded::Key;
@@ -26,6 +27,12 @@ pub struct Edge {
     pub commands: Vec<Command>,
     /// Functions at work.
     pub workers: Vec<Worker>,
+    /// How the children of each upstream are.
+    pub natures: Vec<Nature>,
+    /// Children that run.
+    pub processes: Vec<Process>,
+    /// What has happened, and how often.
+    pub happened: BTreeMap<&'static str, u64>,
     /// Bytes of the budget that sockets hold.
     pub held_bytes: usize,
     /// Where chance strikes the edge.
@@ -101,6 +108,9 @@ impl Edge {
             sockets_opened: 0,
             commands: Vec::new(),
             workers: Vec::new(),
+            natures: Vec::new(),
+            processes: Vec::new(),
+            happened: BTreeMap::new(),
             held_bytes: 0,
             random,
         }
@@ -412,11 +422,13 @@ impl Edge {
                 assert!(self.forget_function(call), "only functions are forgotten");
             }
             Job::Look { .. } => unreachable!("nothing here changes by itself"),
-            Job::Spawn { .. }
-            | Job::Feed(_)
-            | Job::CloseInput(_)
-            | Job::TerminateChild(_)
-            | Job::KillChild(_) => unreachable!("nothing here is an upstream"),
+            Job::Spawn { child, line, .. } => self.spawn(child, &line),
+            Job::Feed(child) => self.feed(child),
+            Job::CloseInput(child) => self.tell_child(child, |process| process.is_closed = true),
+            Job::TerminateChild(child) => {
+                self.tell_child(child, |process| process.is_terminated = true);
+            }
+            Job::KillChild(child) => self.tell_child(child, |process| process.is_killed = true),
             // Work that is done at once may be over when the order to stop it comes.
             Job::Terminate(call) if self.stop_function(call) => {}
             Job::Terminate(call) => {

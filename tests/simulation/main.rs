@@ -10,12 +10,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod children;
 mod client;
 mod edge;
 mod function;
 mod random;
 mod tasks;
 
+use children::Nature;
 use client::{Client, Era, Shared};
 use edge::{Edge, Socket};
 use random::Random;
@@ -29,6 +31,7 @@ use slimcp::limits::{Limits, Memory, Timeouts};
 use slimcp::tool::catalogue::{Catalogue, Resource, Source};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Tool, builtin, command::CommandTool};
+use slimcp::upstream::spec::Per;
 use slimcp::wire::compat::Compat;
 use slimcp::wire::dialect::Dialect;
 use std::collections::BTreeMap;
@@ -65,6 +68,8 @@ struct World {
     number: u64,
     /// Work that is left to the server.
     keeper: Keeper,
+    /// All clients use the same ids.
+    ids_collide: bool,
     /// How many more times the clock may jump far.
     jumps: usize,
 }
@@ -88,14 +93,21 @@ impl World {
         let ids = support::counting_ids();
         let engine = Engine::new(config, memory, tools(&mut random, true), ids);
         let engine = engine.with_catalogue(catalogue());
+        let natures = natures(&mut random);
+        let specs = natures.iter().enumerate();
+        let specs = specs.map(|(number, nature)| children::spec(number, *nature));
+        let engine = engine.with_upstreams(specs.collect());
+        let mut edge = Edge::new(engine, Random::new(random.bits()));
+        edge.natures = natures;
         World {
-            edge: Edge::new(engine, Random::new(random.bits())),
+            edge,
             clients: Vec::new(),
             clients_max: random.pick(&[2, 8, 30]),
             names: 0,
             number: 1,
             keeper: Keeper::default(),
             jumps: random.below(4),
+            ids_collide: random.percent(50),
             random,
         }
     }
@@ -113,8 +125,9 @@ impl World {
             740..765 => self.with_client(|client, shared| client.reset(shared)),
             765..780 => self.notice(),
             780..830 => self.command(),
-            830..880 => self.edge.function(),
-            880..970 => self.wait(),
+            830..860 => self.edge.function(),
+            860..920 => self.edge.child(),
+            920..970 => self.wait(),
             970..985 => self
                 .keeper
                 .act(&mut self.edge, &mut self.random, &mut self.number),
@@ -156,7 +169,9 @@ impl World {
     fn join(&mut self) {
         if self.clients.len() < self.clients_max {
             let era = self.random.pick(&ERAS);
-            self.clients.push(Client::new(self.names, era));
+            let mut client = Client::new(self.names, era);
+            client.numbers.collide = self.ids_collide;
+            self.clients.push(client);
             self.names += 1;
         }
     }
@@ -282,6 +297,7 @@ impl World {
                 self.edge.end_function(0);
                 is_over = false;
             }
+            is_over &= !self.edge.finish_children();
             for client in &mut self.clients {
                 is_over &= !client.read_all(&mut self.edge);
                 client.close_idle(&mut self.edge);
@@ -318,12 +334,26 @@ impl World {
         }
         let then = self.edge.now + hours;
         self.edge.wait_until(then, false);
+        self.end_children();
         self.edge.check();
         assert_eq!(
             self.edge.engine.gauges(),
             Default::default(),
             "something was left"
         );
+    }
+
+    /// Children that nobody uses end.
+    fn end_children(&mut self) {
+        for _ in 0..100 {
+            self.edge.finish_children();
+            if self.edge.processes.is_empty() {
+                return;
+            }
+            let then = self.edge.now + Duration::from_secs(600);
+            self.edge.wait_until(then, false);
+        }
+        panic!("children are left");
     }
 
     /// The server begins to stop.
@@ -372,6 +402,19 @@ fn limits(random: &mut Random) -> Limits {
         .needed;
     limits.memory_bytes_max = needed + random.pick(&[0, 3_000, 100_000]);
     limits
+}
+
+/// Up to three upstreams of every kind.
+fn natures(random: &mut Random) -> Vec<Nature> {
+    use children::Speaks::{Both, Handshake, Stateless};
+    let nature = |random: &mut Random| Nature {
+        per: random.pick(&[Per::Server, Per::Server, Per::Session, Per::Principal]),
+        speaks: random.pick(&[Handshake, Stateless, Both]),
+        rudeness: random.pick(&[0, 0, 10, 30]),
+        is_interactive: random.percent(30),
+    };
+    let count = random.below(4);
+    (0..count).map(|_| nature(random)).collect()
 }
 
 /// `echo`, `system-info` and perhaps `sleep`.
@@ -435,6 +478,7 @@ fn live(seed: u64) -> Happened {
         std::panic::resume_unwind(panic);
     }
     let mut happened = happened(world.edge.engine.stats(), world.number);
+    happened.append(&mut world.edge.happened);
     happened.insert("tasks that came to something", world.keeper.finished);
     happened.insert("answers that clients came back for", rescued);
     happened.insert("news that subscriptions were told", news);

@@ -20,9 +20,12 @@ use slimcp::engine::{Config, Engine, Job, Reply, Transmit};
 use slimcp::limits::{Limits, Memory, Timeouts};
 use slimcp::time::Instant;
 use slimcp::tool::ask::Answered;
-use slimcp::tool::command::{Argument, CommandSpec, CommandTool, Kind, Output, Scalar};
+use slimcp::tool::command::{
+    Argument, CommandLine, CommandSpec, CommandTool, Kind, Output, Scalar,
+};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
+use slimcp::upstream::spec::UpstreamSpec;
 use slimcp::wire::compat::Compat;
 use slimcp::wire::receive::{Received, Receiver};
 use std::net::IpAddr;
@@ -92,6 +95,24 @@ pub fn registry() -> Registry {
     Registry::new(tools).expect("the names differ")
 }
 
+/// These tools.
+pub fn registry_of(tools: Vec<Rc<dyn Tool>>) -> Registry {
+    Registry::new(tools).expect("the names differ")
+}
+
+/// An upstream with this name; the test plays its processes.
+pub fn upstream(name: &str) -> UpstreamSpec {
+    let line = CommandLine {
+        argv: vec![name.to_string()],
+        directory: None,
+        environment: Vec::new(),
+        environment_inherit: Vec::new(),
+        stdin: None,
+        output: Output::Text,
+    };
+    UpstreamSpec::new(name, line)
+}
+
 /// A command tool with one optional argument.
 pub fn command(name: &str) -> CommandSpec {
     CommandSpec {
@@ -139,6 +160,21 @@ impl Server {
     /// With the default limits.
     pub fn new() -> Server {
         Server::with(Limits::default())
+    }
+
+    /// With servers behind it, and no tools but theirs.
+    pub fn with_upstreams(specs: Vec<UpstreamSpec>) -> Server {
+        Server::before(registry_of(Vec::new()), specs)
+    }
+
+    /// With servers behind it, and tools of its own.
+    pub fn before(registry: Registry, specs: Vec<UpstreamSpec>) -> Server {
+        let mut server = Server::new();
+        let config = server.engine.config().clone();
+        let memory = Memory::of(&config.limits).expect("the limits of a test fit");
+        let engine = Engine::new(config, memory, registry, counting_ids());
+        server.engine = engine.with_upstreams(specs);
+        server
     }
 
     pub fn with(limits: Limits) -> Server {

@@ -56,6 +56,7 @@ impl<'a> Table<'a> {
     }
 
     /// The value of `key`, which is then no longer here.
+    #[inline(never)]
     pub fn take(&mut self, key: &str) -> Option<Value> {
         let index = self.entries.iter().position(|entry| entry.key == key)?;
         Some(self.entries.remove(index).value)
@@ -68,7 +69,7 @@ impl<'a> Table<'a> {
         read: impl FnOnce(&Value) -> Result<T, Fault>,
     ) -> Option<T> {
         let value = self.take(key)?;
-        read(&value).map_err(|fault| self.fault(key, fault)).ok()
+        self.sound(key, read(&value))
     }
 
     /// As [`Table::read`], for a key that must be there.
@@ -78,16 +79,31 @@ impl<'a> Table<'a> {
         expected: &str,
         read: impl FnOnce(&Value) -> Result<T, Fault>,
     ) -> Option<T> {
-        match self.take(key) {
-            Some(value) => read(&value).map_err(|fault| self.fault(key, fault)).ok(),
-            None => {
-                self.complain(key, format!("missing, expected {expected}"));
+        let Some(value) = self.take(key) else {
+            self.miss(key, expected);
+            return None;
+        };
+        self.sound(key, read(&value))
+    }
+
+    fn sound<T>(&mut self, key: &str, read: Result<T, Fault>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.fault(key, fault);
                 None
             }
         }
     }
 
+    // Kept out of its many callers: it is what makes each of them long.
+    #[inline(never)]
+    fn miss(&mut self, key: &str, expected: &str) {
+        self.complain(key, format!("missing, expected {expected}"));
+    }
+
     /// Notes a fault in the value of `key`.
+    #[inline(never)]
     pub fn fault(&mut self, key: &str, fault: Fault) {
         let place = self.place.at(fault.line);
         let key = self.key(key);

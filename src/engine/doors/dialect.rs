@@ -32,7 +32,7 @@ impl Engine {
             None => self.stats.malformed += 1,
         }
         let (name, message) = opened.ok_or(right(door))?;
-        let session = self.sse_session(&name, exchange.principal)?;
+        let session = self.sse_session(exchange, &name)?;
         self.touch(exchange.now, session);
         let body = acknowledgement(door, &name, &message);
         self.sse_message(exchange, session, door, message);

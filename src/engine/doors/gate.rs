@@ -21,6 +21,7 @@ use crate::engine::route::{self, Door, Needs};
 use crate::mcp::refusal::{Refusal, What};
 use crate::mcp::streamable;
 use crate::time::UnixMillis;
+use crate::tool::forward::Scope;
 use crate::wire::head::Method;
 use crate::wire::jsonrpc::{Fault, Message};
 
@@ -136,7 +137,8 @@ impl Engine {
         exchange: &mut Exchange<'r>,
     ) -> Result<(Door, Option<&'r str>), Refusal> {
         let token = exchange.leave_secret_path();
-        let door = self.find_door(exchange).ok_or(Refusal::PathUnknown)?;
+        let (scope, door) = self.find_door(exchange).ok_or(Refusal::PathUnknown)?;
+        exchange.scope = scope;
         if door.opens_stream() && exchange.is_foreign_look() {
             return Err(Refusal::OriginForeign);
         }
@@ -164,16 +166,20 @@ impl Engine {
         Ok(())
     }
 
-    /// The door that the path leads to.
-    fn find_door(&self, exchange: &Exchange<'_>) -> Option<Door> {
-        let door = route::route(exchange.path)?;
+    /// The door that the path leads to, and what is offered there.
+    fn find_door(&self, exchange: &Exchange<'_>) -> Option<(Scope, Door)> {
+        let Some(door) = route::route(exchange.path) else {
+            let (name, door) = route::route_to_server(exchange.path)?;
+            return Some((Scope::One(self.upstream_named(name)?), door));
+        };
         let fields = exchange.fields();
         let is_health = door == Door::Mcp
             && self.config.compat.get_mcp_health
             && exchange.head.method == Method::Get
             && fields.mcp_session_id.is_none()
             && !fields.accept.is_some_and(streamable::names_stream);
-        Some(if is_health { Door::Health } else { door })
+        let door = if is_health { Door::Health } else { door };
+        Some((Scope::Everything, door))
     }
 
     /// Who asks.

@@ -1,7 +1,6 @@
 //! HTTP+SSE of 2024-11-05: the stream's door and the messages' door.
 
 use super::{Exchange, Reply};
-use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::dispatch::Dispatched;
@@ -111,7 +110,7 @@ impl Engine {
         let Some((id, sequence)) = seen.and_then(http_sse::parse_event_id) else {
             return Ok(None);
         };
-        let Ok(key) = self.sse_session(id, exchange.principal) else {
+        let Ok(key) = self.sse_session(exchange, id) else {
             return Ok(None);
         };
         let session = self.sessions.get_mut(key).expect("it was just found");
@@ -141,9 +140,9 @@ impl Engine {
         pair: Pair,
         dialect: Dialect,
     ) -> Result<Opening, Refusal> {
-        let (now, principal) = (exchange.now, exchange.principal);
+        let (now, whose) = (exchange.now, (exchange.principal, exchange.scope));
         let transport = Transport::HttpSse(pair);
-        let key = self.open_session(now, principal, transport, Revision::V2024_11_05)?;
+        let key = self.open_session(now, whose, transport, Revision::V2024_11_05)?;
         let session = self.sessions.get_mut(key).expect("it was just opened");
         session.dialect = dialect;
         session.confirmed = dialect != Dialect::Standard;
@@ -185,7 +184,7 @@ impl Engine {
             return Err(Refusal::MethodWrong("POST"));
         }
         let id = exchange.named_session().ok_or(Refusal::SessionMissing)?;
-        let session = self.sse_session(&id, exchange.principal)?;
+        let session = self.sse_session(exchange, &id)?;
         exchange.check_json()?;
         let incoming = match self.decode(exchange.body) {
             Ok(incoming) => incoming,
@@ -229,12 +228,12 @@ impl Engine {
     /// The HTTP+SSE session with this id.
     pub(super) fn sse_session(
         &self,
+        exchange: &Exchange<'_>,
         id: &str,
-        principal: Principal,
     ) -> Result<Key<Session>, Refusal> {
         let key = self
             .sessions
-            .find_own(id, principal)
+            .find_own(id, exchange.principal, exchange.scope)
             .ok_or(Refusal::SessionUnknown)?;
         let session = self.sessions.get(key).expect("it was just found");
         match session.transport {

@@ -26,6 +26,7 @@ use crate::bounded::Key;
 use crate::mcp::capability::Capabilities;
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
+use crate::tool::forward::Scope;
 use crate::wire::dialect::Dialect;
 use crate::wire::encode::{self, ResponseFraming, ResponseHead};
 use crate::wire::head::{Fields, Head, Method, Version};
@@ -67,6 +68,8 @@ struct Exchange<'r> {
     path: &'r str,
     /// There was one: where the client is sent from here, it goes by it again.
     secret_path: bool,
+    /// What is offered there.
+    scope: Scope,
     /// Its body.
     body: &'r [u8],
     /// The connection takes a further request.
@@ -153,6 +156,7 @@ impl Engine {
             head: &request.head,
             path: request.head.target.path,
             secret_path: false,
+            scope: Scope::Everything,
             body: request.body,
             keep_alive: request.keep_alive && self.drain.is_none(),
             cors: None,
@@ -227,6 +231,7 @@ impl<'r> Exchange<'r> {
     fn asker(&self, session: Option<Key<Session>>, dialect: Dialect) -> Asker {
         Asker {
             principal: self.principal,
+            scope: self.scope,
             session,
             dialect,
             era: Era::Handshake,

@@ -1,7 +1,6 @@
 //! Streamable HTTP of 2025 on `/mcp`: POST, GET and DELETE of one URL.
 
 use super::{Exchange, Reply};
-use crate::auth::Principal;
 use crate::bounded::Key;
 use crate::engine::Engine;
 use crate::engine::call::Call;
@@ -53,7 +52,7 @@ impl Engine {
             let opened = self.open_http_sse(exchange, pair, dialect);
             return opened.map(Reply::Stream);
         };
-        let session = self.streamable_session(id, exchange.principal)?;
+        let session = self.streamable_session(exchange, id)?;
         streamable::check_version(fields.mcp_protocol_version)?;
         if !streamable::accepts_stream(fields.accept) {
             return Err(Refusal::NotAcceptable);
@@ -91,17 +90,21 @@ impl Engine {
                 Some(_) | None => Refusal::SessionMissing,
             }
         })?;
-        let session = self.streamable_session(id, exchange.principal)?;
+        let session = self.streamable_session(exchange, id)?;
         streamable::check_version(fields.mcp_protocol_version)?;
         self.end_session(exchange.now, session);
         Ok(exchange.empty(Status::NoContent))
     }
 
     /// The Streamable HTTP session with this id.
-    fn streamable_session(&self, id: &str, principal: Principal) -> Result<Key<Session>, Refusal> {
+    fn streamable_session(
+        &self,
+        exchange: &Exchange<'_>,
+        id: &str,
+    ) -> Result<Key<Session>, Refusal> {
         let key = self
             .sessions
-            .find_own(id, principal)
+            .find_own(id, exchange.principal, exchange.scope)
             .ok_or(Refusal::SessionUnknown)?;
         let session = self.sessions.get(key).expect("it was just found");
         match session.transport {
@@ -129,7 +132,7 @@ impl Engine {
             return Ok(self.stateless_request(exchange, id, method, *params, claim));
         }
         let session = match fields.mcp_session_id {
-            Some(id) => Some(self.streamable_session(id, exchange.principal)?),
+            Some(id) => Some(self.streamable_session(exchange, id)?),
             None => None,
         };
         if let Some(session) = session {
@@ -252,7 +255,7 @@ impl Engine {
         let now = exchange.now;
         let session = self.open_session(
             now,
-            exchange.principal,
+            (exchange.principal, exchange.scope),
             Transport::Streamable,
             Revision::V2025_03_26,
         )?;

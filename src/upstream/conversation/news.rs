@@ -77,10 +77,21 @@ impl Conversation {
             return;
         };
         self.news.watched.swap_remove(place);
-        match self.plan.era {
-            Era::Handshake => self.ask_about("resources/unsubscribe", uri, Purpose::PassedOver),
-            Era::Stateless => self.listen(),
+        if self.plan.era == Era::Stateless {
+            return self.listen();
         }
+        if self.offers.is_none() {
+            return;
+        }
+        let unanswered = self.pending.iter().find(|one| match &one.purpose {
+            Purpose::Subscribe(asked) => **asked == *uri,
+            _ => false,
+        });
+        if let Some(id) = unanswered.map(|one| one.id) {
+            self.forget(id);
+        }
+        let id = self.ask_about("resources/unsubscribe", uri, Purpose::Nothing);
+        self.forget(id);
     }
 
     /// Sets the least severity of the child's log messages. In 2026-07-28 each request has its own.
@@ -90,23 +101,24 @@ impl Conversation {
         }
         if self.offers.is_some_and(|offers| offers.logging) {
             let params = Object::default().text("level", level.name());
-            self.request("logging/setLevel", &params.end(), Purpose::PassedOver);
+            let id = self.request("logging/setLevel", &params.end(), Purpose::Nothing);
+            self.forget(id);
         }
     }
 
     fn watch(&mut self, uri: Box<str>) {
-        let place = self.news.place(&uri);
-        let has_room = place.is_some() || self.news.watched.len() < WATCHED_MAX;
-        let is_offered = self.offers.is_none_or(|offers| offers.subscribe);
-        if !has_room || !is_offered || uri.len() > URI_BYTES_MAX {
-            let refused = Effect::Subscribed(uri.into(), false);
-            return self.effects.push_back(refused);
+        if let Some(place) = self.news.place(&uri) {
+            if self.news.watched[place].is_agreed {
+                self.say_subscribed(&uri, true);
+            }
+            return;
         }
-        if self.plan.era == Era::Handshake {
+        let has_room = self.news.watched.len() < WATCHED_MAX && uri.len() <= URI_BYTES_MAX;
+        if !has_room || self.offers.is_some_and(|offers| !offers.subscribe) {
+            return self.say_subscribed(&uri, false);
+        }
+        if self.plan.era == Era::Handshake && self.offers.is_some() {
             self.ask_about("resources/subscribe", &uri, Purpose::Subscribe(uri.clone()));
-        }
-        if let Some(place) = place {
-            self.news.watched.swap_remove(place);
         }
         self.news.watched.push(Watched {
             uri,
@@ -115,24 +127,27 @@ impl Conversation {
         });
     }
 
-    /// Sends a request about a resource to a child with a handshake, if that is done.
-    fn ask_about(&mut self, method: &str, uri: &str, purpose: Purpose) {
-        if self.offers.is_some() {
-            let params = Object::default().text("uri", uri);
-            self.request(method, &params.end(), purpose);
-        }
+    fn say_subscribed(&mut self, uri: &str, is_agreed: bool) {
+        let told = Effect::Subscribed(uri.to_string(), is_agreed);
+        self.effects.push_back(told);
+    }
+
+    /// Sends a request about a resource to a child with a handshake.
+    fn ask_about(&mut self, method: &str, uri: &str, purpose: Purpose) -> u64 {
+        let params = Object::default().text("uri", uri);
+        self.request(method, &params.end(), purpose)
     }
 
     /// A child with a handshake looks after a resource, or does not.
-    pub(super) fn subscribed(&mut self, uri: Box<str>, is_agreed: bool) {
-        let Some(place) = self.news.place(&uri) else {
+    pub(super) fn subscribed(&mut self, uri: &str, is_agreed: bool) {
+        let Some(place) = self.news.place(uri) else {
             return;
         };
+        self.news.watched[place].is_agreed = is_agreed;
         if !is_agreed {
             self.news.watched.swap_remove(place);
         }
-        let told = Effect::Subscribed(uri.into(), is_agreed);
-        self.effects.push_back(told);
+        self.say_subscribed(uri, is_agreed);
     }
 
     /// Opens a subscription to all that is wanted now, if the child is of 2026-07-28.
@@ -209,9 +224,7 @@ impl Conversation {
     }
 
     fn stop_listening(&mut self, id: u64) {
-        if let Some(pending) = self.pending.iter_mut().find(|one| one.id == id) {
-            pending.purpose = Purpose::Cancelled;
-        }
+        self.forget(id);
         let params = Object::default().plain("requestId", id);
         self.notify("notifications/cancelled", &params.end());
     }
@@ -236,6 +249,17 @@ impl Conversation {
         }
     }
 
+    /// The child ends a subscription, if it is one.
+    fn listen_cancelled(&mut self, params: Option<&RawValue>) {
+        let [id] = pick(params, ["requestId"]);
+        let id = id.and_then(|id| id.get().parse().ok());
+        let id = id.filter(|id| [self.news.opening, self.news.active].contains(&Some(*id)));
+        if let Some(id) = id {
+            self.forget(id);
+            self.listen_over(id);
+        }
+    }
+
     /// Forgets the resources that only this subscription has asked for.
     fn refuse_asked_in(&mut self, id: u64) {
         let effects = &mut self.effects;
@@ -250,8 +274,10 @@ impl Conversation {
 
     /// A notification that is about no call.
     pub(super) fn told(&mut self, method: &str, params: Option<&RawValue>) {
-        if method == "notifications/subscriptions/acknowledged" {
-            return self.acknowledged(params);
+        match method {
+            "notifications/subscriptions/acknowledged" => return self.acknowledged(params),
+            "notifications/cancelled" => return self.listen_cancelled(params),
+            _ => {}
         }
         let [meta, uri] = pick(params, ["_meta", "uri"]).map(json::said);
         if !self.is_wanted(meta) {

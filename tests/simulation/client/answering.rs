@@ -18,7 +18,10 @@ pub struct Round {
     /// The number of the request that they are about.
     number: u64,
     state: String,
-    keys: Vec<String>,
+    /// By key, what each is about.
+    keys: BTreeMap<String, String>,
+    /// The upstream whose tool asks.
+    upstream: Option<usize>,
 }
 
 /// What a client is asked and was asked.
@@ -40,7 +43,7 @@ impl Client {
         let about = message["params"]["message"].as_str().expect("a text");
         let number: u64 = number_in(about);
         let request = self.requests.get(&number).expect("nobody asked");
-        assert_eq!(request.what, What::Ask);
+        assert!(matches!(request.what, What::Ask | What::Work(_)));
         let question = Question {
             about: about.to_string(),
             session: request.session.clone(),
@@ -62,12 +65,11 @@ impl Client {
         assert_eq!(self.era, Era::Stateless);
         let asked = result["inputRequests"].as_object().expect("questions");
         assert!((1..=2).contains(&asked.len()), "{result}");
+        let mut keys = BTreeMap::new();
         for (key, request) in asked {
-            let about = format!("{number} {key}");
-            assert_eq!(
-                request["params"]["message"], about,
-                "another call's question"
-            );
+            let about = request["params"]["message"].as_str().expect("a text");
+            assert_eq!(number_in(about), number, "another call's question");
+            keys.insert(key.clone(), about.to_string());
         }
         let state = result["requestState"].as_str().expect("a state");
         let known = self.questions.rounds.iter().chain(&self.questions.used);
@@ -75,7 +77,11 @@ impl Client {
         self.questions.rounds.push(Round {
             number,
             state: state.to_string(),
-            keys: asked.keys().cloned().collect(),
+            keys,
+            upstream: match self.requests[&number].what {
+                What::Work(upstream) => Some(upstream),
+                _ => None,
+            },
         });
     }
 
@@ -133,8 +139,8 @@ impl Client {
             _ => (rounds.swap_remove(shared.random.below(rounds.len())), false),
         };
         let mut answers = Vec::new();
-        for key in &round.keys {
-            let right = right_answer(&format!("{} {key}", round.number));
+        for (key, about) in &round.keys {
+            let right = right_answer(about);
             match shared.random.below(12) {
                 0 => {}
                 1 => answers.push(format!(r#""{key}":7"#)),
@@ -143,18 +149,21 @@ impl Client {
                 _ => answers.push(format!(r#""{key}":{right}"#)),
             }
         }
-        let number = *shared.number;
-        *shared.number += 1;
+        let number = self.new_number(shared);
+        let (what, tool) = match round.upstream {
+            Some(upstream) => (What::Work(upstream), format!("work-u{upstream}")),
+            None => (What::Ask, "ask".to_string()),
+        };
         let request = Request {
             about: round.number,
             is_forged,
             answers: (!is_forged).then_some(round.clone()),
-            ..Request::new(What::Ask, number, None)
+            ..Request::new(what, number, None)
         };
         self.requests.insert(number, request);
         let (id, about, state) = (self.id_of(number), round.number, round.state);
         let body = format!(
-            r#"{{"jsonrpc":"2.0","id":"{id}","method":"tools/call","params":{{"name":"ask",
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}",
                "arguments":{{"number":{about}}},"inputResponses":{{{}}},"requestState":"{state}"}}}}"#,
             answers.join(",")
         );

@@ -2,6 +2,7 @@
 
 use super::{Asked, Client, Connection, Era, Exchange, Fate, Request, Shared, What};
 use crate::support::post;
+use serde_json::json;
 
 impl Client {
     /// Does one thing.
@@ -70,7 +71,12 @@ impl Client {
     }
 
     pub(super) fn ask(&mut self, shared: &mut Shared<'_>) {
-        use What::{Ask, Echo, Info, List, Ping, SetLevel, Sleep, Subscribe, Unknown};
+        use What::{Ask, Echo, Info, List, Ping, SetLevel, Sleep, Subscribe, Unknown, Work};
+        let upstreams = shared.edge.natures.len();
+        if upstreams > 0 && shared.random.percent(40) {
+            let upstream = shared.random.below(upstreams);
+            return self.post_request(shared, Work(upstream), "");
+        }
         let what = match self.era {
             Era::Stateless => shared
                 .random
@@ -86,7 +92,7 @@ impl Client {
     pub(super) fn cancel(&mut self, shared: &mut Shared<'_>) {
         let is_open = |request: &Request| {
             let is_open = matches!(request.fate, Fate::Sent | Fate::Taken);
-            let takes_time = matches!(request.what, What::Sleep | What::Ask);
+            let takes_time = matches!(request.what, What::Sleep | What::Ask | What::Work(_));
             is_open && takes_time && request.session == self.session
         };
         let open = self.requests.iter().filter(|(_, request)| is_open(request));
@@ -99,7 +105,7 @@ impl Client {
             .get_mut(&number)
             .expect("it is ours")
             .is_cancelled = true;
-        let params = format!(r#"{{"requestId":"{}"}}"#, self.id_of(number));
+        let params = format!(r#"{{"requestId":{}}}"#, self.id_of(number));
         self.post_notice(shared, "notifications/cancelled", &params);
     }
 
@@ -238,7 +244,7 @@ impl Client {
                     .is_cancelled = true;
                 messages.push(format!(
                     r#"{{"jsonrpc":"2.0","method":"notifications/cancelled",
-                       "params":{{"requestId":"{id}"}}}}"#
+                       "params":{{"requestId":{id}}}}}"#
                 ));
             }
         }
@@ -253,10 +259,12 @@ impl Client {
         what: What,
         revision: &str,
     ) -> (u64, String) {
-        let number = *shared.number;
-        *shared.number += 1;
+        let number = self.new_number(shared);
         let id = self.id_of(number);
-        let has_token = what == What::Sleep && shared.random.percent(60);
+        let may_tell = matches!(what, What::Sleep | What::Work(_));
+        let has_token = may_tell && shared.random.percent(60);
+        let is_work = matches!(what, What::Work(_));
+        let wants_log = is_work && self.era == Era::Stateless && shared.random.percent(50);
         let (method, params) = match what {
             What::Initialize => (
                 "initialize",
@@ -276,6 +284,18 @@ impl Client {
                 let params = format!(r#"{{"name":"ask","arguments":{{"number":{number}}}}}"#);
                 ("tools/call", params)
             }
+            What::Work(upstream) => {
+                let mut params = json!({
+                    "name": format!("work-u{upstream}"), "arguments": {"number": number},
+                });
+                if has_token {
+                    params["_meta"]["progressToken"] = self.token_of(number);
+                }
+                if wants_log {
+                    params["_meta"]["io.modelcontextprotocol/logLevel"] = json!("info");
+                }
+                ("tools/call", params.to_string())
+            }
             What::Echo => {
                 let padding = "x".repeat(shared.random.below(10).pow(3));
                 let text = format!(r#"{{"text":"{number} {padding}"}}"#);
@@ -286,7 +306,7 @@ impl Client {
             }
             What::Sleep => {
                 let meta = match has_token {
-                    true => format!(r#","_meta":{{"progressToken":"p-{id}"}}"#),
+                    true => format!(r#","_meta":{{"progressToken":{}}}"#, self.token_of(number)),
                     false => String::new(),
                 };
                 let arguments = format!(r#"{{"seconds":{number}}}"#);
@@ -296,13 +316,14 @@ impl Client {
         };
         let request = Request {
             has_token,
+            wants_log,
             ..Request::new(what, number, self.session.clone())
         };
         self.requests.insert(number, request);
         self.has_level |= what == What::SetLevel;
         self.has_subscribed |= what == What::Subscribe;
         let body =
-            format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"{method}","params":{params}}}"#);
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
         (number, body)
     }
 

@@ -33,8 +33,7 @@ pub struct Subscription {
 impl Client {
     /// Asks for some of the news.
     pub(super) fn subscribe(&mut self, shared: &mut Shared<'_>) {
-        let number = *shared.number;
-        *shared.number += 1;
+        let number = self.new_number(shared);
         let mask = shared.random.below(1 << NEWS.len());
         let mut filter = json!({});
         for (name, _) in wanted(mask) {
@@ -60,7 +59,7 @@ impl Client {
     pub(super) fn see_news(&mut self, index: usize, number: u64, mask: usize, event: &Event) {
         assert_eq!(event.id, None, "nobody comes back for it");
         let message: Value = serde_json::from_str(&event.data).expect("an event is JSON");
-        let own = json!(self.id_of(number));
+        let own = self.id_of(number);
         let carrier = message.get("result").unwrap_or(&message["params"]);
         let tag = &carrier["_meta"]["io.modelcontextprotocol/subscriptionId"];
         assert_eq!(*tag, own, "it was meant for another subscription");
