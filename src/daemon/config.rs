@@ -18,11 +18,13 @@ mod complaint;
 mod document;
 mod entries;
 mod kind;
+mod mcp_servers;
 mod print;
 mod prompt;
 mod resolve;
 mod resource;
 mod search;
+mod server;
 mod setting;
 mod table;
 mod template;
@@ -30,10 +32,12 @@ mod tool;
 mod units;
 mod values;
 mod warning;
+mod wrapped;
 
 pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
 pub use print::{print, reference, report};
 pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
+pub(super) use server::INHERIT_ALL;
 pub(super) use template::{NAME, is_name};
 pub use warning::warnings;
 
@@ -46,11 +50,13 @@ use crate::tool::command::nearest;
 use access::Written;
 use complaint::Complaints;
 use document::{Data, Entry, Value};
+use mcp_servers::ReadVariable;
 use prompt::Prompt;
 use resource::Resource;
+use server::Server;
 use setting::SETTINGS;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use table::unknown_key;
 use tool::Tool;
 
@@ -70,6 +76,10 @@ pub struct Overrides {
     pub set: Vec<(String, String)>,
     /// Each `--listen`; together they replace `listen`.
     pub listen: Vec<String>,
+    /// The file of `--mcp-servers`.
+    pub mcp_servers: Option<PathBuf>,
+    /// What stands behind `--`: program and arguments of one more server; empty for none.
+    pub command: Vec<String>,
 }
 
 /// The variables that are read; no others are. An empty one counts as absent, as in shells.
@@ -115,23 +125,47 @@ pub fn parse(
     environment: &Environment,
     overrides: &Overrides,
 ) -> Result<Settings, Vec<Complaint>> {
-    parse_with(sources, environment, overrides, &|_| Ok(None))
+    let nothing = Around {
+        mcp_servers: None,
+        read_secret: &|_| Ok(None),
+        read_variable: &|_| None,
+    };
+    let parsed = parse_with(sources, environment, overrides, &nothing)?;
+    Ok(parsed.0)
 }
 
-/// As [`parse`], with the key that `read_secret` finds.
+/// What settings come from beside texts of TOML.
+struct Around<'a> {
+    /// The file of `--mcp-servers`.
+    mcp_servers: Option<&'a Source>,
+    /// Finds the key of `jwt.secret_file`.
+    read_secret: SecretReader<'a>,
+    /// Finds what the servers of that file name.
+    read_variable: ReadVariable<'a>,
+}
+
+/// As [`parse`], with what is around; and what the operator should know of it all.
 fn parse_with(
     sources: &[Source],
     environment: &Environment,
     overrides: &Overrides,
-    read_secret: SecretReader<'_>,
-) -> Result<Settings, Vec<Complaint>> {
+    around: &Around<'_>,
+) -> Result<(Settings, Vec<String>), Vec<Complaint>> {
     let mut reader = Reader::new();
     for source in sources {
         reader.read_source(source);
     }
     reader.read_overrides(overrides);
+    if let Some(Source { name, text }) = around.mcp_servers {
+        reader.read_mcp_servers(name, text, around.read_variable);
+    }
+    reader.read_wrapped(overrides);
+    if sources.is_empty() {
+        reader.leave_servers_alone();
+    }
     reader.read_environment(environment);
-    reader.finish(read_secret)
+    let notes = std::mem::take(&mut reader.notes);
+    Ok((reader.finish(around.read_secret)?, notes))
 }
 
 /// The defaults of the table, read as any other text would be.
@@ -178,6 +212,8 @@ enum List {
     Resource,
     /// `[[prompt]]`.
     Prompt,
+    /// `[[server]]`.
+    Server,
     /// `[[token]]`.
     Token,
     /// `[[address]]`.
@@ -185,10 +221,11 @@ enum List {
 }
 
 /// Each with its key.
-const LISTS: [(&str, List); 5] = [
+const LISTS: [(&str, List); 6] = [
     ("tool", List::Tool),
     ("resource", List::Resource),
     ("prompt", List::Prompt),
+    ("server", List::Server),
     ("token", List::Token),
     ("address", List::Address),
 ];
@@ -205,6 +242,9 @@ struct Reader {
     tools: Vec<Tool>,
     resources: Vec<Resource>,
     prompts: Vec<Prompt>,
+    servers: Vec<Server>,
+    /// What is no complaint and yet worth a line.
+    notes: Vec<String>,
     complaints: Complaints,
 }
 
@@ -217,6 +257,8 @@ impl Reader {
             tools: Vec::new(),
             resources: Vec::new(),
             prompts: Vec::new(),
+            servers: Vec::new(),
+            notes: Vec::new(),
             complaints: Complaints::default(),
         }
     }
@@ -290,6 +332,10 @@ impl Reader {
                 List::Prompt => {
                     let read = prompt::read(value, position, file, complaints);
                     self.prompts.extend(read);
+                }
+                List::Server => {
+                    let read = server::read(value, position, file, complaints);
+                    self.servers.extend(read);
                 }
                 List::Token => self.access.read_token(value, position, file, complaints),
                 List::Address => self.access.read_address(value, position, file, complaints),
@@ -377,12 +423,15 @@ impl Reader {
         self.add_task_status();
         self.check_tools();
         self.check_catalogue();
+        self.check_servers();
         self.complaints.finish()?;
         self.settings.tools = self.tools.into_iter().map(|tool| tool.spec).collect();
         let resources = self.resources.into_iter();
         self.settings.resources = resources.map(|resource| resource.settings).collect();
         let prompts = self.prompts.into_iter();
         self.settings.prompts = prompts.map(|prompt| prompt.settings).collect();
+        let servers = self.servers.into_iter();
+        self.settings.upstreams = servers.map(|server| server.spec).collect();
         Ok(self.settings)
     }
 

@@ -12,9 +12,10 @@ use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
 use crate::edge::world::World;
 use crate::engine::Config;
-use crate::tool::command::CommandTool;
+use crate::tool::command::{CommandLine, CommandTool};
 use crate::tool::registry::Registry;
 use crate::tool::{Tool, builtin};
+use crate::upstream::spec::UpstreamSpec;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -24,6 +25,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
     let Loaded {
         mut settings,
         sources,
+        notes,
     } = loaded;
     if logging::start(settings.log.level, settings.log.format).is_err() {
         run::complain(&"the log was started twice");
@@ -55,7 +57,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
         }
     };
     announce(&settings, &sources, &registry, &doors);
-    warn(&settings);
+    warn(&notes, &settings);
     let executor = Rc::new(Executor::new());
     let start = Start {
         settings,
@@ -97,7 +99,8 @@ pub fn registry(settings: &Settings) -> Result<Registry, String> {
 fn announce(settings: &Settings, sources: &[String], registry: &Registry, doors: &[Door]) {
     let version = env!("CARGO_PKG_VERSION");
     log::info!(
-        "slimcp {version} tools={} tokens={} configuration={sources:?}",
+        "slimcp {version} servers={} tools={} tokens={} configuration={sources:?}",
+        settings.upstreams.len(),
         registry.len(),
         settings.access.tokens.len()
     );
@@ -111,23 +114,28 @@ fn announce(settings: &Settings, sources: &[String], registry: &Registry, doors:
     }
     let first = doors.iter().find_map(|door| door.address);
     if let Some(address) = first.filter(|_| sources.is_empty()) {
+        let text = welcome(address, &settings.upstreams);
         // Nobody has to be there to read it.
-        let _ = std::io::stderr().write_all(welcome(address).as_bytes());
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
 
 /// What is no reason not to serve.
-fn warn(settings: &Settings) {
-    for warning in config::warnings(settings) {
+fn warn(notes: &[String], settings: &Settings) {
+    for warning in notes.iter().chain(&config::warnings(settings)) {
         log::warn!("{warning}");
     }
 }
 
 /// What to give to which client.
-fn welcome(address: SocketAddr) -> String {
+fn welcome(address: SocketAddr, upstreams: &[UpstreamSpec]) -> String {
+    let served = match upstreams {
+        [] => "the built-in tools",
+        [spec, ..] => &spec.name,
+    };
     format!(
         "\n\
-         No configuration file: serving the built-in tools.\n\
+         No configuration file: serving {served}.\n\
          \n\
          \x20 Streamable HTTP  http://{address}/mcp   most clients\n\
          \x20 HTTP+SSE         http://{address}/sse   clients of 2024\n\
@@ -137,7 +145,7 @@ fn welcome(address: SocketAddr) -> String {
          \x20 Cursor, LM Studio: {{\"mcpServers\":{{\"slimcp\":{{\"url\":\"http://{address}/mcp\"}}}}}}\n\
          \x20 curl http://{address}/health\n\
          \n\
-         Your own tools: write slimcp.toml (see the README) and start again.\n\n"
+         More tools and servers: write slimcp.toml (see the README) and start again.\n\n"
     )
 }
 
@@ -154,6 +162,38 @@ fn engine_config(settings: &Settings) -> Config {
         limits: settings.limits.clone(),
         timeouts: settings.timeouts.clone(),
     }
+}
+
+/// Variables that are for this process alone: its secrets, and what systemd tells it.
+const OWN_VARIABLES: [&str; 9] = [
+    "SLIMCP_TOKEN",
+    "SLIMCP_CONFIG",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "CREDENTIALS_DIRECTORY",
+];
+
+/// The servers that the settings name, with the names of the variables that they inherit.
+fn upstreams(settings: &Settings) -> Vec<UpstreamSpec> {
+    let mut upstreams = settings.upstreams.clone();
+    for spec in &mut upstreams {
+        let mut line = CommandLine::clone(&spec.line);
+        if line
+            .environment_inherit
+            .iter()
+            .any(|name| name == config::INHERIT_ALL)
+        {
+            let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+            let names = names.filter(|name| !OWN_VARIABLES.contains(&name.as_str()));
+            line.environment_inherit = names.collect();
+            spec.line = Rc::new(line);
+        }
+    }
+    upstreams
 }
 
 /// Everything that is there before the first connection.
@@ -175,9 +215,11 @@ async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::i
     let config = engine_config(&settings);
     let engine = serving::engine(config, settings.memory(), registry)
         .with_catalogue(catalogue(&settings, &settings.limits))
-        .with_upstreams(settings.upstreams.clone());
+        .with_upstreams(upstreams(&settings));
     let mut serving = Serving::start(engine, doors, executor)?;
     let world = serving.world.clone();
+    // Before the first process, and here only: a program that embeds a server has its own children.
+    world.reaper.adopt_orphans();
     systemd::notify(State::Ready);
     own_process::release_program_pages();
     let mut running = settings;
@@ -216,21 +258,26 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
             .join("; ")
     });
     let renewed = loaded.and_then(|loaded| {
-        let mut settings = loaded.settings;
+        let Loaded {
+            mut settings,
+            notes,
+            ..
+        } = loaded;
         // What was cut at the start is cut again, and has been told.
         descriptors::fit(&mut settings.limits, descriptors::raise());
         let registry = registry(&settings)?;
-        Ok((settings, registry))
+        Ok((settings, notes, registry))
     });
     match renewed {
-        Ok((settings, registry)) => {
+        Ok((settings, notes, registry)) => {
             for key in needs_restart(&settings, running) {
                 log::warn!("{key} has changed: it takes a restart");
             }
             log::set_max_level(settings.log.level.to_level_filter());
-            warn(&settings);
+            warn(&notes, &settings);
             let tokens = settings.access.tokens.len();
-            log::info!("reloaded tools={} tokens={tokens}", registry.len());
+            let (tools, servers) = (registry.len(), settings.upstreams.len());
+            log::info!("reloaded servers={servers} tools={tools} tokens={tokens}");
             let config = engine_config(&settings);
             let catalogue = catalogue(&settings, &running.limits);
             world.input(|engine, now| {

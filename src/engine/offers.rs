@@ -31,8 +31,8 @@ impl Engine {
             }
         }
         let prints = |offered: &Offered| {
-            let prompts = (List::Prompts, offered.prompts_fingerprint);
-            [prompts, (List::Resources, offered.resources_fingerprint)]
+            let print = |list| (list, offered.listing.fingerprint(list));
+            [List::Prompts, List::Resources].map(print)
         };
         let before = before.map_or_else(Box::default, |before| {
             self.pool.give(before.held_bytes());
@@ -148,9 +148,8 @@ impl Engine {
     /// Bytes of the budget that is held for what upstreams offer and have to look after.
     pub(super) fn offers_held_bytes(&self) -> usize {
         let upstreams = self.children.upstreams.iter();
-        let offered = upstreams
-            .filter_map(Upstream::offered)
-            .map(Offered::held_bytes);
+        let offered = upstreams.filter_map(|upstream| upstream.offered.as_deref());
+        let offered = offered.map(Offered::held_bytes);
         let heeded = self.heeded.iter().map(Heeded::held_bytes);
         offered.sum::<usize>() + heeded.sum::<usize>()
     }
@@ -166,6 +165,6 @@ impl Engine {
 impl Upstream {
     /// What it offers, as far as that is known.
     pub(super) fn offered(&self) -> Option<&Offered> {
-        self.offered.as_deref()
+        self.offered.as_deref().filter(|_| !self.is_removed)
     }
 }
