@@ -34,6 +34,8 @@ pub(super) struct Upstream {
     pub eras: Option<Eras>,
     /// What it offers, once it has said so.
     pub offered: Option<Box<Offered>>,
+    /// Since when it is looked for that.
+    pub unknown_since: Instant,
     /// Its children ask questions while they work.
     pub is_interactive: bool,
     /// A reload has taken it out of the configuration: its place is free once no child is left.
@@ -58,6 +60,7 @@ impl Upstream {
             spec: Rc::new(spec),
             eras: None,
             offered: None,
+            unknown_since: Instant::ZERO,
             is_removed: false,
             environment: Vec::new(),
             failures: Vec::new(),
