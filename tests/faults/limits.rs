@@ -4,7 +4,7 @@ use crate::child;
 use crate::harness::{Daemon, folder};
 use crate::table::{assert_says, beside, end, is_well_again};
 use crate::traces::{Client, MARK, mark};
-use rustix::process::{Pid, Resource, Rlimit, getuid, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, getuid, prlimit};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -62,11 +62,11 @@ fn config_for(child: &Path) -> String {
 /// From here on the daemon may have so many; before, so many.
 fn limit(daemon: &Daemon, resource: Resource, most: Option<u64>) -> Option<u64> {
     let pid = Pid::from_raw(daemon.pid().cast_signed());
-    let nothing_new = Rlimit {
+    let fewer = Rlimit {
         current: most,
-        maximum: None,
+        maximum: getrlimit(resource).maximum,
     };
-    let before = prlimit(pid, resource, nothing_new);
+    let before = prlimit(pid, resource, fewer);
     before.expect("limits can be lowered").current
 }
 

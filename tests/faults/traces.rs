@@ -82,12 +82,12 @@ impl Client {
     /// The answer to what was asked.
     pub fn answer(&mut self) -> Answer {
         let response = self.peer.response();
-        let message: Value = match response.body.split_once("data: ") {
-            // It took so long that the response became a stream.
-            Some((_, data)) if !response.body.starts_with('{') => {
-                serde_json::from_str(data.trim_end()).expect("JSON")
-            }
-            _ => response.json(),
+        // With a session, or after a while, the response is a stream.
+        let lines = response.body.lines().rev();
+        let mut events = lines.filter_map(|line| line.strip_prefix("data: {"));
+        let message: Value = match events.next() {
+            Some(event) => serde_json::from_str(&format!("{{{event}")).expect("JSON"),
+            None => response.json(),
         };
         assert_eq!(
             message["id"], self.id,
