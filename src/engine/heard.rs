@@ -75,6 +75,14 @@ impl Engine {
         self.answer_lost(now, key);
     }
 
+    /// A child has closed its stdin or its stdout and has not ended: `why` goes on from its name.
+    pub fn handle_child_closed(&mut self, now: Instant, key: Key<Child>, why: &'static str) {
+        if self.children.slab.contains(key) {
+            self.set_reason(key, why);
+            self.child_event(now, key, Event::Hung);
+        }
+    }
+
     /// Logs each kind of nonsense once.
     fn note_noise(&mut self, key: Key<Child>, noise: &'static str) {
         let child = self.children.slab.get_mut(key).expect("the caller has it");
@@ -171,6 +179,12 @@ impl Engine {
                     self.learn_eras(now, index, eras);
                 }
             }
+            Effect::Relisted(kind, entries) => {
+                let known = self.children.upstreams[index.as_usize()].listing.clone();
+                let listing = known.unwrap_or_default().with(kind, entries);
+                self.take_listing(now, index, Box::new(listing));
+            }
+            Effect::Stale => child.conversation.refresh(),
             Effect::Said(tag, said) => self.child_said(now, key, tag, said),
             Effect::Waits(tag) => self.child_waits(now, key, tag),
             Effect::Withdrawn(tag, question) => self.child_withdraws(now, key, tag, &question),
@@ -180,7 +194,7 @@ impl Engine {
             }
             Effect::Noise(noise) => self.note_noise(key, noise),
             Effect::Updated(uri) => self.handle_resource_updated(now, &uri),
-            Effect::Subscribed(..) | Effect::Log { .. } => {}
+            Effect::Probed | Effect::Subscribed(..) | Effect::Log { .. } => {}
         }
     }
 }
