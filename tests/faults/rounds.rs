@@ -1,10 +1,11 @@
 //! Faults without end: what is left after them is what was there before.
 
 use crate::child;
-use crate::harness::{Daemon, eventually, folder, program};
+use crate::harness::{Daemon, PATIENCE, eventually, folder, program};
 use crate::traces::{Answer, Client, MARK, mark, marked};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Instant;
 
 /// What one of a thousand children does in its one call, and whether it answers.
 const FAULTS: [(&str, bool); 14] = [
@@ -67,9 +68,14 @@ fn at_rest(daemon: &Daemon, name: &str) -> (usize, usize, u64) {
         is_at_rest.then_some(())
     });
     // The daemon, its shared child, and no more.
-    eventually("the end of every child", || {
-        (marked(name).len() == 2 && daemon.children().len() == 1).then_some(())
-    });
+    let deadline = Instant::now() + PATIENCE;
+    while (marked(name).len(), daemon.children().len()) != (2, 1) {
+        let (children, all) = (daemon.children(), marked(name));
+        assert!(
+            Instant::now() < deadline,
+            "left: {all:?}, {children:?} are children"
+        );
+    }
     (
         marked(name).len(),
         daemon.descriptors(),
