@@ -68,7 +68,7 @@ impl Client {
     pub fn until_known(daemon: &Daemon, server: &str) {
         eventually("the tools of a server", || {
             let answer = Client::of(daemon, server).ask("hello");
-            (!format!("{answer:?}").contains("unknown tool")).then_some(())
+            matches!(answer, Answer::Text(_)).then_some(())
         });
     }
 
