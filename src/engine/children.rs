@@ -363,7 +363,10 @@ impl Engine {
     /// All tools: these, and those of the upstreams.
     fn with_offered(&self, mut tools: Vec<Rc<dyn Tool>>) -> Result<Registry, Unfit> {
         for (index, upstream) in self.children.configured() {
-            let entries = upstream.listing.iter().flat_map(|listing| &listing.tools);
+            let entries = upstream
+                .listing
+                .iter()
+                .flat_map(|listing| listing.tools.iter());
             let offered = entries.filter_map(|entry| UpstreamTool::read(index, entry));
             tools.extend(offered.map(|tool| Rc::new(tool) as Rc<dyn Tool>));
         }

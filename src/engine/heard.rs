@@ -179,6 +179,12 @@ impl Engine {
                     self.learn_eras(now, index, eras);
                 }
             }
+            Effect::Relisted(kind, entries) => {
+                let known = self.children.upstreams[index.as_usize()].listing.clone();
+                let listing = known.unwrap_or_default().with(kind, entries);
+                self.take_listing(now, index, Box::new(listing));
+            }
+            Effect::Stale => child.conversation.refresh(),
             Effect::Said(tag, said) => self.child_said(now, key, tag, said),
             Effect::Waits(tag) => self.child_waits(now, key, tag),
             Effect::Withdrawn(tag, question) => self.child_withdraws(now, key, tag, &question),
@@ -188,7 +194,7 @@ impl Engine {
             }
             Effect::Noise(noise) => self.note_noise(key, noise),
             Effect::Updated(uri) => self.handle_resource_updated(now, &uri),
-            Effect::Subscribed(..) | Effect::Log { .. } => {}
+            Effect::Probed | Effect::Subscribed(..) | Effect::Log { .. } => {}
         }
     }
 }

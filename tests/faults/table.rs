@@ -15,7 +15,9 @@ fn start(name: &str, nature: &str) -> Daemon {
     let limits = "timeouts.call = '2s'\n[limits]\nmemory = '8MiB'\n";
     let folder = crate::harness::folder(name);
     let mut command = crate::harness::program(&folder, &format!("{limits}{bad}{good}"));
-    command.env(MARK, mark(name)).args(["--listen", "127.0.0.1:0"]);
+    command
+        .env(MARK, mark(name))
+        .args(["--listen", "127.0.0.1:0"]);
     let daemon = Daemon::of(folder, command);
     for server in ["good", "bad"] {
         eventually("the tools of the servers", || {

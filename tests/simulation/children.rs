@@ -292,9 +292,22 @@ impl Edge {
 
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "u{} {:?} {:?} {:?}", self.upstream, self.key, self.nature, self.spoken)?;
-        let told = [self.is_closed, self.is_terminated, self.is_killed, self.stalls];
-        write!(f, " told {told:?} pipe {:?}", String::from_utf8_lossy(&self.pipe))?;
+        write!(
+            f,
+            "u{} {:?} {:?} {:?}",
+            self.upstream, self.key, self.nature, self.spoken
+        )?;
+        let told = [
+            self.is_closed,
+            self.is_terminated,
+            self.is_killed,
+            self.stalls,
+        ];
+        write!(
+            f,
+            " told {told:?} pipe {:?}",
+            String::from_utf8_lossy(&self.pipe)
+        )?;
         write!(f, " open {:?} later {:?}", self.open, self.later)
     }
 }

@@ -486,7 +486,10 @@ fn live(seed: u64) -> Happened {
         eprintln!("\nSEED={seed} failed at step {step} of {steps}");
         eprintln!("children: {:#?}", world.edge.processes);
         for view in world.edge.engine.upstreams() {
-            eprintln!("{} is {}: {:?}", view.spec.name, view.state, view.last_failure);
+            eprintln!(
+                "{} is {}: {:?}",
+                view.spec.name, view.state, view.last_failure
+            );
         }
         std::panic::resume_unwind(panic);
     }
