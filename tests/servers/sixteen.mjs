@@ -49,7 +49,7 @@ async function hearsOnlyItsOwn(suite, connection) {
     }
     assert(answered >= ROUNDS * (AT_ONCE - 1), `${answered} were answered`);
     // SDKs drop progress that arrives in one read with the result.
-    assert(told >= answered + ROUNDS, `it was told something ${told} times`);
+    assert(told > answered, `it was told something ${told} times`);
     await connection.transport.terminateSession?.();
     await connection.client.close();
 }
