@@ -193,7 +193,7 @@ impl Engine {
                 self.children.upstreams[index.as_usize()].is_interactive = true;
             }
             Effect::Noise(noise) => self.note_noise(key, noise),
-            Effect::Updated(uri) => self.handle_resource_updated(now, &uri),
+            Effect::Updated(uri) => self.child_resource_updated(now, key, &uri),
             Effect::Probed | Effect::Subscribed(..) | Effect::Log { .. } => {}
         }
     }
