@@ -10,7 +10,7 @@ use crate::limits;
 use crate::time::Instant;
 use crate::tool::command::Exit;
 use crate::upstream::UpstreamIndex;
-use crate::upstream::listing::{Eras, Listing};
+use crate::upstream::listing::Eras;
 use crate::upstream::offered::Offered;
 use crate::upstream::spec::UpstreamSpec;
 use crate::upstream::supervise::{Action, Event, State, step};
@@ -33,8 +33,6 @@ pub(super) struct Upstream {
     /// What its command speaks, once that is known.
     pub eras: Option<Eras>,
     /// What it offers, once it has said so.
-    pub listing: Option<Box<Listing>>,
-    /// The same, as listings are made of it.
     pub offered: Option<Box<Offered>>,
     /// Its children ask questions while they work.
     pub is_interactive: bool,
@@ -59,7 +57,6 @@ impl Upstream {
             is_interactive: spec.interactive,
             spec: Rc::new(spec),
             eras: None,
-            listing: None,
             offered: None,
             is_removed: false,
             environment: Vec::new(),
@@ -108,7 +105,7 @@ impl Engine {
             spec: &upstream.spec,
             state: self.state_name(index, upstream),
             eras: upstream.eras,
-            tools: upstream.listing.as_ref().map(|listing| listing.tools.len()),
+            tools: upstream.offered().map(|offered| offered.tools.len()),
             children: self.children_of(index).count() as u32,
             calls: self.children_of(index).map(|child| child.calls).sum(),
             counts: upstream.counts,
@@ -247,8 +244,9 @@ impl Engine {
     /// set, which calls leave alone.
     fn consider_idle(&mut self, now: Instant, key: Key<Child>) {
         let idle = self.spec_of(key).idle.unwrap_or_default();
+        let is_heeding = self.is_heeding(key);
         let child = self.children.slab.get_mut(key).expect("the caller has it");
-        if !child.is_unused() {
+        if !child.is_unused() || is_heeding {
             child.unused_since = now;
         }
         if child.unused_since + idle > now {

@@ -159,6 +159,7 @@ impl Engine {
         let index = child.upstream;
         match effect {
             Effect::Ready => {
+                self.heed_through(key);
                 self.child_event(now, key, Event::Ready);
                 self.start_next(now);
             }
@@ -180,8 +181,9 @@ impl Engine {
                 }
             }
             Effect::Relisted(kind, entries) => {
-                let known = self.children.upstreams[index.as_usize()].listing.clone();
-                let listing = known.unwrap_or_default().with(kind, entries);
+                let known = self.children.upstreams[index.as_usize()].offered();
+                let listing = known.map(|offered| offered.listing.clone());
+                let listing = listing.unwrap_or_default().with(kind, entries);
                 self.take_listing(now, index, Box::new(listing));
             }
             Effect::Stale => child.conversation.refresh(),

@@ -278,7 +278,7 @@ impl Engine {
         let plan = Plan {
             era: start.era,
             client,
-            lists: !is_private || upstream.listing.is_none(),
+            lists: !is_private || upstream.offered.is_none(),
             roots: upstream.spec.roots.clone(),
             listing_bytes_max: limits::LISTING_BYTES_MAX,
             probes: false,
@@ -398,6 +398,10 @@ impl Engine {
         } else if upstream.is_eager() {
             let era = upstream.era_for(Era::Handshake);
             starts.push(Start::new(index, Instance::Shared, era));
+        } else {
+            let era = upstream.era_for(Era::Handshake);
+            let heeding = self.heeding(index).into_iter();
+            starts.extend(heeding.map(|instance| Start::new(index, instance, era)));
         }
         for start in &mut starts {
             start.is_standing = true;
