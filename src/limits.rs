@@ -297,8 +297,8 @@ pub const CHILD_NOISE_MAX: u32 = 1000;
 /// Lines of a child's stderr that the log has of one burst, and in a minute.
 pub const STDERR_LINES: u32 = 60;
 
-/// Bytes of a child's last words on stderr that are kept for whoever asks why it has ended.
-pub const LAST_WORDS_BYTES_MAX: usize = 256;
+/// Letters of a child's last words on stderr that are kept for whoever asks why it has ended.
+pub const LAST_WORDS_MAX: usize = 256;
 
 /// Times that a child may ask in one call by answering with questions.
 pub const ASK_ROUNDS_MAX: u8 = 10;

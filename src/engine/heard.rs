@@ -39,9 +39,10 @@ impl Engine {
             return;
         }
         let line = line.replace(char::is_control, " ");
-        let kept = line.floor_char_boundary(limits::LAST_WORDS_BYTES_MAX);
         child.last_words.clear();
-        child.last_words.push_str(&line[..kept]);
+        child
+            .last_words
+            .extend(line.chars().take(limits::LAST_WORDS_MAX));
         if child.stderr.take(now).is_err() {
             child.unlogged += 1;
             return;
@@ -73,6 +74,14 @@ impl Engine {
         self.note_noise(key, noise);
         self.weigh_noise(now, key);
         self.answer_lost(now, key);
+    }
+
+    /// A child has closed its stdin or stdout and goes on: nothing can be said to it, or by it.
+    pub fn handle_child_closed(&mut self, now: Instant, key: Key<Child>, which: &'static str) {
+        if self.children.slab.contains(key) {
+            self.set_reason(key, &format!("is of no use: {which}"));
+            self.child_event(now, key, Event::Hung);
+        }
     }
 
     /// Logs each kind of nonsense once.

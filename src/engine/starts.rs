@@ -155,10 +155,11 @@ impl Engine {
     /// Why there is none, for whoever wants it.
     pub(super) fn want(&mut self, now: Instant, start: Start) -> Result<(), Rc<str>> {
         let (_, actions) = step(self.state_of(now, &start), Event::Wanted);
-        for action in actions {
-            match action {
-                Action::Enqueue => self.enqueue(now, start)?,
-                Action::Refuse => return Err(self.refusal(now, &start)),
+        match actions.first() {
+            None => Ok(()),
+            Some(Action::Enqueue) => self.enqueue(now, start),
+            Some(Action::Refuse) => Err(self.refusal(now, &start)),
+            Some(
                 Action::Spawn
                 | Action::Send
                 | Action::FailCalls
@@ -166,11 +167,9 @@ impl Engine {
                 | Action::CloseInput
                 | Action::Terminate
                 | Action::Kill
-                | Action::Forget => unreachable!("wishes do not touch what runs"),
-            }
-            break;
+                | Action::Forget,
+            ) => unreachable!("wishes do not touch what runs"),
         }
-        Ok(())
     }
 
     /// What is said while a failure is waited out.
