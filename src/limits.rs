@@ -294,11 +294,31 @@ pub const CHILD_INPUT_BYTES_MAX: usize = 2 * MIB;
 /// what they were asked, on stdout.
 pub const CHILD_NOISE_MAX: u32 = 1000;
 
+/// Least time between two readings of what a child offers, however often it says that it changes.
+pub const LISTING_PAUSE: Duration = Duration::from_secs(2);
+
 /// Lines of a child's stderr that the log has of one burst, and in a minute.
 pub const STDERR_LINES: u32 = 60;
 
 /// Letters of a child's last words on stderr that are kept for whoever asks why it has ended.
 pub const LAST_WORDS_MAX: usize = 256;
+
+/// Bytes that the listings of one upstream may have together. Servers with a hundred tools have
+/// 100 KiB; a model is told all of it.
+pub const LISTING_BYTES_MAX: usize = 256 * KIB;
+
+/// Pages of one listing. Servers send 10 to 100 entries on each.
+pub const LISTING_PAGES_MAX: usize = 100;
+
+/// Bytes of a listing's cursor, which goes back to the child as it came.
+pub const CURSOR_BYTES_MAX: usize = 4 * KIB;
+
+/// Bytes of an upstream's instructions, and of what it says of its name and looks.
+pub const INTRODUCTION_BYTES_MAX: usize = 16 * KIB;
+
+/// How long a throw-away child may take to answer `server/discover` before it is asked for a
+/// handshake as well. Servers of older revisions may pass the question over.
+pub const PROBE_WAIT: Duration = Duration::from_secs(2);
 
 /// Times that a child may ask in one call by answering with questions.
 pub const ASK_ROUNDS_MAX: u8 = 10;

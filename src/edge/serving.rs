@@ -168,14 +168,8 @@ impl Serving {
         let tasks = doors
             .into_iter()
             .map(|door| listener::run(world.clone(), door.listener, unacknowledged));
-        let reaping = executor.spawn(child::reap(world.clone()));
-        // What is not known of servers behind this one is asked before anybody comes.
-        let asking = world.clone();
-        executor
-            .spawn(async move { asking.input(|_, _| ()) })
-            .detach();
-        Ok(Serving {
-            _reaping: reaping,
+        let serving = Serving {
+            _reaping: executor.spawn(child::reap(world.clone())),
             listening: tasks.map(|task| executor.spawn(task)).collect(),
             carrying: [
                 executor.spawn(ticker::run(world.clone())),
@@ -183,7 +177,10 @@ impl Serving {
             ],
             world,
             paths,
-        })
+        };
+        // The engine may want children before anybody has asked for anything.
+        serving.world.settle();
+        Ok(serving)
     }
 
     /// Ends when `told` does, or with an error if a part breaks that nothing works without: the

@@ -50,6 +50,7 @@ mod heard;
 mod listen;
 mod news;
 mod places;
+mod probing;
 mod progress;
 mod quota;
 mod rates;

@@ -64,6 +64,14 @@ impl Start {
         (self.upstream, self.instance, self.era) == (child.upstream, child.instance, child.era)
     }
 
+    /// Whether that child has to be gone first. One that finishes its calls may take long.
+    fn waits_for(&self, child: &Child) -> bool {
+        let is_probe = |instance| instance == Instance::Probe;
+        let is_asked = is_probe(self.instance) && is_probe(child.instance);
+        let is_before = is_asked && self.upstream == child.upstream;
+        is_before || (self.is(child) && child.state != State::Leaving)
+    }
+
     fn is_same(&self, other: &Start) -> bool {
         (self.upstream, self.instance, self.era) == (other.upstream, other.instance, other.era)
     }
@@ -255,7 +263,7 @@ impl Engine {
             }
             let slab = &self.children.slab;
             // What has the same name is still there: two would be one too many for its files.
-            let is_free = |start: &Start| slab.iter().all(|(_, child)| !start.is(child));
+            let is_free = |start: &Start| slab.iter().all(|(_, child)| !start.waits_for(child));
             let Some(place) = self.children.starts.iter().position(is_free) else {
                 return;
             };
@@ -266,19 +274,27 @@ impl Engine {
 
     fn start_child(&mut self, now: Instant, mut start: Start) {
         let client = self.askable(start.instance);
+        let probes = start.instance == Instance::Probe;
+        let is_known = self.children.upstreams[start.upstream.as_usize()]
+            .listing
+            .is_some();
+        let lists = match start.instance {
+            Instance::Probe => self.probe_lists(start.upstream),
+            Instance::Shared => true,
+            // What one client may see says nothing of the others.
+            Instance::Session(_) | Instance::Principal(..) => !is_known,
+        };
         let upstream = &mut self.children.upstreams[start.upstream.as_usize()];
         upstream.counts.starts += 1;
         let failed = |failure: &Failure| failure.instance == start.instance;
         upstream.counts.restarts += u64::from(upstream.failures.iter().any(failed));
-        let is_private = matches!(
-            start.instance,
-            Instance::Session(_) | Instance::Principal(..)
-        );
         let plan = Plan {
             era: start.era,
             client,
-            lists: !is_private || upstream.listing.is_none(),
+            lists,
             roots: upstream.spec.roots.clone(),
+            listing_bytes_max: limits::LISTING_BYTES_MAX,
+            probes,
             is_private: matches!(start.instance, Instance::Session(_)),
         };
         let mut child = Child::new(&start, Conversation::new(plan));
@@ -356,50 +372,45 @@ impl Engine {
     /// Does what is due for an upstream without anybody asking for it, and sees when to look again.
     pub(super) fn tend(&mut self, now: Instant, index: UpstreamIndex) {
         self.end_lost_sessions(now, index);
-        if self.drain.is_none() {
-            for start in self.standing(index) {
-                let upstream = &self.children.upstreams[index.as_usize()];
-                if upstream.resting(now, start.instance).is_none() {
-                    // Without room it is wanted again when there is some.
-                    let _ = self.want(now, start);
-                }
+        let mut rests = None;
+        if self.drain.is_none()
+            && let Some(start) = self.standing(index)
+        {
+            let upstream = &self.children.upstreams[index.as_usize()];
+            let resting = upstream.resting(now, start.instance);
+            rests = resting.map(|failure| failure.until);
+            if rests.is_none() {
+                // Without room it is wanted again when there is some.
+                let _ = self.want(now, start);
+                self.start_next(now);
             }
-            self.start_next(now);
         }
         let upstream = &mut self.children.upstreams[index.as_usize()];
         let timer = upstream.timer.take();
-        self.cancel(timer);
-        let upstream = &self.children.upstreams[index.as_usize()];
         let lost = upstream.lost.iter().map(|(_, at)| *at);
-        let rests = self.standing(index);
-        let rests = rests
-            .iter()
-            .filter_map(|start| upstream.resting(now, start.instance));
-        let next = lost.chain(rests.map(|failure| failure.until)).min();
-        if let Some(next) = next.filter(|_| self.drain.is_none()) {
+        let next = lost.chain(rests).min();
+        self.cancel(timer);
+        if let Some(next) = next {
             let timer = self.schedule(next, Deadline::Upstream(index));
             self.children.upstreams[index.as_usize()].timer = timer;
         }
     }
 
-    /// Children of an upstream that are to run though no call waits for them.
-    fn standing(&self, index: UpstreamIndex) -> Vec<Start> {
+    /// The child of an upstream that is to run though no call waits for it.
+    fn standing(&mut self, index: UpstreamIndex) -> Option<Start> {
         let upstream = &self.children.upstreams[index.as_usize()];
-        let mut starts = Vec::new();
         if upstream.is_removed {
-            return starts;
+            return None;
         }
-        if upstream.eras.is_none() {
-            let era = upstream.spec.era.unwrap_or(Era::Handshake);
-            starts.push(Start::new(index, Instance::Probe, era));
+        let mut start = if upstream.eras.is_none() {
+            self.probe_start(index)
         } else if upstream.is_eager() {
-            let era = upstream.era_for(Era::Handshake);
-            starts.push(Start::new(index, Instance::Shared, era));
-        }
-        for start in &mut starts {
-            start.is_standing = true;
-        }
-        starts
+            Start::new(index, Instance::Shared, upstream.era_for(Era::Handshake))
+        } else {
+            return None;
+        };
+        start.is_standing = true;
+        Some(start)
     }
 
     /// An upstream has to be looked after.

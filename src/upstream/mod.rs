@@ -14,11 +14,13 @@
 //! | [`conversation`] | what is said to one child, and what it says |
 //! | [`listing`] | what a server offers, as it said it last |
 //! | [`supervise`] | when a child is started and ended |
+//! | [`probe`] | which eras a command speaks |
 //! | [`tool`] | its tools, as the engine has them |
 //! | [`view`] | what operators are shown of it |
 
 pub mod conversation;
 pub mod listing;
+pub mod probe;
 pub mod spec;
 pub mod supervise;
 pub mod tool;
