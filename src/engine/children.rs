@@ -154,6 +154,9 @@ impl Engine {
         if before != next && self.children.slab.contains(key) {
             self.time_child(now, key);
         }
+        if before == State::Starting && next != State::Starting {
+            self.start_next(now);
+        }
     }
 
     fn act_on(&mut self, now: Instant, key: Key<Child>, action: Action) {

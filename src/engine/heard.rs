@@ -160,14 +160,10 @@ impl Engine {
         let child = self.children.slab.get_mut(key).expect("the caller has it");
         let index = child.upstream;
         match effect {
-            Effect::Ready => {
-                self.child_event(now, key, Event::Ready);
-                self.start_next(now);
-            }
+            Effect::Ready => self.child_event(now, key, Event::Ready),
             Effect::Unfit(why) => {
                 self.set_reason(key, &format!("does not speak as it should: {why:.300}"));
                 self.child_event(now, key, Event::Unfit);
-                self.start_next(now);
             }
             Effect::Probed => self.probe_heard(now, key),
             Effect::Listed(listing) => self.take_listing(now, index, listing),

@@ -121,7 +121,6 @@ impl Engine {
                 upstream.probe = None;
                 self.set_reason(key, &reason);
                 self.child_event(now, key, Event::Unfit);
-                self.start_next(now);
             }
         }
     }
