@@ -263,6 +263,21 @@ pub const TASKS_SHOWN_MAX: usize = 20;
 /// MCP servers behind this one. Each is a process of 20 to 130 MB.
 pub const UPSTREAMS_MAX: usize = 32;
 
+/// Characters of a name that is made for a tool or prompt of an upstream: what models' APIs take.
+pub const TOOL_NAME_CHARS_MAX: usize = 64;
+
+/// Tools of all upstreams together, besides [`TOOLS_MAX`] of one's own. No model chooses well among
+/// a tenth of that.
+pub const OFFERED_TOOLS_MAX: usize = 1024;
+
+/// Bytes of what several upstreams together say to a model of themselves. Every conversation begins
+/// with it.
+pub const INSTRUCTIONS_BYTES_MAX: usize = 8 * KIB;
+
+/// How long after the start a request for everything waits for upstreams of which nothing is known
+/// yet. Some clients give up after 10 s.
+pub const OFFERS_WAIT: Duration = Duration::from_secs(5);
+
 /// Children that start at once; the others wait for their turn. An interpreter that loads its
 /// packages keeps a core and the disk of a small machine busy for seconds.
 pub const STARTS_MAX: usize = 2;

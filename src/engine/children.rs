@@ -9,14 +9,12 @@ use super::{Deadline, Engine, Job};
 use crate::bounded::{Key, Slab, Timer};
 use crate::limits;
 use crate::time::Instant;
-use crate::tool::Tool;
 use crate::tool::command::Exit;
-use crate::tool::registry::{Registry, Unfit};
 use crate::upstream::UpstreamIndex;
-use crate::upstream::listing::{Eras, Listing};
+use crate::upstream::listing::Eras;
+use crate::upstream::offered::Offered;
 use crate::upstream::spec::UpstreamSpec;
 use crate::upstream::supervise::{Action, Event, State, step};
-use crate::upstream::tool::UpstreamTool;
 use crate::upstream::view::{Counts, UpstreamView};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -38,7 +36,7 @@ pub(super) struct Upstream {
     /// How far it has come to find that out.
     pub probe: Option<Probing>,
     /// What it offers, once it has said so.
-    pub listing: Option<Box<Listing>>,
+    pub offered: Option<Box<Offered>>,
     /// Its children ask questions while they work.
     pub is_interactive: bool,
     /// A reload has taken it out of the configuration: its place is free once no child is left.
@@ -63,7 +61,7 @@ impl Upstream {
             spec: Rc::new(spec),
             eras: None,
             probe: None,
-            listing: None,
+            offered: None,
             is_removed: false,
             environment: Vec::new(),
             failures: Vec::new(),
@@ -111,7 +109,7 @@ impl Engine {
             spec: &upstream.spec,
             state: self.state_name(index, upstream),
             eras: upstream.eras,
-            tools: upstream.listing.as_ref().map(|listing| listing.tools.len()),
+            tools: upstream.offered().map(|offered| offered.tools.len()),
             children: self.children_of(index).count() as u32,
             calls: self.children_of(index).map(|child| child.calls).sum(),
             counts: upstream.counts,
@@ -258,8 +256,9 @@ impl Engine {
     /// set, which calls leave alone.
     fn consider_idle(&mut self, now: Instant, key: Key<Child>) {
         let idle = self.spec_of(key).idle.unwrap_or_default();
+        let is_heeding = self.is_heeding(key);
         let child = self.children.slab.get_mut(key).expect("the caller has it");
-        if !child.is_unused() {
+        if !child.is_unused() || is_heeding {
             child.unused_since = now;
         }
         if child.unused_since + idle > now {
@@ -353,35 +352,5 @@ impl Engine {
         for key in keys {
             self.end_child(now, key, "is stopped with the daemon");
         }
-    }
-
-    /// What an upstream offers has come in.
-    pub(super) fn take_listing(
-        &mut self,
-        now: Instant,
-        index: UpstreamIndex,
-        listing: Box<Listing>,
-    ) {
-        self.children.upstreams[index.as_usize()].listing = Some(listing);
-        match self.with_offered(self.own_tools.clone()) {
-            Ok(registry) => {
-                self.replace_tools(now, registry);
-                self.tools_changed(now);
-            }
-            Err(unfit) => log::error!("{unfit}"),
-        }
-    }
-
-    /// All tools: these, and those of the upstreams.
-    fn with_offered(&self, mut tools: Vec<Rc<dyn Tool>>) -> Result<Registry, Unfit> {
-        for (index, upstream) in self.children.configured() {
-            let entries = upstream
-                .listing
-                .iter()
-                .flat_map(|listing| listing.tools.iter());
-            let offered = entries.filter_map(|entry| UpstreamTool::read(index, entry));
-            tools.extend(offered.map(|tool| Rc::new(tool) as Rc<dyn Tool>));
-        }
-        Registry::new(tools)
     }
 }

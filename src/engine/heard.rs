@@ -160,7 +160,10 @@ impl Engine {
         let child = self.children.slab.get_mut(key).expect("the caller has it");
         let index = child.upstream;
         match effect {
-            Effect::Ready => self.child_event(now, key, Event::Ready),
+            Effect::Ready => {
+                self.heed_through(key);
+                self.child_event(now, key, Event::Ready);
+            }
             Effect::Unfit(why) => {
                 self.set_reason(key, &format!("does not speak as it should: {why:.300}"));
                 self.child_event(now, key, Event::Unfit);
@@ -168,8 +171,9 @@ impl Engine {
             Effect::Probed => self.probe_heard(now, key),
             Effect::Listed(listing) => self.take_listing(now, index, listing),
             Effect::Relisted(kind, entries) => {
-                let known = self.children.upstreams[index.as_usize()].listing.clone();
-                let listing = known.unwrap_or_default().with(kind, entries);
+                let known = self.children.upstreams[index.as_usize()].offered();
+                let listing = known.map(|offered| offered.listing.clone());
+                let listing = listing.unwrap_or_default().with(kind, entries);
                 self.take_listing(now, index, Box::new(listing));
             }
             Effect::Stale => self.plan_refresh(now, key),
@@ -181,7 +185,7 @@ impl Engine {
                 self.children.upstreams[index.as_usize()].is_interactive = true;
             }
             Effect::Noise(noise) => self.note_noise(key, noise),
-            Effect::Updated(uri) => self.handle_resource_updated(now, &uri),
+            Effect::Updated(uri) => self.child_resource_updated(now, key, &uri),
             Effect::Log {
                 level,
                 logger,

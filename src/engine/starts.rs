@@ -276,7 +276,7 @@ impl Engine {
         let client = self.askable(start.instance);
         let probes = start.instance == Instance::Probe;
         let is_known = self.children.upstreams[start.upstream.as_usize()]
-            .listing
+            .offered
             .is_some();
         let lists = match start.instance {
             Instance::Probe => self.probe_lists(start.upstream),
@@ -372,19 +372,18 @@ impl Engine {
     /// Does what is due for an upstream without anybody asking for it, and sees when to look again.
     pub(super) fn tend(&mut self, now: Instant, index: UpstreamIndex) {
         self.end_lost_sessions(now, index);
-        let mut rests = None;
-        if self.drain.is_none()
-            && let Some(start) = self.standing(index)
-        {
+        let mut rests: Option<Instant> = None;
+        for start in self.standing(index) {
             let upstream = &self.children.upstreams[index.as_usize()];
-            let resting = upstream.resting(now, start.instance);
-            rests = resting.map(|failure| failure.until);
-            if rests.is_none() {
+            if let Some(failure) = upstream.resting(now, start.instance) {
+                let until = failure.until;
+                rests = Some(rests.map_or(until, |first| first.min(until)));
+            } else {
                 // Without room it is wanted again when there is some.
                 let _ = self.want(now, start);
-                self.start_next(now);
             }
         }
+        self.start_next(now);
         let upstream = &mut self.children.upstreams[index.as_usize()];
         let timer = upstream.timer.take();
         let lost = upstream.lost.iter().map(|(_, at)| *at);
@@ -396,21 +395,27 @@ impl Engine {
         }
     }
 
-    /// The child of an upstream that is to run though no call waits for it.
-    fn standing(&mut self, index: UpstreamIndex) -> Option<Start> {
+    /// The children of an upstream that are to run though no call waits for them.
+    fn standing(&mut self, index: UpstreamIndex) -> Vec<Start> {
+        let mut starts = Vec::new();
         let upstream = &self.children.upstreams[index.as_usize()];
-        if upstream.is_removed {
-            return None;
+        if upstream.is_removed || self.drain.is_some() {
+            return starts;
         }
-        let mut start = if upstream.eras.is_none() {
-            self.probe_start(index)
+        if upstream.eras.is_none() {
+            starts.push(self.probe_start(index));
         } else if upstream.is_eager() {
-            Start::new(index, Instance::Shared, upstream.era_for(Era::Handshake))
+            let era = upstream.era_for(Era::Handshake);
+            starts.push(Start::new(index, Instance::Shared, era));
         } else {
-            return None;
-        };
-        start.is_standing = true;
-        Some(start)
+            let era = upstream.era_for(Era::Handshake);
+            let heeding = self.heeding(index).into_iter();
+            starts.extend(heeding.map(|instance| Start::new(index, instance, era)));
+        }
+        for start in &mut starts {
+            start.is_standing = true;
+        }
+        starts
     }
 
     /// An upstream has to be looked after.
