@@ -309,11 +309,14 @@ pub const CHILD_INPUT_BYTES_MAX: usize = 2 * MIB;
 /// what they were asked, on stdout.
 pub const CHILD_NOISE_MAX: u32 = 1000;
 
+/// Least time between two readings of what a child offers, however often it says that it changes.
+pub const LISTING_PAUSE: Duration = Duration::from_secs(2);
+
 /// Lines of a child's stderr that the log has of one burst, and in a minute.
 pub const STDERR_LINES: u32 = 60;
 
-/// Bytes of a child's last words on stderr that are kept for whoever asks why it has ended.
-pub const LAST_WORDS_BYTES_MAX: usize = 256;
+/// Letters of a child's last words on stderr that are kept for whoever asks why it has ended.
+pub const LAST_WORDS_MAX: usize = 256;
 
 /// Bytes that the listings of one upstream may have together. Servers with a hundred tools have
 /// 100 KiB; a model is told all of it.
