@@ -276,9 +276,52 @@ pub const CURSOR_BYTES_MAX: usize = 4 * KIB;
 /// Bytes of an upstream's instructions, and of what it says of its name and looks.
 pub const INTRODUCTION_BYTES_MAX: usize = 16 * KIB;
 
+/// Bytes of the file that keeps what is known of one upstream. Instructions may be six times as long
+/// there as they are, if all of them is control characters.
+pub const KEPT_BYTES_MAX: usize = 512 * KIB;
+
+const _: () = assert!(KEPT_BYTES_MAX > LISTING_BYTES_MAX + 7 * INTRODUCTION_BYTES_MAX + 4 * KIB);
+
 /// How long a throw-away child may take to answer `server/discover` before it is asked for a
 /// handshake as well. Servers of older revisions may pass the question over.
 pub const PROBE_WAIT: Duration = Duration::from_secs(2);
+
+/// Children that start at once; the others wait for their turn. An interpreter that loads its
+/// packages keeps a core and the disk of a small machine busy for seconds.
+pub const STARTS_MAX: usize = 2;
+
+/// From a child's failure until another one is started in its place.
+pub const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
+
+/// The same after many failures in a row, before chance adds up to a quarter.
+pub const BACK_OFF_MAX: Duration = Duration::from_secs(60);
+
+/// A child that has run for this long was no failure in a row with those before it.
+pub const BACK_OFF_RESET: Duration = Duration::from_secs(60);
+
+/// Sessions and principals of one upstream whose failures are remembered, each for as long as its
+/// back-off lasts.
+pub const FAILURES_MAX: usize = 16;
+
+/// How long a child is listened to for further questions before those of one turn go to a client
+/// of 2026-07-28 together.
+pub const QUESTIONS_WAIT: Duration = Duration::from_millis(10);
+
+/// From the end of a session's child to that of the session: its calls are answered first.
+pub const LOST_SESSION_WAIT: Duration = Duration::from_millis(100);
+
+/// Bytes on their way to a child that does not read them. Beyond that calls are refused.
+pub const CHILD_INPUT_BYTES_MAX: usize = 2 * MIB;
+
+/// Lines of nonsense that a child may write between two that make sense: some print a banner, or
+/// what they were asked, on stdout.
+pub const CHILD_NOISE_MAX: u32 = 1000;
+
+/// Lines of a child's stderr that the log has of one burst, and in a minute.
+pub const STDERR_LINES: u32 = 60;
+
+/// Bytes of a child's last words on stderr that are kept for whoever asks why it has ended.
+pub const LAST_WORDS_BYTES_MAX: usize = 256;
 
 /// Times that a child may ask in one call by answering with questions.
 pub const ASK_ROUNDS_MAX: u8 = 10;

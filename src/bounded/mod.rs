@@ -56,4 +56,4 @@ impl<T> fmt::Display for Full<T> {
 impl<T> Error for Full<T> {}
 
 #[cfg(test)]
-mod random;
+pub(crate) mod random;

@@ -10,11 +10,11 @@ pub use table::help;
 use super::config::Overrides;
 use crate::tool::command::nearest;
 use lexopt::{Arg, Parser, ValueExt};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use table::{FLAGS, Flag, Row, Subcommand, VERBS, Verb};
+use table::{CONFIGURED, FLAGS, Flag, Row, Subcommand, VERBS, Verb};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +127,15 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let mut verb = None;
     let mut words = Vec::new();
     let mut flags = Vec::new();
-    while let Some(argument) = parser.next().map_err(|error| Usage(error.to_string()))? {
+    let mut wrapped = None;
+    loop {
+        if is_command_next(verb, &mut parser) {
+            wrapped = Some(command(&mut parser)?);
+            break;
+        }
+        let Some(argument) = parser.next().map_err(|error| Usage(error.to_string()))? else {
+            break;
+        };
         let row = match argument {
             Arg::Value(word) if verb.is_none() => {
                 verb = Some(find_verb(&word.to_string_lossy())?);
@@ -155,7 +163,30 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         };
         flags.push((row, value));
     }
-    resolve(verb.unwrap_or(&VERBS[0]), words, flags)
+    let mut given = Given::default();
+    given.options.overrides.command = wrapped.unwrap_or_default();
+    resolve(verb.unwrap_or(&VERBS[0]), words, flags, given)
+}
+
+/// Whether `--` comes next, and a command behind it: after the other subcommands it only says that
+/// no more options follow.
+fn is_command_next(verb: Option<&Verb>, parser: &mut Parser) -> bool {
+    let takes_one = verb.is_none_or(|verb| CONFIGURED.contains(&verb.subcommand));
+    let next = parser.try_raw_args();
+    takes_one && next.is_some_and(|raw| raw.peek() == Some(OsStr::new("--")))
+}
+
+/// The command behind `--`.
+fn command(parser: &mut Parser) -> Result<Vec<String>, Usage> {
+    let raw = parser
+        .raw_args()
+        .map_err(|error| Usage(error.to_string()))?;
+    let text = |word: OsString| word.string().map_err(|error| Usage(error.to_string()));
+    let command: Vec<String> = raw.skip(1).map(text).collect::<Result<_, _>>()?;
+    match command.first() {
+        Some(program) if !program.is_empty() => Ok(command),
+        Some(_) | None => Err(Usage("-- needs a command: -- COMMAND [ARG]...".to_string())),
+    }
 }
 
 /// What the words and options come to, all of them being known.
@@ -163,8 +194,8 @@ fn resolve(
     verb: &Verb,
     words: Vec<OsString>,
     flags: Vec<(&Row, OsString)>,
+    mut given: Given,
 ) -> Result<Command, Usage> {
-    let mut given = Given::default();
     for (row, value) in flags {
         if !row.on.is_empty() && !row.on.contains(&verb.subcommand) {
             return Err(Usage(format!("{} has no option --{}", verb.word, row.long)));
@@ -355,6 +386,7 @@ mod tests {
             overrides: Overrides {
                 set: set.iter().map(pair).collect(),
                 listen: listen.iter().map(|text| text.to_string()).collect(),
+                command: Vec::new(),
             },
         }
     }
@@ -363,6 +395,8 @@ mod tests {
     fn command_lines_that_make_sense() {
         let plain = options(None, &[], &[]);
         let file = options(Some("a.toml"), &[], &[]);
+        let mut wrapped = plain.clone();
+        wrapped.overrides.command = ["npx", "-y", "a"].map(String::from).to_vec();
         let set = options(None, &[("a", "1"), ("b", "x=y")], &[]);
         let listen = options(None, &[], &["8000", "unix:/a"]);
         let new = |name: Option<&str>, role: Option<&str>| {
@@ -387,7 +421,7 @@ mod tests {
                 token_file: token_file.map(PathBuf::from),
             })
         };
-        let table: [(&[&str], Command); 26] = [
+        let table: [(&[&str], Command); 28] = [
             (&[], Command::Serve(plain.clone())),
             (&["serve"], Command::Serve(plain.clone())),
             (&["check"], Command::Check(plain.clone())),
@@ -411,7 +445,12 @@ mod tests {
             (&["--help", "--nonsense"], Command::Help),
             (&["--version"], Command::Version),
             (&["-V"], Command::Version),
-            (&["--"], Command::Serve(plain.clone())),
+            (&["--", "npx", "-y", "a"], Command::Serve(wrapped.clone())),
+            (
+                &["serve", "--", "npx", "-y", "a"],
+                Command::Serve(wrapped.clone()),
+            ),
+            (&["check", "--", "npx", "-y", "a"], Command::Check(wrapped)),
             (&["token", "new"], new(None, None)),
             (
                 &["--name", "a", "token", "--role=b", "new"],
@@ -449,9 +488,11 @@ mod tests {
 
     #[test]
     fn command_lines_that_make_none_say_why() {
-        let table: [(&[&str], &str); 28] = [
+        let table: [(&[&str], &str); 30] = [
             (&["stdio"], "unknown subcommand \"stdio\""),
-            (&["--", "ls", "-l"], "unknown subcommand \"ls\""),
+            (&["--"], "-- needs a command: -- COMMAND [ARG]..."),
+            (&["--", "", "a"], "-- needs a command: -- COMMAND [ARG]..."),
+            (&["token", "--", "ls"], "expected slimcp token new"),
             (
                 &["chekc"],
                 "unknown subcommand \"chekc\", did you mean check?",

@@ -23,6 +23,7 @@ mod prompt;
 mod resolve;
 mod resource;
 mod search;
+mod server;
 mod setting;
 mod table;
 mod template;
@@ -30,10 +31,12 @@ mod tool;
 mod units;
 mod values;
 mod warning;
+mod wrapped;
 
 pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
 pub use print::{print, reference, report};
 pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
+pub(super) use server::INHERIT_ALL;
 pub(super) use template::{NAME, is_name};
 pub use warning::warnings;
 
@@ -48,6 +51,7 @@ use complaint::Complaints;
 use document::{Data, Entry, Value};
 use prompt::Prompt;
 use resource::Resource;
+use server::Server;
 use setting::SETTINGS;
 use std::ffi::OsString;
 use std::path::Path;
@@ -70,6 +74,8 @@ pub struct Overrides {
     pub set: Vec<(String, String)>,
     /// Each `--listen`; together they replace `listen`.
     pub listen: Vec<String>,
+    /// What stands behind `--`: program and arguments of one more server; empty for none.
+    pub command: Vec<String>,
 }
 
 /// The variables that are read; no others are. An empty one counts as absent, as in shells.
@@ -130,6 +136,7 @@ fn parse_with(
         reader.read_source(source);
     }
     reader.read_overrides(overrides);
+    reader.read_wrapped(overrides, sources.is_empty());
     reader.read_environment(environment);
     reader.finish(read_secret)
 }
@@ -178,6 +185,8 @@ enum List {
     Resource,
     /// `[[prompt]]`.
     Prompt,
+    /// `[[server]]`.
+    Server,
     /// `[[token]]`.
     Token,
     /// `[[address]]`.
@@ -185,10 +194,11 @@ enum List {
 }
 
 /// Each with its key.
-const LISTS: [(&str, List); 5] = [
+const LISTS: [(&str, List); 6] = [
     ("tool", List::Tool),
     ("resource", List::Resource),
     ("prompt", List::Prompt),
+    ("server", List::Server),
     ("token", List::Token),
     ("address", List::Address),
 ];
@@ -205,6 +215,7 @@ struct Reader {
     tools: Vec<Tool>,
     resources: Vec<Resource>,
     prompts: Vec<Prompt>,
+    servers: Vec<Server>,
     complaints: Complaints,
 }
 
@@ -217,6 +228,7 @@ impl Reader {
             tools: Vec::new(),
             resources: Vec::new(),
             prompts: Vec::new(),
+            servers: Vec::new(),
             complaints: Complaints::default(),
         }
     }
@@ -290,6 +302,10 @@ impl Reader {
                 List::Prompt => {
                     let read = prompt::read(value, position, file, complaints);
                     self.prompts.extend(read);
+                }
+                List::Server => {
+                    let read = server::read(value, position, file, complaints);
+                    self.servers.extend(read);
                 }
                 List::Token => self.access.read_token(value, position, file, complaints),
                 List::Address => self.access.read_address(value, position, file, complaints),
@@ -377,12 +393,15 @@ impl Reader {
         self.add_task_status();
         self.check_tools();
         self.check_catalogue();
+        self.check_servers();
         self.complaints.finish()?;
         self.settings.tools = self.tools.into_iter().map(|tool| tool.spec).collect();
         let resources = self.resources.into_iter();
         self.settings.resources = resources.map(|resource| resource.settings).collect();
         let prompts = self.prompts.into_iter();
         self.settings.prompts = prompts.map(|prompt| prompt.settings).collect();
+        let servers = self.servers.into_iter();
+        self.settings.upstreams = servers.map(|server| server.spec).collect();
         Ok(self.settings)
     }
 

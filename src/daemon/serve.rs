@@ -12,9 +12,10 @@ use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
 use crate::edge::world::World;
 use crate::engine::Config;
-use crate::tool::command::CommandTool;
+use crate::tool::command::{CommandLine, CommandTool};
 use crate::tool::registry::Registry;
 use crate::tool::{Tool, builtin};
+use crate::upstream::spec::UpstreamSpec;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -156,6 +157,38 @@ fn engine_config(settings: &Settings) -> Config {
     }
 }
 
+/// Variables that are for this process alone: its secrets, and what systemd tells it.
+const OWN_VARIABLES: [&str; 9] = [
+    "SLIMCP_TOKEN",
+    "SLIMCP_CONFIG",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "CREDENTIALS_DIRECTORY",
+];
+
+/// The servers that the settings name, with the names of the variables that they inherit.
+fn upstreams(settings: &Settings) -> Vec<UpstreamSpec> {
+    let mut upstreams = settings.upstreams.clone();
+    for spec in &mut upstreams {
+        let mut line = CommandLine::clone(&spec.line);
+        if line
+            .environment_inherit
+            .iter()
+            .any(|name| name == config::INHERIT_ALL)
+        {
+            let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+            let names = names.filter(|name| !OWN_VARIABLES.contains(&name.as_str()));
+            line.environment_inherit = names.collect();
+            spec.line = Rc::new(line);
+        }
+    }
+    upstreams
+}
+
 /// Everything that is there before the first connection.
 struct Start {
     settings: Settings,
@@ -175,9 +208,11 @@ async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::i
     let config = engine_config(&settings);
     let engine = serving::engine(config, settings.memory(), registry)
         .with_catalogue(catalogue(&settings, &settings.limits))
-        .with_upstreams(settings.upstreams.clone());
+        .with_upstreams(upstreams(&settings));
     let mut serving = Serving::start(engine, doors, executor)?;
     let world = serving.world.clone();
+    // Before the first process, and here only: a program that embeds a server has its own children.
+    world.reaper.adopt_orphans();
     systemd::notify(State::Ready);
     own_process::release_program_pages();
     let mut running = settings;

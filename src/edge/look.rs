@@ -3,7 +3,7 @@
 //! A file is looked at at once. Commands are run one after the other, so that however many are
 //! watched there is one process more than there are calls.
 
-use super::process::{self, Group};
+use super::process;
 use super::world::{World, output};
 use crate::tool::Work;
 use crate::tool::command::{CommandLine, Ended as Exited, Exit};
@@ -27,8 +27,6 @@ pub struct Looks {
     queue: RefCell<VecDeque<Look>>,
     /// Whether the task that takes them is there.
     is_busy: Cell<bool>,
-    /// The process that runs for one.
-    group: Cell<Option<Group>>,
 }
 
 /// A look at what a command writes.
@@ -36,15 +34,6 @@ struct Look {
     uri: Box<str>,
     line: Rc<CommandLine>,
     timeout: Duration,
-}
-
-impl Looks {
-    /// Ends what runs, for nobody will be there to watch it.
-    pub fn kill(&self) {
-        if let Some(group) = self.group.take() {
-            group.kill();
-        }
-    }
 }
 
 /// Looks at a resource, and tells the engine what was seen.
@@ -91,19 +80,16 @@ async fn take_turns(world: Rc<World>) {
 
 /// Runs one, and gives up when it takes too long: its processes are killed then.
 async fn run(world: &Rc<World>, look: &Look) -> u64 {
-    let Ok(child) = process::spawn(&look.line) else {
+    let Ok(child) = process::spawn(&world.reaper, &look.line) else {
         return NOTHING;
     };
-    world.looks.group.set(Some(child.group()));
     let bytes_max = world.engine.borrow().config().limits.output_bytes_max;
     let output = async { Some(output(world, child, bytes_max, &|_, _| {}).await.0) };
     let patience = async {
         Timer::after(look.timeout).await;
         None
     };
-    let ended = future::or(output, patience).await;
-    world.looks.group.set(None);
-    ended.map_or(NOTHING, seen)
+    future::or(output, patience).await.map_or(NOTHING, seen)
 }
 
 /// What a process has written, as a number; one that has failed has written something else.

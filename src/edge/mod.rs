@@ -11,9 +11,10 @@
 //! | [`ticker`] | calls the engine when its next deadline has come |
 //! | [`process`], [`facts`], [`function`] | what tools ask for |
 //! | [`child`] | processes of upstreams |
+//! | [`reaper`], [`strays`] | every process until it is reaped, and what it leaves behind |
 //! | [`files`], [`look`] | resources, and whether they have changed |
 //! | [`chance`] | what nobody can guess |
-//! | [`own_process`] | what this process inherited and what it lets go of; the one file with `unsafe` |
+//! | [`own_process`] | what this process inherited, what it lets go of, how it starts others; the one file with `unsafe` |
 //! | [`signal`], [`systemd`] | what the operator asks for |
 
 pub mod carrier;
@@ -28,10 +29,12 @@ pub mod listener;
 pub mod look;
 pub mod own_process;
 pub mod process;
+pub mod reaper;
 pub mod serving;
 pub mod signal;
 pub mod socket;
 pub mod sockets;
+pub mod strays;
 pub mod systemd;
 pub mod ticker;
 pub mod world;

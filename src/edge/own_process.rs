@@ -1,10 +1,19 @@
-//! What this process inherited, and what it lets go of. The one file with `unsafe`.
+//! What this process inherited, what it lets go of, and how it starts others. The one file with
+//! `unsafe`.
 
 #![allow(unsafe_code)]
 
+use super::strays::Mark;
+use rustix::io::Errno;
 use rustix::mm::{Advice, madvise};
-use std::fs;
+use rustix::process::{
+    Resource, Signal, getpid, getppid, getrlimit, set_parent_process_death_signal,
+};
+use std::ffi::{CString, NulError, c_char, c_int};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+use std::{fs, io};
 
 /// Makes a descriptor our own that systemd has left to this process.
 ///
@@ -14,6 +23,107 @@ pub fn adopt(descriptor: RawFd) -> OwnedFd {
     // SAFETY: LISTEN_PID names this process, so systemd has left the descriptors from 3 on to it
     // and nobody else owns them (sd_listen_fds(3)).
     unsafe { OwnedFd::from_raw_fd(descriptor) }
+}
+
+unsafe extern "C" {
+    /// execve(2), by the C library that the standard library links.
+    fn execve(
+        file: *const c_char,
+        arguments: *const *const c_char,
+        environment: *const *const c_char,
+    ) -> c_int;
+}
+
+/// What a process is to run, put together before there is a process.
+pub struct Image {
+    file: CString,
+    arguments: Texts,
+    environment: Texts,
+}
+
+/// Texts as execve takes them.
+struct Texts {
+    /// Each of `texts`, and a null at the end.
+    pointers: Vec<*const c_char>,
+    /// What is pointed to.
+    _texts: Vec<CString>,
+}
+
+// SAFETY: the pointers are to texts that are owned beside them and that nothing ever changes.
+unsafe impl Send for Texts {}
+
+// SAFETY: the same.
+unsafe impl Sync for Texts {}
+
+impl Texts {
+    fn new<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Result<Texts, NulError> {
+        let texts = texts.map(CString::new).collect::<Result<Vec<_>, _>>()?;
+        let pointers = texts.iter().map(|text| text.as_ptr());
+        Ok(Texts {
+            pointers: pointers.chain([std::ptr::null()]).collect(),
+            _texts: texts,
+        })
+    }
+}
+
+impl Image {
+    /// A program with its arguments, the name it goes by among them, and its whole environment,
+    /// entries like `NAME=value`.
+    ///
+    /// # Errors
+    ///
+    /// There is a NUL in one of them.
+    pub fn new<'a>(
+        file: &[u8],
+        arguments: impl Iterator<Item = &'a [u8]>,
+        environment: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Image, NulError> {
+        Ok(Image {
+            file: CString::new(file)?,
+            arguments: Texts::new(arguments)?,
+            environment: Texts::new(environment)?,
+        })
+    }
+
+    /// Becomes this, or says why not.
+    fn run(&self) -> io::Error {
+        let arguments = self.arguments.pointers.as_ptr();
+        let environment = self.environment.pointers.as_ptr();
+        // SAFETY: these are a text and two lists of texts, each text with a NUL and each list with
+        // a null at its end, and all are there as long as `self`.
+        unsafe { execve(self.file.as_ptr(), arguments, environment) };
+        io::Error::last_os_error()
+    }
+}
+
+/// Starts a process that is marked and dies with this one, however this one ends. (By the letter,
+/// with the thread that has started it: the daemon starts everything from its first.) Of `command`
+/// its pipes, group and directory count; what it runs is `image`.
+///
+/// This has a price: something is to be done between fork and exec, so the standard library cannot
+/// have the system start the process at once, and a fork copies the page tables of the daemon. And
+/// it would go on with a search that hands what is no program to a shell: that is why the program
+/// is run here.
+///
+/// # Errors
+///
+/// What the system says when it cannot.
+pub fn spawn(command: &mut Command, image: Image, mark: Mark) -> io::Result<Child> {
+    let (own, hard) = (getpid(), getrlimit(Resource::Rttime).maximum);
+    let run = move || {
+        // Emulators may know no death signal; everything else works without.
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+        mark.set(hard);
+        // The signal is for deaths that come after it was asked for.
+        if getppid() != Some(own) {
+            return Err(Errno::SRCH.into());
+        }
+        Err(image.run())
+    };
+    // SAFETY: between fork and exec, `run` makes system calls on values that are there already and
+    // nothing else: it takes no lock and allocates nothing, not even for its error, a number.
+    unsafe { command.pre_exec(run) };
+    command.spawn()
 }
 
 /// Lets go of the pages of the program that only the start needed: reading the configuration takes

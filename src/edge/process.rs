@@ -1,64 +1,44 @@
 //! Processes: starts a command, feeds and reads it, and leaves nothing of it behind.
 //!
-//! A command is a process group of its own. Its environment is what the configuration names, and
-//! `PATH`. When its leader has ended, the rest of the group is killed, so that no grandchild stays
-//! behind; a grandchild that has left the group (`setsid`) cannot delay the answer, because nothing
-//! is waited for once the leader is gone.
+//! A command is a process group of its own, which dies with the daemon. Its environment is what the
+//! configuration names, and `PATH`. When its leader has ended, the rest of the group is killed, so
+//! that no grandchild stays behind; a grandchild that has left the group (`setsid`) cannot delay
+//! the answer, because nothing is waited for once the leader is gone, and is found by the
+//! [reaper](super::reaper) soon after.
 //!
-//! When to end a command early is the engine's decision; [`Group`] is the means. [`reap`] has to
-//! run, and to have been polled once, before the first process is started.
+//! When to end a command early is the engine's decision; [`Group`] is the means.
 
+use super::own_process::{self, Image};
+use super::reaper::{Group, Process, Reaper};
 use crate::bounded::Capture;
 use crate::limits;
-use crate::tool::command::{CommandLine, Ended, Exit};
+use crate::tool::command::{CommandLine, Ended};
 use crate::wire::lines::{Line, Lines};
+use async_io::Async;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group};
 use smol::future;
-use smol::io::{AsyncRead, AsyncWrite};
-use smol::process::{ChildStdin, Command, Stdio};
 use std::env;
-use std::ffi::{OsStr, OsString};
-use std::future::Future;
+use std::ffi::{NulError, OsStr, OsString};
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
 /// Bytes read from a pipe at once. The buffer is on the stack: a process that says nothing costs
 /// no buffer.
-const READ_BYTES: usize = 4096;
+pub(super) const READ_BYTES: usize = 4096;
 
 /// Reads of one output until others have their turn. A program that writes faster than it is read
 /// would keep the only thread for itself, its own timeout included.
-const TURN_READS: usize = 4;
+pub(super) const TURN_READS: usize = 4;
 
 /// Where programs are looked for if the daemon itself was started without `PATH`.
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// A process group that we have started.
-#[derive(Clone, Copy, Debug)]
-pub struct Group(Pid);
-
-impl Group {
-    /// Asks it to end.
-    pub fn terminate(self) {
-        self.signal(Signal::TERM);
-    }
-
-    /// Makes it end.
-    pub fn kill(self) {
-        self.signal(Signal::KILL);
-    }
-
-    fn signal(self, signal: Signal) {
-        // Nobody left in the group is what we are after.
-        let _ = kill_process_group(self.0, signal);
-    }
-}
 
 /// Which of its outputs a process wrote a line to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,98 +49,128 @@ pub enum Source {
     Stderr,
 }
 
-/// A running process. Its whole group is killed if it is dropped before it has ended.
+/// A running command. Its whole group is killed if it is dropped before it has ended.
 pub struct Child {
-    process: smol::process::Child,
-    group: Group,
+    process: Process,
     stdin: Feed,
-    /// It was waited for: its number may belong to somebody else by now.
-    is_reaped: bool,
+    stdout: Pipe,
+    stderr: Pipe,
 }
 
-/// Reaps ended processes; never ends. While it runs, async-process starts no thread for that.
-pub async fn reap() {
-    match async_process::driver().await {}
+/// A process that was started, and our ends of its pipes, of which none blocks.
+pub(super) struct Started {
+    /// The process.
+    pub process: Process,
+    /// Its stdin, if it was to have one.
+    pub stdin: Option<OwnedFd>,
+    /// Its stdout.
+    pub stdout: OwnedFd,
+    /// Its stderr.
+    pub stderr: OwnedFd,
 }
 
-/// Starts a process.
+/// Starts a command.
 ///
 /// # Errors
 ///
 /// A text for the model and the operator that says what could not be started and what to look at.
-pub fn spawn(line: &CommandLine) -> Result<Child, String> {
-    let mut process = start(line, line.stdin.is_some())?;
-    Ok(Child {
-        stdin: Feed {
-            pipe: process.stdin.take(),
-            text: line.stdin.clone().unwrap_or_default(),
-            written: 0,
-        },
-        group: group_of(&process),
-        process,
-        is_reaped: false,
-    })
+pub fn spawn(reaper: &Rc<Reaper>, line: &CommandLine) -> Result<Child, String> {
+    let started = start(reaper, line, line.stdin.is_some())?;
+    let watch = |started: Started| {
+        io::Result::Ok(Child {
+            process: started.process,
+            stdin: Feed {
+                pipe: started.stdin.map(Pipe::new).transpose()?,
+                text: line.stdin.clone().unwrap_or_default(),
+                written: 0,
+            },
+            stdout: Pipe::new(started.stdout)?,
+            stderr: Pipe::new(started.stderr)?,
+        })
+    };
+    watch(started).map_err(|error| problem(line, &advice(line, &error)))
 }
 
-fn start(line: &CommandLine, has_stdin: bool) -> Result<smol::process::Child, String> {
-    let program = line.argv.first().expect("a command names its program");
-    let path = search_path(line);
-    let file = find(program, &path).map_err(|error| {
-        format!(
-            "{program} could not be started: {}",
-            not_found(&path, error)
-        )
-    })?;
-    let mut command = command(line, &file, &path);
-    command.stdin(if has_stdin {
-        Stdio::piped()
-    } else {
-        Stdio::null()
-    });
-    command
-        .spawn()
-        .map_err(|error| format!("{program} could not be started: {}", advice(line, &error)))
-}
-
-/// Starts a process whose stdin stays open, and leaves feeding and reading it to the caller.
+/// Starts a process, and leaves feeding and reading it to the caller.
 ///
 /// # Errors
 ///
 /// As [`spawn`].
-pub(super) fn spawn_fed(line: &CommandLine) -> Result<(smol::process::Child, Group), String> {
-    let process = start(line, true)?;
-    let group = group_of(&process);
-    Ok((process, group))
-}
-
-fn group_of(process: &smol::process::Child) -> Group {
-    Group(Pid::from_raw(process.id().cast_signed()).expect("a process has a number"))
-}
-
-/// How a process ended.
-pub(super) fn exit_of(status: std::process::ExitStatus) -> Exit {
-    exit(Ok(status))
-}
-
-/// Everything set up but started. The program is a file already: with `PATH` in its environment
-/// and a name to look up, the standard library would fork the daemon instead of asking the system
-/// to start a process.
-fn command(line: &CommandLine, file: &Path, path: &OsStr) -> Command {
-    let mut command = std::process::Command::new(file);
-    command.arg0(&line.argv[0]).args(&line.argv[1..]);
-    command.process_group(0).env_clear().env("PATH", path);
-    for name in &line.environment_inherit {
-        if let Some(value) = env::var_os(name) {
-            command.env(name, value);
-        }
-    }
-    command.envs(line.environment.iter().map(|(name, value)| (name, value)));
+pub(super) fn start(
+    reaper: &Rc<Reaper>,
+    line: &CommandLine,
+    has_stdin: bool,
+) -> Result<Started, String> {
+    let path = search_path(line);
+    let file =
+        find(program(line), &path).map_err(|error| problem(line, &not_found(&path, error)))?;
+    let image = image(line, &file, path).map_err(|error| problem(line, &error.to_string()))?;
+    let mut command = Command::new(file);
+    command.process_group(0).stdin(match has_stdin {
+        true => Stdio::piped(),
+        false => Stdio::null(),
+    });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     if let Some(directory) = &line.directory {
         command.current_dir(directory);
     }
-    let mut command = Command::from(command);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
+    let begin = |mark| own_process::spawn(&mut command, image, mark);
+    let started = reaper.start(begin).and_then(|(process, mut child)| {
+        let stdin = child.stdin.take().map(unblocked).transpose()?;
+        let stdout = unblocked(child.stdout.take().expect("stdout is piped"))?;
+        let stderr = unblocked(child.stderr.take().expect("stderr is piped"))?;
+        Ok(Started {
+            process,
+            stdin,
+            stdout,
+            stderr,
+        })
+    });
+    started.map_err(|error| problem(line, &advice(line, &error)))
+}
+
+fn unblocked(pipe: impl Into<OwnedFd>) -> io::Result<OwnedFd> {
+    let pipe = pipe.into();
+    rustix::io::ioctl_fionbio(&pipe, true)?;
+    Ok(pipe)
+}
+
+fn program(line: &CommandLine) -> &str {
+    line.argv.first().expect("a command names its program")
+}
+
+fn problem(line: &CommandLine, why: &str) -> String {
+    format!("{} could not be started: {why}", program(line))
+}
+
+/// The program, its arguments and its environment.
+fn image(line: &CommandLine, file: &Path, path: OsString) -> Result<Image, NulError> {
+    let arguments = line.argv.iter().map(String::as_bytes);
+    let environment = environment(line, path);
+    let environment = environment.iter().map(|entry| entry.as_bytes());
+    Image::new(file.as_os_str().as_bytes(), arguments, environment)
+}
+
+/// Entries like `NAME=value`; of those with the same name the last counts.
+fn environment(line: &CommandLine, path: OsString) -> Vec<OsString> {
+    let inherited = line.environment_inherit.iter();
+    let inherited = inherited.filter_map(|name| Some((name.as_str(), env::var_os(name)?)));
+    let own = line.environment.iter();
+    let own = own.map(|(name, value)| (name.as_str(), value.into()));
+    let mut named: Vec<(&str, OsString)> = vec![("PATH", path)];
+    for (name, value) in inherited.chain(own) {
+        match named.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, earlier)) => *earlier = value,
+            None => named.push((name, value)),
+        }
+    }
+    let entry = |(name, value): (&str, OsString)| {
+        let mut entry = OsString::from(name);
+        entry.push("=");
+        entry.push(value);
+        entry
+    };
+    named.into_iter().map(entry).collect()
 }
 
 /// The `PATH` of the process, in which its program is looked for as well.
@@ -242,7 +252,7 @@ fn advice(line: &CommandLine, error: &io::Error) -> String {
 impl Child {
     /// The group, to end it early.
     pub fn group(&self) -> Group {
-        self.group
+        self.process.group()
     }
 
     /// Feeds and reads the process until it has ended. `reserve` is asked for the memory that
@@ -250,34 +260,28 @@ impl Child {
     pub async fn finish(
         mut self,
         output_bytes_max: usize,
-        mut reserve: impl FnMut(usize) -> bool,
-        on_line: impl Fn(Source, &str),
+        reserve: &mut dyn FnMut(usize) -> bool,
+        on_line: &dyn Fn(Source, &str),
     ) -> Ended {
-        let stdout_pipe = self.process.stdout.take().expect("stdout is piped");
-        let stderr_pipe = self.process.stderr.take().expect("stderr is piped");
         let stdout_kept = Capture::new(output_bytes_max);
         let stderr_kept = Capture::of_tail(limits::STDERR_BYTES_MAX);
-        let mut stdout = Reading::new(Source::Stdout, stdout_pipe, stdout_kept);
-        let mut stderr = Reading::new(Source::Stderr, stderr_pipe, stderr_kept);
-        let mut status = pin!(self.process.status());
-        let status = future::poll_fn(|context| {
+        let mut stdout = Reading::new(Source::Stdout, self.stdout, stdout_kept);
+        let mut stderr = Reading::new(Source::Stderr, self.stderr, stderr_kept);
+        let exit = future::poll_fn(|context| {
             self.stdin.poll(context);
-            let mut has_more = stdout.poll(context, &mut reserve, &on_line);
-            has_more |= stderr.poll(context, &mut |_| true, &on_line);
-            let status = status.as_mut().poll(context);
-            if status.is_pending() && has_more {
+            let mut has_more = stdout.poll(context, reserve, on_line);
+            has_more |= stderr.poll(context, &mut |_| true, on_line);
+            let exit = self.process.poll_exit(context);
+            if exit.is_pending() && has_more {
                 context.waker().wake_by_ref();
             }
-            status
+            exit
         })
         .await;
-        // The leader is gone and reaped. Whoever is left of its group gets no further.
-        self.group.kill();
-        self.is_reaped = true;
-        stdout.drain(&mut reserve, &on_line);
-        stderr.drain(&mut |_| true, &on_line);
+        stdout.drain(reserve, on_line);
+        stderr.drain(&mut |_| true, on_line);
         Ended {
-            exit: exit(status),
+            exit,
             stdout: stdout.capture,
             stderr: stderr.capture,
             starved: stdout.starved,
@@ -285,24 +289,43 @@ impl Child {
     }
 }
 
-impl Drop for Child {
-    fn drop(&mut self) {
-        if !self.is_reaped {
-            self.group.kill();
+/// Our end of a pipe.
+struct Pipe(Async<OwnedFd>);
+
+impl Pipe {
+    fn new(pipe: OwnedFd) -> io::Result<Pipe> {
+        Async::new_nonblocking(pipe).map(Pipe)
+    }
+
+    /// Reads what is there; nothing at its end, which a failure is as well.
+    fn poll_read(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
+        loop {
+            match rustix::io::read(&self.0, &mut *buffer) {
+                Ok(bytes) => return Poll::Ready(bytes),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    if ready!(self.0.poll_readable(context)).is_err() {
+                        return Poll::Ready(0);
+                    }
+                }
+                Err(_) => return Poll::Ready(0),
+            }
         }
     }
-}
 
-/// How a process ended. If the system does not say, it counts as killed.
-fn exit(status: io::Result<std::process::ExitStatus>) -> Exit {
-    match status {
-        Ok(status) => match status.code() {
-            Some(code) => Exit::Status(code),
-            None => Exit::Signal(status.signal().unwrap_or_default()),
-        },
-        Err(error) => {
-            log::error!("a process could not be waited for: {error}");
-            Exit::Signal(Signal::KILL.as_raw())
+    /// Writes as much as it takes; nothing if nobody reads.
+    fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<usize> {
+        loop {
+            match rustix::io::write(&self.0, bytes) {
+                Ok(bytes) => return Poll::Ready(bytes),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    if ready!(self.0.poll_writable(context)).is_err() {
+                        return Poll::Ready(0);
+                    }
+                }
+                Err(_) => return Poll::Ready(0),
+            }
         }
     }
 }
@@ -310,7 +333,7 @@ fn exit(status: io::Result<std::process::ExitStatus>) -> Exit {
 /// What a process reads. One that does not read it does not have to.
 struct Feed {
     /// Closed once everything is written or nobody reads any more.
-    pipe: Option<ChildStdin>,
+    pipe: Option<Pipe>,
     text: String,
     /// Bytes of `text` that are in the pipe.
     written: usize,
@@ -318,34 +341,49 @@ struct Feed {
 
 impl Feed {
     fn poll(&mut self, context: &mut Context<'_>) {
-        while let Some(pipe) = &mut self.pipe {
+        while let Some(pipe) = &self.pipe {
             let rest = &self.text.as_bytes()[self.written..];
             if rest.is_empty() {
                 self.pipe = None;
                 return;
             }
-            match Pin::new(pipe).poll_write(context, rest) {
-                Poll::Ready(Ok(bytes @ 1..)) => self.written += bytes,
-                Poll::Ready(Ok(0) | Err(_)) => self.pipe = None,
+            match pipe.poll_write(context, rest) {
+                Poll::Ready(bytes @ 1..) => self.written += bytes,
+                Poll::Ready(0) => self.pipe = None,
                 Poll::Pending => return,
             }
         }
     }
 }
 
+/// Reads what is in a pipe at this moment. Whoever still holds its other end may go on writing;
+/// nobody listens to that.
+pub(super) fn drain(pipe: impl AsFd, take: &mut dyn FnMut(&[u8])) {
+    let mut left = rustix::io::ioctl_fionread(&pipe).unwrap_or(0) as usize;
+    let mut buffer = [0; READ_BYTES];
+    while left > 0 {
+        let wanted = left.min(READ_BYTES);
+        let Ok(bytes @ 1..) = rustix::io::read(&pipe, &mut buffer[..wanted]) else {
+            break;
+        };
+        take(&buffer[..bytes]);
+        left -= bytes;
+    }
+}
+
 /// One output as it is read.
-struct Reading<P> {
+struct Reading {
     source: Source,
     /// Closed at its end.
-    pipe: Option<P>,
+    pipe: Option<Pipe>,
     capture: Capture,
     lines: Lines,
     /// There was no memory for some of it.
     starved: bool,
 }
 
-impl<P: AsyncRead + AsFd + Unpin> Reading<P> {
-    fn new(source: Source, pipe: P, capture: Capture) -> Reading<P> {
+impl Reading {
+    fn new(source: Source, pipe: Pipe, capture: Capture) -> Reading {
         let lines = Lines::new(limits::OUTPUT_LINE_BYTES_MAX);
         Reading {
             source,
@@ -365,32 +403,22 @@ impl<P: AsyncRead + AsFd + Unpin> Reading<P> {
     ) -> bool {
         let mut buffer = [0; READ_BYTES];
         for _ in 0..TURN_READS {
-            let Some(pipe) = &mut self.pipe else {
+            let Some(pipe) = &self.pipe else {
                 return false;
             };
-            match Pin::new(pipe).poll_read(context, &mut buffer) {
-                Poll::Ready(Ok(bytes @ 1..)) => self.take(&buffer[..bytes], reserve, on_line),
-                Poll::Ready(Ok(0) | Err(_)) => self.pipe = None,
+            match pipe.poll_read(context, &mut buffer) {
+                Poll::Ready(bytes @ 1..) => self.take(&buffer[..bytes], reserve, on_line),
+                Poll::Ready(0) => self.pipe = None,
                 Poll::Pending => return false,
             }
         }
         true
     }
 
-    /// Reads what is in the pipe at this moment. Whoever still holds its other end may go on
-    /// writing; nobody listens to that.
+    /// Reads what is left, now that the process has ended.
     fn drain(&mut self, reserve: &mut dyn FnMut(usize) -> bool, on_line: &dyn Fn(Source, &str)) {
-        if let Some(pipe) = self.pipe.take() {
-            let mut left = rustix::io::ioctl_fionread(&pipe).unwrap_or(0) as usize;
-            let mut buffer = [0; READ_BYTES];
-            while left > 0 {
-                let wanted = left.min(READ_BYTES);
-                let Ok(bytes @ 1..) = rustix::io::read(&pipe, &mut buffer[..wanted]) else {
-                    break;
-                };
-                self.take(&buffer[..bytes], reserve, on_line);
-                left -= bytes;
-            }
+        if let Some(Pipe(pipe)) = self.pipe.take() {
+            drain(&pipe, &mut |bytes| self.take(bytes, reserve, on_line));
         }
         if let Some(rest) = self.lines.finish() {
             on_line(self.source, &String::from_utf8_lossy(rest));

@@ -4,7 +4,7 @@ use super::chance::random;
 use super::listen::Listen;
 use super::listener::{self, Listener};
 use super::world::{World, wall_time};
-use super::{process, sockets, systemd, ticker};
+use super::{child, sockets, systemd, ticker};
 use crate::engine::session::{SESSION_ID_BYTES, SessionId};
 use crate::engine::{Config, Engine};
 use crate::limits::{self, Memory, Timeouts};
@@ -153,7 +153,7 @@ pub struct Serving {
     listening: Vec<Task<()>>,
     /// What moves bytes and calls the engine when its time has come.
     carrying: [Task<io::Result<()>>; 2],
-    /// Reaps the processes of commands.
+    /// Reaps what has ended.
     _reaping: Task<()>,
     /// The socket files to remove at the end.
     paths: Vec<PathBuf>,
@@ -169,7 +169,7 @@ impl Serving {
             .into_iter()
             .map(|door| listener::run(world.clone(), door.listener, unacknowledged));
         Ok(Serving {
-            _reaping: executor.spawn(process::reap()),
+            _reaping: executor.spawn(child::reap(world.clone())),
             listening: tasks.map(|task| executor.spawn(task)).collect(),
             carrying: [
                 executor.spawn(ticker::run(world.clone())),
@@ -198,6 +198,11 @@ impl Serving {
         let lose_patience = future::or(insists, give_up(drain));
         future::or(self.world.drained(), lose_patience).await;
         self.world.kill_commands();
+        // They are dead at once, unless the system holds one; they are gone once they are reaped.
+        let lose_patience = async {
+            Timer::after(limits::KILL_GRACE).await;
+        };
+        future::or(self.world.reaper.emptied(), lose_patience).await;
         for path in &self.paths {
             // Somebody may have tidied up before us.
             let _ = std::fs::remove_file(path);

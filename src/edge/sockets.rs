@@ -10,7 +10,10 @@
 //! | waits for requests | bytes, close |
 //! | carries a stream | close; what the client sends meanwhile waits in the kernel |
 //! | did not take all bytes | room, close |
+//!
+//! The pipes of [children](super::child) stand in the same set.
 
+use super::child;
 use super::connection;
 use super::socket;
 use super::world::{Held, World};
@@ -235,6 +238,27 @@ impl Sockets {
         }
     }
 
+    /// Watches a pipe of a child, whose number is one that no connection has: their numbers have
+    /// something in the upper half.
+    pub(super) fn add_pipe(
+        &self,
+        pipe: &OwnedFd,
+        number: u32,
+        interest: EventFlags,
+    ) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(number.into());
+        Ok(epoll::add(&self.epoll, pipe, data, interest)?)
+    }
+
+    /// Watches a pipe of a child for something else.
+    pub(super) fn watch_pipe(&self, pipe: &OwnedFd, number: u32, interest: EventFlags) {
+        let data = epoll::EventData::new_u64(number.into());
+        // As for sockets; a call that its child never reads of meets its deadline.
+        if let Err(error) = epoll::modify(&self.epoll, pipe, data, interest) {
+            log::error!("a pipe cannot be watched: {error}");
+        }
+    }
+
     /// Reads what a connection has: the number of bytes, 0 at the end, `None` if there is nothing.
     pub(super) fn receive(
         &mut self,
@@ -271,8 +295,9 @@ pub async fn run(world: Rc<World>) -> io::Result<()> {
                 Err(error) => return Err(error.into()),
             }
             for event in &events {
-                if let Some(connection) = Key::from_bits(event.data.u64()) {
-                    connection::handle(&world, connection, event.flags);
+                match Key::from_bits(event.data.u64()) {
+                    Some(connection) => connection::handle(&world, connection, event.flags),
+                    None => child::handle(&world, event.data.u64() as u32, event.flags),
                 }
             }
             if events.len() < EVENTS_AT_ONCE {

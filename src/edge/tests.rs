@@ -2,7 +2,7 @@
 //! minutes are not waited for.
 
 use super::world::World;
-use super::{connection, process, sockets};
+use super::{child, connection, sockets};
 use crate::auth::Access;
 use crate::auth::origin::Origins;
 use crate::engine::session::{SESSION_ID_BYTES, SessionId};
@@ -107,7 +107,7 @@ fn engine() -> Engine {
 fn with_client<T>(talk: impl AsyncFnOnce(Rc<World>, Async<UnixStream>) -> T) -> T {
     let executor = Rc::new(LocalExecutor::new());
     let world = World::new(engine(), executor.clone()).expect("an epoll set");
-    executor.spawn(process::reap()).detach();
+    executor.spawn(child::reap(world.clone())).detach();
     executor.spawn(sockets::run(world.clone())).detach();
     let (client, server) = UnixStream::pair().expect("a pair");
     connection::open(&world, server.into(), None);

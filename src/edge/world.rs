@@ -7,7 +7,8 @@
 use super::child::{self, Place};
 use super::function::{self, Function};
 use super::look::{self, Looks};
-use super::process::{self, Group, Source};
+use super::process::{self, Source};
+use super::reaper::{Group, Reaper};
 use super::sockets::Sockets;
 use super::ticker::Ticker;
 use super::{carrier, connection, facts};
@@ -53,6 +54,8 @@ pub struct World {
     workers: RefCell<Vec<Option<Worker>>>,
     /// Children of upstreams, by their index.
     children: RefCell<Vec<Option<child::Place>>>,
+    /// Every process that was started.
+    pub reaper: Rc<Reaper>,
     /// Looks that take their time.
     pub looks: Looks,
     /// Set while the engine's wishes are being met, so that meeting one does not begin anew.
@@ -115,6 +118,7 @@ impl World {
             event_buffer: RefCell::default(),
             workers: RefCell::default(),
             children: RefCell::default(),
+            reaper: Reaper::new()?,
             looks: Looks::default(),
             is_settling: Cell::new(false),
             drain_waker: RefCell::default(),
@@ -212,12 +216,10 @@ impl World {
                 environment,
                 line_bytes_max,
             } => child::start(self, child, &line, environment, line_bytes_max),
-            Job::Feed(child) => drop(self.with_child(child, Place::feed)),
-            Job::CloseInput(child) => drop(self.with_child(child, Place::close_input)),
-            Job::TerminateChild(child) => {
-                self.with_child(child, |place| place.group().terminate());
-            }
-            Job::KillChild(child) => drop(self.with_child(child, |place| place.group().kill())),
+            Job::Feed(child) => child::feed(self, child),
+            Job::CloseInput(child) => child::close_input(self, child),
+            Job::TerminateChild(child) => self.signal_child(child, Group::terminate),
+            Job::KillChild(child) => self.signal_child(child, Group::kill),
             Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
                 connection,
@@ -281,11 +283,6 @@ impl World {
         children[index] = Some(place);
     }
 
-    /// Forgets a child that is gone.
-    pub(super) fn forget_child(&self, key: Key<Child>) {
-        self.children.borrow_mut()[key.index() as usize] = None;
-    }
-
     /// Does something to a child that runs.
     pub(super) fn with_child<T>(
         &self,
@@ -293,27 +290,38 @@ impl World {
         act: impl FnOnce(&mut Place) -> T,
     ) -> Option<T> {
         let mut children = self.children.borrow_mut();
-        let place = children.get_mut(key.index() as usize)?;
-        place.as_mut().map(act)
+        let place = children.get_mut(key.index() as usize)?.as_mut();
+        place.filter(|place| place.key == key).map(act)
     }
 
-    /// Ends every command that still runs, for nobody will be there to watch it.
+    fn signal_child(&self, key: Key<Child>, signal: impl FnOnce(Group)) {
+        self.with_child(key, |place| signal(place.group()));
+    }
+
+    /// The child with this index, if one runs.
+    pub(super) fn child_at(&self, index: u32) -> Option<Key<Child>> {
+        let children = self.children.borrow();
+        let place = children.get(index as usize)?.as_ref();
+        place.map(|place| place.key)
+    }
+
+    /// Forgets a child that has ended: what was kept of it.
+    pub(super) fn take_ended_child(&self) -> Option<Place> {
+        let mut children = self.children.borrow_mut();
+        let has_ended = |place: &mut Place| place.exit().is_some();
+        let mut places = children.iter_mut();
+        places.find_map(|place| place.take_if(has_ended))
+    }
+
+    /// Ends every process that still runs, for nobody will be there to watch it.
     pub fn kill_commands(&self) {
-        self.looks.kill();
-        for place in self.children.borrow().iter().flatten() {
-            place.group().kill();
-        }
-        for worker in self.workers.borrow().iter().flatten() {
-            match worker {
-                Worker::Group(group) => group.kill(),
-                Worker::Function(_) => {}
-            }
-        }
+        self.children.take();
+        self.reaper.close();
     }
 
     /// Starts a command, whose task reports to the engine.
     fn run_command(self: &Rc<Self>, call: Key<Call>, line: Rc<CommandLine>, bytes_max: usize) {
-        match process::spawn(&line) {
+        match process::spawn(&self.reaper, &line) {
             Ok(child) => {
                 self.remember(call, Worker::Group(child.group()));
                 let task = watch(self.clone(), call, line, child, bytes_max);
@@ -339,7 +347,7 @@ impl World {
             Work::Command(line) => self.run_command(call, line, output_bytes_max),
             Work::Upstream(forward) => {
                 let now = self.clock.now();
-                self.engine.borrow_mut().forward(now, call, *forward);
+                self.engine.borrow_mut().forward(now, call, forward);
             }
             Work::Function(begin) => {
                 if let Some(function) = function::start(self, call, begin, told) {
@@ -381,8 +389,8 @@ pub(super) async fn output(
     on_line: &dyn Fn(Source, &str),
 ) -> (command::Ended, Held) {
     let mut held = world.hold();
-    let reserve = |more| held.grow_by(more);
-    let ended = child.finish(bytes_max, reserve, on_line).await;
+    let mut reserve = |more| held.grow_by(more);
+    let ended = child.finish(bytes_max, &mut reserve, on_line).await;
     (ended, held)
 }
 
@@ -393,6 +401,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// How many they are.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Holds `more` bytes beside those it has. Returns whether there were enough.
     pub fn grow_by(&mut self, more: usize) -> bool {
         let enough = more == 0 || self.world.engine.borrow_mut().take_bytes(more);

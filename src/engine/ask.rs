@@ -124,12 +124,12 @@ impl Engine {
         };
         if let Err(error) = self.may_ask(call, &ask) {
             self.stats.asks_refused += 1;
-            return self.answer_at_once(key, ask.key, Err(error));
+            return self.answer_at_once(now, key, ask.key, Err(error));
         }
         self.stats.asks += 1;
         if let Some(answer) = early_answer(call, &ask) {
             let answer = self.kept_answer(key, Ok(answer));
-            return self.answer_at_once(key, ask.key, answer);
+            return self.answer_at_once(now, key, ask.key, answer);
         }
         let pending = Pending {
             key: ask.key.into(),
@@ -141,7 +141,7 @@ impl Engine {
         let is_page = has_handshake && pending.kind == AskKind::Url;
         let page_bytes = usize::from(is_page) * size_of::<SessionId>();
         if !self.take_bytes(pending.bytes() + page_bytes) {
-            return self.answer_at_once(key, pending.key.into(), Err(memory_full()));
+            return self.answer_at_once(now, key, pending.key.into(), Err(memory_full()));
         }
         let page = is_page.then(|| (self.draw_id)());
         let call = self.calls.get_mut(key).expect("it was there above");
@@ -192,25 +192,29 @@ impl Engine {
     }
 
     /// Answers a question that was never pending.
-    fn answer_at_once(&mut self, call: Key<Call>, key: String, answer: Answered) {
+    fn answer_at_once(&mut self, now: Instant, call: Key<Call>, key: String, answer: Answered) {
         let asked = self.calls.get_mut(call).map(|call| &mut call.asked);
         asked
             .expect("the caller has seen it")
             .get_or_insert_default()
             .has_news = true;
-        self.give_answer(call, key, answer);
+        self.give_answer(now, call, key, answer);
     }
 
     /// Gives an answer to whatever works on the call.
-    fn give_answer(&mut self, call: Key<Call>, key: String, answer: Answered) {
-        let child = self.calls.get(call).and_then(|call| call.child);
-        let Some(child) = child else {
+    fn give_answer(&mut self, now: Instant, call: Key<Call>, key: String, answer: Answered) {
+        let forwarded = self
+            .calls
+            .get(call)
+            .and_then(|call| call.forwarded.as_ref());
+        let Some(forwarded) = forwarded else {
             return self.jobs.push_back(Job::Answer { call, key, answer });
         };
+        let Some(child) = forwarded.child else { return };
         if let Some(record) = self.children.slab.get_mut(child) {
             let tag = Tag(call.to_bits());
             record.conversation.answer(tag, &key, &answer);
-            self.jobs.push_back(Job::Feed(child));
+            self.look_after(now, child);
         }
     }
 
@@ -328,7 +332,36 @@ impl Engine {
         }
         self.pool.give(one.bytes());
         let answer = self.kept_answer(key, answer);
-        self.give_answer(key, one.key.into(), answer);
+        self.give_answer(now, key, one.key.into(), answer);
+        if goes_on {
+            self.restart_clock(now, key);
+            self.note_questions(now, key);
+        }
+    }
+
+    /// A call does not want to know any more: its client need not answer. The timeout runs again if
+    /// that was all that the call had asked.
+    pub(super) fn withdraw_question(&mut self, now: Instant, key: Key<Call>, question: &str) {
+        let call = self.calls.get_mut(key).expect("the caller has found it");
+        if call.is_away() {
+            // What its client answers to this is passed over.
+            return;
+        }
+        let Some(asked) = &mut call.asked else { return };
+        let Some(place) = asked.pending.iter().position(|one| *one.key == *question) else {
+            return;
+        };
+        let one = asked.pending.remove(place);
+        let goes_on = asked.pending.is_empty();
+        if goes_on {
+            call.state = State::Running;
+        }
+        let stream = call.stream;
+        self.pool.give(one.bytes());
+        if let (Some(id), Some(stream)) = (&one.id, stream) {
+            let params = Object::default().json("requestId", id.as_json().as_bytes());
+            self.tell(now, stream, "notifications/cancelled", params);
+        }
         if goes_on {
             self.restart_clock(now, key);
             self.note_questions(now, key);

@@ -16,14 +16,14 @@
 //! (see `round.rs`): it has no process, and makes room for others.
 
 use super::ask::Asked;
-use super::child::Child;
+use super::child::Forwarded;
 use super::session::Session;
 use super::stream::Stream;
 use super::task::Task;
 use super::{Asker, Deadline, Engine, Era, Job};
 use crate::admin::stats::DoorKind;
 use crate::auth::Principal;
-use crate::bounded::{Key, Timer};
+use crate::bounded::{Full, Key, Timer};
 use crate::limits;
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
@@ -33,7 +33,6 @@ use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::catalogue::listing_fingerprint;
 use crate::tool::command::Stopped;
-use crate::tool::forward::Forward;
 use crate::tool::handler::{Ended, Told};
 use crate::tool::registry::ToolIndex;
 use crate::tool::{CallLimits, Outcome, Work};
@@ -53,10 +52,8 @@ pub struct Call {
     pub session: Option<Key<Session>>,
     /// Whose it is.
     pub principal: Principal,
-    /// The child that works on it, or that it waits for.
-    pub(super) child: Option<Key<Child>>,
-    /// What it is to be sent, until it is.
-    pub(super) forward: Option<Box<Forward>>,
+    /// What it has to do with an upstream; `None` for what is done here.
+    pub(super) forwarded: Option<Box<Forwarded>>,
     /// What was asked for.
     pub method: Method,
     /// Which rules it goes by.
@@ -149,6 +146,12 @@ impl Call {
         !matches!(self.state, State::Queued(_))
     }
 
+    /// Bytes of the budget that its variables for a child hold.
+    pub(super) fn environment_bytes(&self) -> usize {
+        let forwarded = self.forwarded.as_ref();
+        forwarded.map_or(0, |forwarded| forwarded.held_bytes())
+    }
+
     /// Whether its client has to answer a question.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting)
@@ -237,6 +240,11 @@ impl Engine {
     ) -> Result<Key<Call>, Refusal> {
         self.make_room_for(now, &wanted)?;
         let asker = wanted.asker;
+        let mut forwarded = None;
+        if let Work::Upstream(forward) = &work {
+            let prepared = self.prepare_forward(asker, forward.upstream);
+            forwarded = Some(prepared.ok_or(Refusal::MemoryFull)?);
+        }
         let session_key = asker.session.filter(|_| !wanted.in_background);
         let session = session_key.and_then(|key| self.sessions.get(key));
         let timeout = match wanted.in_background {
@@ -251,8 +259,7 @@ impl Engine {
             id: wanted.id,
             session: session_key,
             principal: asker.principal,
-            child: None,
-            forward: None,
+            forwarded,
             method: wanted.method,
             era: asker.era,
             client,
@@ -274,10 +281,14 @@ impl Engine {
                 .unwrap_or(self.config.limits.output_bytes_max),
             timer: None,
         };
-        let key = self.calls.insert(call).map_err(|_| {
-            self.stats.calls_refused += 1;
-            Refusal::CallsFull
-        })?;
+        let key = match self.calls.insert(call) {
+            Ok(key) => key,
+            Err(Full(call)) => {
+                self.pool.give(call.environment_bytes());
+                self.stats.calls_refused += 1;
+                return Err(Refusal::CallsFull);
+            }
+        };
         self.stats.calls += 1;
         if wanted.in_background {
             let task = self.add_task(now, key, asker.session);
@@ -441,6 +452,7 @@ impl Engine {
             session.last_seen = session.last_seen.max(call.since);
         }
         self.withdraw(now, call.stream, call.asked.take());
+        self.recall(now, key, &call);
         Some(call)
     }
 

@@ -1,6 +1,7 @@
 //! What is true between two inputs. The simulation asks after every step.
 
 use super::Engine;
+use super::child::Instance;
 use super::stream::{Kind, Phase, Stream};
 use crate::limits;
 use std::collections::BTreeMap;
@@ -16,6 +17,47 @@ impl Engine {
         self.check_streams();
         self.check_calls();
         self.check_tasks();
+        self.check_children();
+    }
+
+    /// A child counts its calls, is the only one of its kind that takes any, and belongs to a
+    /// living session if it belongs to one; what waits to be started is needed.
+    fn check_children(&self) {
+        for (key, child) in self.children.slab.iter() {
+            let calls = self
+                .calls
+                .iter()
+                .filter_map(|(_, call)| call.forwarded.as_ref());
+            let own = calls.filter(|forwarded| forwarded.child == Some(key));
+            let (sent, waiting): (Vec<_>, Vec<_>) = own.partition(|one| one.sent.is_some());
+            assert_eq!(
+                child.calls as usize,
+                sent.len(),
+                "a child miscounts its calls"
+            );
+            assert_eq!(child.waiting.len(), waiting.len(), "a child lost a call");
+            let twins = self.children.slab.iter().filter(|(_, twin)| {
+                let name = |one: &super::Child| (one.upstream, one.instance, one.era);
+                twin.state.takes_calls() && name(twin) == name(child)
+            });
+            assert!(twins.count() <= 1, "two children share a name");
+            if let Instance::Session(session) = child.instance {
+                let is_there = self.sessions.get(session).is_some();
+                assert!(
+                    is_there || child.state.is_ending(),
+                    "a child outlives its session"
+                );
+            }
+            assert!(
+                !child.state.is_ending() || child.is_unused(),
+                "{:?}",
+                child.state
+            );
+        }
+        for start in &self.children.starts {
+            let is_needed = start.is_standing || !start.waiting.is_empty();
+            assert!(is_needed, "nobody needs a start");
+        }
     }
 
     /// Every byte of the budget has an owner.
@@ -41,8 +83,10 @@ impl Engine {
             }
         }
         for (_, call) in self.calls.iter() {
-            held += call.held_bytes();
+            held += call.held_bytes() + call.environment_bytes();
         }
+        let children = self.children.slab.iter();
+        held += children.map(|(_, child)| child.held_bytes).sum::<usize>();
         held += payloads.values().sum::<usize>();
         held += self.watch.held_bytes();
         let tasks = self.tasks.iter().map(|(_, task)| task.held_bytes());
@@ -87,7 +131,14 @@ impl Engine {
             .filter(|(_, task)| task.timer.is_some())
             .count();
         let watch = usize::from(self.watch.timer.is_some());
+        let children = self.children.slab.iter();
+        let children = children.filter(|(_, child)| child.timer.is_some()).count();
+        let upstreams = self.children.upstreams.iter();
+        let upstreams = upstreams
+            .filter(|upstream| upstream.timer.is_some())
+            .count();
         let owned = connections + sessions + streams + calls + tasks + drain + watch;
+        let owned = owned + children + upstreams;
         assert_eq!(self.wheel.len() as usize, owned, "a deadline leaked");
     }
 

@@ -3,11 +3,17 @@
 use super::call::Call;
 use super::session::Session;
 use crate::auth::PrincipalId;
-use crate::bounded::{Key, Timer};
+use crate::bounded::{Bucket, Key, Timer};
+use crate::limits;
 use crate::mcp::revision::Era;
+use crate::time::Instant;
+use crate::tool::forward::Forward;
 use crate::upstream::UpstreamIndex;
 use crate::upstream::conversation::Conversation;
+use crate::upstream::supervise::State;
 use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
 
 /// One child.
 #[derive(Debug)]
@@ -20,13 +26,44 @@ pub struct Child {
     pub era: Era,
     /// What is said to it.
     pub conversation: Conversation,
-    /// Whether it takes calls.
+    /// How far it has come; changed by the table of [`supervise`](crate::upstream::supervise) only.
     pub(super) state: State,
-    /// Calls that wait until it does, in the order they came in.
+    /// When it had answered the handshake, once it has.
+    pub(super) up_since: Option<Instant>,
+    /// When its last call was over.
+    pub(super) unused_since: Instant,
+    /// Calls that wait until it takes them, in the order they came in.
     pub(super) waiting: VecDeque<Key<Call>>,
     /// Calls that it works on.
     pub(super) calls: u32,
-    /// Runs while it starts, is unused, or ends.
+    /// The call of a client of 2026-07-28 that it works on and that may ask: no other one is sent
+    /// meanwhile.
+    pub(super) asks: Option<Key<Call>>,
+    /// When the questions of that call end its exchange, once it has asked.
+    pub(super) asking_until: Option<Instant>,
+    /// Something was said to it or taken from it since it was looked at.
+    pub(super) is_touched: bool,
+    /// It was given a call once.
+    pub(super) was_used: bool,
+    /// Lines that it has written.
+    pub(super) lines: u64,
+    /// Lines of nonsense since the last one that made sense.
+    pub(super) noise: u32,
+    /// Kinds of nonsense that the log has been told of.
+    pub(super) noises: Vec<&'static str>,
+    /// Lines that were too long, each of which may have been an answer, and when the last came.
+    pub(super) lost: (u32, Instant),
+    /// Bytes of the budget that are drawn for what is on its way to it.
+    pub(super) held_bytes: usize,
+    /// Its last line on stderr, as far as it is kept.
+    pub(super) last_words: String,
+    /// Lines of stderr that the log may have.
+    pub(super) stderr: Bucket,
+    /// Lines of stderr that the log did not get since the last one that it did.
+    pub(super) unlogged: u32,
+    /// Why it was told to end, once it was.
+    pub(super) reason: Option<Rc<str>>,
+    /// Runs while it starts, is unused, or ends, and while it may have further questions.
     pub(super) timer: Option<Timer>,
 }
 
@@ -39,15 +76,75 @@ pub enum Instance {
     Session(Key<Session>),
     /// One principal; the number tells apart environments that come from request headers.
     Principal(PrincipalId, u64),
+    /// Nobody: it is asked what it can do, and ended.
+    Probe,
 }
 
-/// How far a child has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// It was started and has not answered the handshake.
-    Starting,
-    /// It takes calls.
-    Up,
-    /// It was told to end.
-    Stopping,
+/// What a call has to do with an upstream.
+#[derive(Debug)]
+pub(super) struct Forwarded {
+    /// Whose call it is.
+    pub upstream: UpstreamIndex,
+    /// Which of its children gets it.
+    pub instance: Instance,
+    /// Variables for that child, if it has to be started. Drawn from the budget.
+    pub environment: Vec<(String, String)>,
+    /// What is to be sent, until it is.
+    pub forward: Option<Box<Forward>>,
+    /// The child that works on it, or that it waits for.
+    pub child: Option<Key<Child>>,
+    /// How many lines the child had written when the call was sent to it, and when that was.
+    pub sent: Option<(u64, Instant)>,
 }
+
+impl Forwarded {
+    /// Bytes of the budget that it holds.
+    pub fn held_bytes(&self) -> usize {
+        bytes_of(&self.environment)
+    }
+}
+
+/// Bytes that variables take.
+pub(super) fn bytes_of(environment: &[(String, String)]) -> usize {
+    let bytes = |(name, value): &(String, String)| name.len() + value.len();
+    environment.iter().map(bytes).sum()
+}
+
+impl Child {
+    /// A child that is about to be started.
+    pub(super) fn new(start: &super::starts::Start, conversation: Conversation) -> Child {
+        Child {
+            upstream: start.upstream,
+            instance: start.instance,
+            era: start.era,
+            conversation,
+            state: State::Queued,
+            up_since: None,
+            unused_since: Instant::ZERO,
+            waiting: VecDeque::new(),
+            calls: 0,
+            asks: None,
+            asking_until: None,
+            is_touched: false,
+            was_used: false,
+            lines: 0,
+            noise: 0,
+            noises: Vec::new(),
+            lost: (0, Instant::ZERO),
+            held_bytes: 0,
+            last_words: String::new(),
+            stderr: Bucket::new(limits::STDERR_LINES, limits::STDERR_LINES, STDERR_PERIOD),
+            unlogged: 0,
+            reason: None,
+            timer: None,
+        }
+    }
+
+    /// Whether it works on nothing, and nothing waits for it.
+    pub(super) fn is_unused(&self) -> bool {
+        self.calls == 0 && self.waiting.is_empty()
+    }
+}
+
+/// The time in which a child may have [`limits::STDERR_LINES`] lines in the log.
+const STDERR_PERIOD: Duration = Duration::from_secs(60);

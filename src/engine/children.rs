@@ -1,34 +1,74 @@
-//! Which children run: started when they are wanted, ended when they are not.
+//! The upstreams and their children: what becomes of a child when something happens to it, by the
+//! table of [`supervise`](crate::upstream::supervise).
 
-use super::child::{Child, Instance, State};
-use super::{Engine, Job};
-use crate::bounded::{Key, Slab};
+use super::child::{Child, Instance};
+use super::session::Session;
+use super::starts::{Failure, Start};
+use super::{Deadline, Engine, Job};
+use crate::bounded::{Key, Slab, Timer};
 use crate::limits;
-use crate::mcp::capability::Capabilities;
-use crate::mcp::revision::Era;
 use crate::time::Instant;
 use crate::tool::Tool;
 use crate::tool::command::Exit;
 use crate::tool::registry::{Registry, Unfit};
 use crate::upstream::UpstreamIndex;
-use crate::upstream::conversation::{Conversation, Effect, Plan};
-use crate::upstream::listing::Listing;
+use crate::upstream::listing::{Eras, Listing};
 use crate::upstream::spec::UpstreamSpec;
+use crate::upstream::supervise::{Action, Event, State, step};
 use crate::upstream::tool::UpstreamTool;
+use crate::upstream::view::{Counts, UpstreamView};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// The upstreams and their children.
 pub(super) struct Children {
+    /// Each keeps its place for as long as its name is configured.
     pub upstreams: Vec<Upstream>,
     pub slab: Slab<Child>,
+    /// Children that are to be started. Each is waited for by a call, or stands for its upstream.
+    pub starts: VecDeque<Start>,
 }
 
 /// One upstream.
 pub(super) struct Upstream {
     pub spec: Rc<UpstreamSpec>,
+    /// What its command speaks, once that is known.
+    pub eras: Option<Eras>,
     /// What it offers, once it has said so.
     pub listing: Option<Box<Listing>>,
+    /// Its children ask questions while they work.
+    pub is_interactive: bool,
+    /// A reload has taken it out of the configuration: its place is free once no child is left.
+    pub is_removed: bool,
+    /// Variables for the child that is asked what it can do: those of whoever wanted to know.
+    pub environment: Vec<(String, String)>,
+    /// What has failed, and is not to be started just now.
+    pub failures: Vec<Failure>,
+    /// Sessions whose child has ended, and when they end.
+    pub lost: Vec<(Key<Session>, Instant)>,
+    pub counts: Counts,
+    pub last_failure: Option<Rc<str>>,
+    /// Runs until something of it is due: see [`Engine::tend`].
+    pub timer: Option<Timer>,
+}
+
+impl Upstream {
+    /// One of which nothing is known.
+    pub fn new(spec: UpstreamSpec) -> Upstream {
+        Upstream {
+            is_interactive: spec.interactive,
+            spec: Rc::new(spec),
+            eras: None,
+            listing: None,
+            is_removed: false,
+            environment: Vec::new(),
+            failures: Vec::new(),
+            lost: Vec::new(),
+            counts: Counts::default(),
+            last_failure: None,
+            timer: None,
+        }
+    }
 }
 
 impl Children {
@@ -37,166 +77,279 @@ impl Children {
         Children {
             upstreams: Vec::new(),
             slab: Slab::with_capacity(children_max),
+            starts: VecDeque::new(),
         }
+    }
+
+    /// The upstreams that are configured.
+    pub fn configured(&self) -> impl Iterator<Item = (UpstreamIndex, &Upstream)> {
+        let upstreams = self.upstreams.iter().enumerate();
+        let upstreams = upstreams.filter(|(_, upstream)| !upstream.is_removed);
+        upstreams.map(|(place, upstream)| (UpstreamIndex::new(place), upstream))
     }
 }
 
 impl Engine {
-    /// The same engine with servers behind it.
+    /// The same engine with servers behind it. What is not known of them is asked as soon as jobs
+    /// are polled.
     pub fn with_upstreams(mut self, specs: Vec<UpstreamSpec>) -> Engine {
-        let upstream = |spec| Upstream {
-            spec: Rc::new(spec),
-            listing: None,
-        };
-        self.children.upstreams = specs.into_iter().map(upstream).collect();
+        self.children.upstreams = specs.into_iter().map(Upstream::new).collect();
+        for place in 0..self.children.upstreams.len() {
+            self.tend(Instant::ZERO, UpstreamIndex::new(place));
+        }
         self
     }
 
-    /// Starts a child.
-    pub(super) fn start_child(
-        &mut self,
-        index: UpstreamIndex,
-        instance: Instance,
-        era: Era,
-    ) -> Option<Key<Child>> {
-        let spec = self.children.upstreams[index.as_usize()].spec.clone();
-        let plan = Plan {
-            era,
-            client: Capabilities::NONE,
-            lists: true,
-            listing_bytes_max: limits::LISTING_BYTES_MAX,
-            probes: false,
-            roots: spec.roots.clone(),
-            is_private: matches!(instance, Instance::Session(_)),
+    /// What there is to be told of each upstream.
+    pub fn upstreams(&self) -> impl Iterator<Item = UpstreamView<'_>> {
+        let configured = self.children.configured();
+        configured.map(|(index, upstream)| UpstreamView {
+            spec: &upstream.spec,
+            state: self.state_name(index, upstream),
+            eras: upstream.eras,
+            tools: upstream.listing.as_ref().map(|listing| listing.tools.len()),
+            children: self.children_of(index).count() as u32,
+            calls: self.children_of(index).map(|child| child.calls).sum(),
+            counts: upstream.counts,
+            last_failure: upstream.last_failure.as_deref(),
+        })
+    }
+
+    fn children_of(&self, index: UpstreamIndex) -> impl Iterator<Item = &Child> {
+        let children = self.children.slab.iter().map(|(_, child)| child);
+        children.filter(move |child| child.upstream == index)
+    }
+
+    fn state_name(&self, index: UpstreamIndex, upstream: &Upstream) -> &'static str {
+        let states = || self.children_of(index).map(|child| child.state);
+        if let Some(state) = states().find(|state| *state == State::Up) {
+            return state.name();
+        }
+        match states().next() {
+            Some(state) => state.name(),
+            None if upstream.has_failed() => State::Failed.name(),
+            None => State::Down.name(),
+        }
+    }
+
+    /// Lets something happen to a child.
+    pub(super) fn child_event(&mut self, now: Instant, key: Key<Child>, event: Event) {
+        let Some(child) = self.children.slab.get_mut(key) else {
+            return;
         };
-        let child = Child {
-            upstream: index,
-            instance,
-            era,
-            conversation: Conversation::new(plan),
-            state: State::Starting,
-            waiting: VecDeque::new(),
-            calls: 0,
-            timer: None,
+        let before = child.state;
+        let (next, actions) = step(before, event);
+        child.state = next;
+        if event == Event::Ready && next == State::Up {
+            child.up_since = Some(now);
+            child.unused_since = now;
+        }
+        for action in actions {
+            self.act_on(now, key, *action);
+        }
+        if before != next && self.children.slab.contains(key) {
+            self.time_child(now, key);
+        }
+    }
+
+    fn act_on(&mut self, now: Instant, key: Key<Child>, action: Action) {
+        match action {
+            Action::Spawn => self.spawn(key),
+            Action::Send => self.send_waiting(now, key),
+            Action::FailCalls => self.fail_calls_of(now, key),
+            Action::BackOff => self.back_off(now, key),
+            Action::CloseInput => self.jobs.push_back(Job::CloseInput(key)),
+            Action::Terminate => self.jobs.push_back(Job::TerminateChild(key)),
+            Action::Kill => self.jobs.push_back(Job::KillChild(key)),
+            Action::Forget => self.forget_child(now, key),
+            Action::Enqueue | Action::Refuse => unreachable!("nobody wants it by its key"),
+        }
+    }
+
+    /// Schedules the end of what a child may take for its state.
+    pub(super) fn time_child(&mut self, now: Instant, key: Key<Child>) {
+        let child = self.children.slab.get_mut(key).expect("the caller has it");
+        let timer = child.timer.take();
+        let asking_until = child.asking_until;
+        let (state, instance, unused_since) = (child.state, child.instance, child.unused_since);
+        let upstream = &self.children.upstreams[child.upstream.as_usize()];
+        let idle = match instance {
+            Instance::Shared if upstream.is_eager() => None,
+            Instance::Shared | Instance::Principal(..) => upstream.spec.idle,
+            // It ends with its session.
+            Instance::Session(_) => None,
+            Instance::Probe => Some(upstream.spec.start_timeout),
         };
-        let key = self.children.slab.insert(child).ok()?;
-        self.jobs.push_back(Job::Spawn {
-            child: key,
-            line: spec.line.clone(),
-            environment: Vec::new(),
-            line_bytes_max: self.config.limits.output_bytes_max,
-        });
-        self.jobs.push_back(Job::Feed(key));
-        Some(key)
+        let at = match state {
+            State::Starting => Some(now + upstream.spec.start_timeout),
+            State::Up if asking_until.is_some() => asking_until,
+            State::Up => idle.map(|idle| (unused_since + idle).round_up(limits::COARSE)),
+            State::Closing | State::Terminating => Some(now + limits::KILL_GRACE),
+            State::Down | State::Queued | State::Leaving | State::Killing | State::Failed => None,
+        };
+        self.cancel(timer);
+        let timer = at.and_then(|at| self.schedule(at, Deadline::Child(key)));
+        self.children.slab.get_mut(key).expect("it was there").timer = timer;
     }
 
-    /// A child has written a line to stdout.
-    pub fn handle_child_line(&mut self, now: Instant, key: Key<Child>, line: &[u8]) {
-        if let Some(child) = self.children.slab.get_mut(key) {
-            child.conversation.handle_line(line);
-            self.take_effects(now, key);
+    /// A child's deadline has come.
+    pub(super) fn child_expired(&mut self, now: Instant, key: Key<Child>) {
+        let child = self.children.slab.get_mut(key);
+        let child = child.expect("a deadline dies with its record");
+        child.timer = None;
+        if std::mem::take(&mut child.is_touched) {
+            return self.look_at(now, key);
+        }
+        if child.asking_until.is_some_and(|until| until <= now) {
+            child.asking_until = None;
+            let call = child.asks;
+            self.time_child(now, key);
+            return call.into_iter().for_each(|call| self.end_turn(now, call));
+        }
+        match child.state {
+            State::Up if child.instance == Instance::Probe => {
+                self.set_reason(key, "has not said in time what it offers");
+                self.child_event(now, key, Event::Hung);
+            }
+            State::Up => self.consider_idle(now, key),
+            State::Starting => {
+                let seconds = self.spec_of(key).start_timeout.as_secs();
+                let text = format!("has not answered the handshake for {seconds} s");
+                self.set_reason(key, &text);
+                self.child_event(now, key, Event::Expired);
+            }
+            State::Down
+            | State::Queued
+            | State::Leaving
+            | State::Closing
+            | State::Terminating
+            | State::Killing
+            | State::Failed => self.child_event(now, key, Event::Expired),
         }
     }
 
-    /// A child has written a line to stderr.
-    pub fn handle_child_stderr(&mut self, _now: Instant, key: Key<Child>, line: &str) {
-        if let Some(child) = self.children.slab.get(key) {
-            let spec = &self.children.upstreams[child.upstream.as_usize()].spec;
-            log::info!("server {:?}: {line}", spec.name);
+    /// Does what comes of what was said to a child, or taken from it. Its deadline is set anew.
+    fn look_at(&mut self, now: Instant, key: Key<Child>) {
+        self.take_effects(now, key);
+        self.settle_child(now, key);
+        if self
+            .children
+            .slab
+            .get(key)
+            .is_some_and(|child| child.timer.is_none())
+        {
+            self.time_child(now, key);
         }
     }
 
-    /// A child has written what is no line: why not.
-    pub fn handle_child_noise(&mut self, _now: Instant, key: Key<Child>, noise: &'static str) {
-        if let Some(child) = self.children.slab.get(key) {
-            let spec = &self.children.upstreams[child.upstream.as_usize()].spec;
-            log::warn!("server {:?}: {noise}", spec.name);
+    /// Whether a child was unused for long enough; it may have been used since the deadline was
+    /// set, which calls leave alone.
+    fn consider_idle(&mut self, now: Instant, key: Key<Child>) {
+        let idle = self.spec_of(key).idle.unwrap_or_default();
+        let child = self.children.slab.get_mut(key).expect("the caller has it");
+        if !child.is_unused() {
+            child.unused_since = now;
         }
+        if child.unused_since + idle > now {
+            return self.time_child(now, key);
+        }
+        let (index, instance) = (child.upstream, child.instance);
+        let upstream = &mut self.children.upstreams[index.as_usize()];
+        upstream.forgive(instance);
+        log::info!("server {:?} is stopped: unused", upstream.spec.name);
+        self.child_event(now, key, Event::Expired);
+    }
+
+    /// Ends a child that nobody needs any more.
+    pub(super) fn end_child(&mut self, now: Instant, key: Key<Child>, why: &str) {
+        self.set_reason(key, why);
+        self.child_event(now, key, Event::Stopped);
+    }
+
+    /// Notes why a child is being ended, unless that is known already.
+    pub(super) fn set_reason(&mut self, key: Key<Child>, why: &str) {
+        let name = self.spec_of(key).name.clone();
+        let child = self.children.slab.get_mut(key).expect("the caller has it");
+        if child.reason.is_none() {
+            let words = &child.last_words;
+            child.reason = Some(match words.is_empty() {
+                true => format!("server {name:?} {why}").into(),
+                false => format!("server {name:?} {why}: {words}").into(),
+            });
+        }
+    }
+
+    /// What is configured of a child's upstream.
+    pub(super) fn spec_of(&self, key: Key<Child>) -> Rc<UpstreamSpec> {
+        let child = self.children.slab.get(key).expect("the caller has it");
+        self.children.upstreams[child.upstream.as_usize()]
+            .spec
+            .clone()
     }
 
     /// A child is gone, or could not be started: why.
     pub fn handle_child_exit(&mut self, now: Instant, key: Key<Child>, end: Result<Exit, String>) {
-        let Some(child) = self.children.slab.remove(key) else {
+        if !self.children.slab.contains(key) {
             return;
-        };
+        }
+        match end {
+            Ok(Exit::Status(status)) => {
+                self.set_reason(key, &format!("has ended with exit status {status}"));
+            }
+            Ok(Exit::Signal(signal)) => {
+                self.set_reason(key, &format!("was ended by signal {signal}"));
+            }
+            Err(problem) => self.set_reason(key, &format!("does not run: {problem}")),
+        }
+        self.child_event(now, key, Event::Exited);
+    }
+
+    /// The record of a child goes, and whatever waits for its place or its end gets its turn.
+    fn forget_child(&mut self, now: Instant, key: Key<Child>) {
+        let child = self.children.slab.remove(key).expect("the caller has it");
+        debug_assert!(child.is_unused(), "its calls were answered");
         self.cancel(child.timer);
-        let spec = self.children.upstreams[child.upstream.as_usize()]
-            .spec
-            .clone();
-        let reason = match end {
-            Ok(exit) => format!("server {:?} has ended: {exit:?}", spec.name),
-            Err(problem) => format!("server {:?}: {problem}", spec.name),
-        };
-        self.fail_calls_of(now, key, &reason);
+        self.pool.give(child.held_bytes);
+        self.say_unlogged(&child);
+        self.start_next(now);
+        self.tend(now, child.upstream);
+        self.drain_further();
     }
 
-    /// The bytes that a child has not been given yet.
-    pub fn child_output(&self, key: Key<Child>) -> &[u8] {
-        let child = self.children.slab.get(key);
-        child.map_or(&[], |child| child.conversation.output())
-    }
-
-    /// A child was given the first `bytes` of its output.
-    pub fn child_written(&mut self, key: Key<Child>, bytes: usize) {
-        if let Some(child) = self.children.slab.get_mut(key) {
-            child.conversation.written(bytes);
+    /// The children of a session end with it.
+    pub(super) fn end_children_of(&mut self, now: Instant, session: Key<Session>) {
+        let instance = Instance::Session(session);
+        let children = self.children.slab.iter();
+        let own = children.filter(|(_, child)| child.instance == instance);
+        let keys: Vec<Key<Child>> = own.map(|(key, _)| key).collect();
+        for key in keys {
+            self.end_child(now, key, "has ended with its session");
+        }
+        for upstream in &mut self.children.upstreams {
+            upstream.forgive(instance);
         }
     }
 
-    /// Does what comes of what a child has said.
-    pub(super) fn take_effects(&mut self, now: Instant, key: Key<Child>) {
-        while let Some(child) = self.children.slab.get_mut(key) {
-            let Some(effect) = child.conversation.poll_effect() else {
-                break;
-            };
-            self.take_effect(now, key, effect);
-        }
-        if !self.child_output(key).is_empty() {
-            self.jobs.push_back(Job::Feed(key));
-        }
-    }
-
-    fn take_effect(&mut self, now: Instant, key: Key<Child>, effect: Effect) {
-        let child = self
-            .children
-            .slab
-            .get_mut(key)
-            .expect("the caller has seen it");
-        match effect {
-            Effect::Ready => {
-                child.state = State::Up;
-                self.send_waiting(key);
-            }
-            Effect::Listed(listing) => {
-                let index = child.upstream;
-                self.take_listing(now, index, listing);
-            }
-            Effect::Relisted(kind, entries) => {
-                let index = child.upstream;
-                let known = self.children.upstreams[index.as_usize()].listing.clone();
-                let listing = known.unwrap_or_default().with(kind, entries);
-                self.take_listing(now, index, Box::new(listing));
-            }
-            Effect::Stale => child.conversation.refresh(),
-            Effect::Said(tag, said) => self.child_said(now, tag, said),
-            Effect::Waits(tag) => self.child_waits(now, tag),
-            Effect::Ended(tag, ended) => {
-                child.calls -= 1;
-                self.child_ended(now, tag, &ended);
-            }
-            Effect::Unfit(_)
-            | Effect::Probed
-            | Effect::Updated(_)
-            | Effect::Subscribed(..)
-            | Effect::Withdrawn(..)
-            | Effect::IsInteractive
-            | Effect::Log { .. }
-            | Effect::Noise(_) => {}
+    /// The server is stopping: children that work on nothing are not needed any more.
+    pub(super) fn drain_children(&mut self, now: Instant) {
+        self.children
+            .starts
+            .retain(|start| !start.waiting.is_empty());
+        let children = self.children.slab.iter();
+        let unused = children.filter(|(_, child)| child.is_unused());
+        let keys: Vec<Key<Child>> = unused.map(|(key, _)| key).collect();
+        for key in keys {
+            self.end_child(now, key, "is stopped with the daemon");
         }
     }
 
     /// What an upstream offers has come in.
-    fn take_listing(&mut self, now: Instant, index: UpstreamIndex, listing: Box<Listing>) {
+    pub(super) fn take_listing(
+        &mut self,
+        now: Instant,
+        index: UpstreamIndex,
+        listing: Box<Listing>,
+    ) {
         self.children.upstreams[index.as_usize()].listing = Some(listing);
         match self.with_offered(self.own_tools.clone()) {
             Ok(registry) => {
@@ -209,8 +362,7 @@ impl Engine {
 
     /// All tools: these, and those of the upstreams.
     fn with_offered(&self, mut tools: Vec<Rc<dyn Tool>>) -> Result<Registry, Unfit> {
-        for (place, upstream) in self.children.upstreams.iter().enumerate() {
-            let index = UpstreamIndex::new(place);
+        for (index, upstream) in self.children.configured() {
             let entries = upstream
                 .listing
                 .iter()
@@ -220,12 +372,4 @@ impl Engine {
         }
         Registry::new(tools)
     }
-
-    /// A child has not started in time, is unused, or has not ended.
-    pub(super) fn child_expired(&mut self, _now: Instant, key: Key<Child>) {
-        self.jobs.push_back(Job::KillChild(key));
-    }
-
-    /// An upstream may be started again.
-    pub(super) fn upstream_expired(&mut self, _now: Instant, _index: UpstreamIndex) {}
 }

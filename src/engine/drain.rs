@@ -33,6 +33,7 @@ impl Engine {
         for key in keys {
             self.stop_call(now, key, Stopped::Draining);
         }
+        self.drain_children(now);
         self.drain_further();
     }
 
@@ -44,7 +45,8 @@ impl Engine {
     /// Whether everything has ended and the process may exit.
     pub fn is_drained(&self) -> bool {
         let is_closing = self.drain.as_ref().is_some_and(|drain| drain.is_closing);
-        is_closing && self.calls.is_empty() && self.streams.iter().all(|(_, s)| !s.attached)
+        let is_idle = self.calls.is_empty() && self.children.slab.is_empty();
+        is_closing && is_idle && self.streams.iter().all(|(_, s)| !s.attached)
     }
 
     /// Once no call is left, tells every stream to end.

@@ -1,133 +1,435 @@
 //! Calls that children work on: which child gets one, and how its answer comes back.
 
 use super::call::{Call, encode_outcome};
-use super::child::{Child, Instance, State};
-use super::{Engine, Job};
+use super::child::{Child, Forwarded, Instance, bytes_of};
+use super::starts::Start;
+use super::{Asker, Deadline, Engine, Era};
 use crate::bounded::Key;
-use crate::mcp::revision::Era;
+use crate::limits;
+use crate::mcp::method::Method;
+use crate::mcp::{request_state, stateless};
 use crate::time::Instant;
 use crate::tool::Outcome;
 use crate::tool::forward::Forward;
 use crate::tool::handler::{Ended, Said, Told};
-use crate::upstream::Tag;
 use crate::upstream::conversation::Asking;
-use crate::wire::jsonrpc::{INTERNAL_ERROR, RpcError};
+use crate::upstream::spec::{Per, UpstreamSpec};
+use crate::upstream::supervise::{Event, State};
+use crate::upstream::{Tag, UpstreamIndex};
+use crate::wire::jsonrpc::{self, INTERNAL_ERROR, RpcError};
+use crate::wire::status::Status;
 
 impl Engine {
+    /// What a call will have to do with an upstream: who shares its child is decided while the
+    /// request is in hand. `None` where its environment finds no room.
+    pub(super) fn prepare_forward(
+        &mut self,
+        asker: Asker,
+        upstream: UpstreamIndex,
+    ) -> Option<Box<Forwarded>> {
+        let spec = self.children.upstreams[upstream.as_usize()].spec.clone();
+        let environment = self.environment_of(&spec);
+        if !self.take_bytes(bytes_of(&environment)) {
+            return None;
+        }
+        let instance = match (spec.per, asker.session) {
+            (Per::Server, _) => Instance::Shared,
+            (Per::Session, Some(session)) => Instance::Session(session),
+            (Per::Session, None) | (Per::Principal, _) => {
+                Instance::Principal(asker.principal.id, self.fingerprint(&environment))
+            }
+        };
+        Some(Box::new(Forwarded {
+            upstream,
+            instance,
+            environment,
+            forward: None,
+            child: None,
+            sent: None,
+        }))
+    }
+
+    /// The variables that the headers of the request in hand become.
+    fn environment_of(&self, spec: &UpstreamSpec) -> Vec<(String, String)> {
+        let value = |header: &str| {
+            let mut headers = self.forwarded.iter();
+            headers
+                .find(|(name, _)| **name == *header)
+                .map(|(_, value)| value)
+        };
+        let headers = spec.headers.iter();
+        let variables =
+            headers.filter_map(|(header, name)| Some((name.clone(), value(header)?.to_string())));
+        variables.collect()
+    }
+
+    /// What tells apart environments, without telling what is in them.
+    fn fingerprint(&mut self, environment: &[(String, String)]) -> u64 {
+        if environment.is_empty() {
+            return 0;
+        }
+        let secret = *self.environment_key.get_or_insert_with(&mut self.draw_id);
+        let mut sum = 0;
+        for (name, value) in environment {
+            let above = format!("{} {sum:x} {name}", secret.as_str());
+            let digest = request_state::digest(&above, value, "");
+            sum = u64::from_le_bytes(*digest.first_chunk().expect("it has 16 bytes"));
+        }
+        sum
+    }
+
     /// Gives a call to a child of its upstream, which is started if need be.
-    pub fn forward(&mut self, now: Instant, key: Key<Call>, forward: Forward) {
-        let Some(call) = self.calls.get(key) else {
+    pub fn forward(&mut self, now: Instant, key: Key<Call>, forward: Box<Forward>) {
+        let Some(call) = self.calls.get_mut(key) else {
             return;
         };
-        let era = Era::Handshake;
-        debug_assert!(call.child.is_none());
-        let (index, instance) = (forward.upstream, Instance::Shared);
-        let fits = |child: &Child| child.upstream == index && child.instance == instance;
-        let running = self.children.slab.iter().find(|(_, child)| fits(child));
-        let found = running.map(|(key, _)| key);
-        let child = found.or_else(|| self.start_child(index, instance, era));
-        let Some(child) = child else {
-            let error = RpcError::new(INTERNAL_ERROR, "too many children: raise limits.children");
-            return self.handle_ended(now, key, &Ended::Failed(error));
+        let era = call.era;
+        let forwarded = call.forwarded.as_mut().expect("it is for an upstream");
+        debug_assert!(forwarded.child.is_none() && forwarded.sent.is_none());
+        let (index, instance) = (forwarded.upstream, forwarded.instance);
+        forwarded.forward = Some(forward);
+        let upstream = &self.children.upstreams[index.as_usize()];
+        let has_lost = |session| upstream.lost.iter().any(|(lost, _)| *lost == session);
+        if let Instance::Session(session) = instance
+            && has_lost(session)
+        {
+            let text = format!("server {:?} has ended: begin anew", upstream.spec.name);
+            return self.refuse_forward(now, key, &text);
+        }
+        if upstream.is_removed {
+            let text = format!("a reload has removed server {:?}", upstream.spec.name);
+            return self.refuse_forward(now, key, &text);
+        }
+        let start = Start::new(index, instance, upstream.era_for(era));
+        if let Some(child) = self.running(&start) {
+            return self.queue_at(now, key, child);
+        }
+        let (instance, era) = (start.instance, start.era);
+        if let Err(reason) = self.want(now, start) {
+            return self.refuse_forward(now, key, &reason);
+        }
+        let is_it = |start: &&mut Start| {
+            (start.upstream, start.instance, start.era) == (index, instance, era)
         };
-        let call = self.calls.get_mut(key).expect("it was there above");
-        call.child = Some(child);
-        call.forward = Some(Box::new(forward));
+        let start = self.children.starts.iter_mut().find(is_it);
+        start.expect("it was just queued").waiting.push_back(key);
+        self.start_next(now);
+    }
+
+    /// The child that takes the calls that would wait for this start.
+    fn running(&self, start: &Start) -> Option<Key<Child>> {
+        let mut children = self.children.slab.iter();
+        let fits = |child: &Child| start.is(child) && child.state.takes_calls();
+        let found = children.find(|(_, child)| fits(child));
+        found.map(|(key, _)| key)
+    }
+
+    fn refuse_forward(&mut self, now: Instant, key: Key<Call>, reason: &str) {
+        let error = RpcError::new(INTERNAL_ERROR, reason.to_string());
+        self.handle_ended(now, key, &Ended::Failed(error));
+    }
+
+    /// A call waits for a child that takes calls, or will.
+    fn queue_at(&mut self, now: Instant, key: Key<Call>, child: Key<Child>) {
+        self.forwarded_mut(key).child = Some(child);
         let record = self
             .children
             .slab
             .get_mut(child)
-            .expect("it was just found");
+            .expect("the caller has it");
         record.waiting.push_back(key);
         if record.state == State::Up {
-            self.send_waiting(child);
-            self.jobs.push_back(Job::Feed(child));
+            self.send_waiting(now, child);
         }
     }
 
-    /// Sends the calls that have waited for a child.
-    pub(super) fn send_waiting(&mut self, child: Key<Child>) {
+    /// What a call has to do with its upstream.
+    pub(super) fn forwarded_mut(&mut self, key: Key<Call>) -> &mut Forwarded {
+        let call = self.calls.get_mut(key).expect("a call that waits is there");
+        call.forwarded.as_mut().expect("it is for an upstream")
+    }
+
+    /// Sends the calls that have waited for a child, as far as it may have them now.
+    pub(super) fn send_waiting(&mut self, now: Instant, child: Key<Child>) {
+        while let Some(key) = self.next_to_send(child) {
+            self.send_call(now, child, key);
+        }
+        self.feed(now, child);
+    }
+
+    /// The next call that a child may have. One that works for a client of 2026-07-28 by asking it
+    /// questions has one call of such clients at a time: nothing else says whose questions those
+    /// are.
+    fn next_to_send(&mut self, child: Key<Child>) -> Option<Key<Call>> {
+        let record = self.children.slab.get_mut(child)?;
+        let upstream = &self.children.upstreams[record.upstream.as_usize()];
+        let is_translated = record.era == Era::Handshake && upstream.is_interactive;
+        let is_busy = record.asks.is_some() && is_translated;
+        let may_go = |key: &Key<Call>| {
+            let call = self.calls.get(*key);
+            !is_busy || call.is_some_and(|call| call.era == Era::Handshake)
+        };
+        let place = record.waiting.iter().position(may_go)?;
+        record.waiting.remove(place)
+    }
+
+    fn send_call(&mut self, now: Instant, child: Key<Child>, key: Key<Call>) {
         let record = self
             .children
             .slab
             .get_mut(child)
-            .expect("the caller has seen it");
-        while let Some(key) = record.waiting.pop_front() {
-            let Some(call) = self.calls.get_mut(key) else {
-                continue;
-            };
-            let forward = call.forward.take().expect("it has not been sent");
-            record.calls += 1;
-            record.conversation.send(
-                forward,
-                Asking {
-                    tag: Tag(key.to_bits()),
-                    told: Told {
-                        client: call.client,
-                        wants_progress: call.progress_token.is_some(),
-                    },
-                    log_level: call.log_level,
-                    era: call.era,
-                },
-            );
+            .expect("the caller has it");
+        let call = self.calls.get_mut(key).expect("a call that waits is there");
+        let forwarded = call.forwarded.as_mut().expect("it is for an upstream");
+        let forward = forwarded.forward.take().expect("it has not been sent");
+        forwarded.sent = Some((record.lines, now));
+        record.calls += 1;
+        record.was_used = true;
+        if call.era == Era::Stateless && record.era == Era::Handshake {
+            record.asks = Some(key);
         }
+        let asking = Asking {
+            tag: Tag(key.to_bits()),
+            told: Told {
+                client: call.client,
+                wants_progress: call.progress_token.is_some(),
+            },
+            log_level: call.log_level,
+            era: call.era,
+        };
+        record.conversation.send(forward, asking);
+        let upstream = &mut self.children.upstreams[record.upstream.as_usize()];
+        upstream.counts.calls += 1;
     }
 
-    fn call_tagged(&self, tag: Tag) -> Option<Key<Call>> {
-        Key::from_bits(tag.0).filter(|key| self.calls.contains(*key))
+    /// The call that a child speaks of, if it works on it.
+    fn call_tagged(&self, child: Key<Child>, tag: Tag) -> Option<Key<Call>> {
+        let key = Key::from_bits(tag.0)?;
+        let forwarded = self.calls.get(key)?.forwarded.as_ref()?;
+        let is_its = forwarded.child == Some(child) && forwarded.sent.is_some();
+        is_its.then_some(key)
     }
 
     /// A call says something.
-    pub(super) fn child_said(&mut self, now: Instant, tag: Tag, said: Said) {
-        if let Some(key) = self.call_tagged(tag) {
-            self.handle_said(now, key, said);
+    pub(super) fn child_said(&mut self, now: Instant, child: Key<Child>, tag: Tag, said: Said) {
+        let Some(key) = self.call_tagged(child, tag) else {
+            return;
+        };
+        let is_question = matches!(said, Said::Ask(_));
+        self.handle_said(now, key, said);
+        let Some(record) = self.children.slab.get_mut(child).filter(|_| is_question) else {
+            return;
+        };
+        // With a handshake nothing says which question is the last one of a turn.
+        let is_translated = record.era == Era::Handshake && record.asks == Some(key);
+        if is_translated && record.asking_until.is_none() {
+            record.asking_until = Some(now + limits::QUESTIONS_WAIT);
+            self.time_child(now, child);
         }
     }
 
     /// A call cannot go on without its client.
-    pub(super) fn child_waits(&mut self, now: Instant, tag: Tag) {
-        if let Some(key) = self.call_tagged(tag) {
-            self.handle_waiting_call(now, key);
+    pub(super) fn child_waits(&mut self, now: Instant, child: Key<Child>, tag: Tag) {
+        if let Some(key) = self.call_tagged(child, tag) {
+            self.end_turn(now, key);
         }
+    }
+
+    /// A call takes a question back.
+    pub(super) fn child_withdraws(
+        &mut self,
+        now: Instant,
+        child: Key<Child>,
+        tag: Tag,
+        question: &str,
+    ) {
+        if let Some(key) = self.call_tagged(child, tag) {
+            self.withdraw_question(now, key, question);
+        }
+    }
+
+    /// The questions of one turn are all there. The second time counts where one of them was
+    /// answered at once, which a function would go on with first.
+    pub(super) fn end_turn(&mut self, now: Instant, key: Key<Call>) {
+        self.handle_waiting_call(now, key);
+        self.handle_waiting_call(now, key);
     }
 
     /// A call is over.
-    pub(super) fn child_ended(&mut self, now: Instant, tag: Tag, ended: &Ended) {
-        if let Some(key) = self.call_tagged(tag) {
-            self.handle_ended(now, key, ended);
+    pub(super) fn child_ended(&mut self, now: Instant, child: Key<Child>, tag: Tag, ended: &Ended) {
+        let Some(key) = self.call_tagged(child, tag) else {
+            return;
+        };
+        self.forwarded_mut(key).child = None;
+        self.drop_call(now, child, key);
+        self.handle_ended(now, key, ended);
+        self.settle_child(now, child);
+    }
+
+    /// A child has one call less to work on.
+    fn drop_call(&mut self, now: Instant, child: Key<Child>, key: Key<Call>) {
+        let Some(record) = self.children.slab.get_mut(child) else {
+            return;
+        };
+        record.calls -= 1;
+        record.unused_since = now;
+        if record.asks == Some(key) {
+            record.asks = None;
+            record.asking_until = None;
         }
     }
 
-    /// The child of these calls is gone.
-    pub(super) fn fail_calls_of(&mut self, now: Instant, child: Key<Child>, reason: &str) {
+    /// What follows once a child has fewer calls: others get their turn, or it is not needed any
+    /// more.
+    pub(super) fn settle_child(&mut self, now: Instant, child: Key<Child>) {
+        let Some(record) = self.children.slab.get(child) else {
+            return;
+        };
+        if record.state == State::Up && !record.waiting.is_empty() {
+            self.send_waiting(now, child);
+        }
+        self.answer_lost(now, child);
+        let Some(record) = self.children.slab.get(child) else {
+            return;
+        };
+        if !record.is_unused() {
+            return;
+        }
+        if record.state == State::Leaving {
+            self.set_reason(child, "was replaced");
+            self.child_event(now, child, Event::Expired);
+        } else if self.drain.is_some() {
+            self.end_child(now, child, "is stopped with the daemon");
+        }
+    }
+
+    /// Has a child looked at as soon as what is in hand is done: something was said to it, or taken
+    /// from it, and whoever did that is not to find its calls changed.
+    pub(super) fn look_after(&mut self, now: Instant, child: Key<Child>) {
+        let Some(record) = self.children.slab.get_mut(child) else {
+            return;
+        };
+        record.is_touched = true;
+        let timer = record.timer.take();
+        self.cancel(timer);
+        let timer = self.schedule(now, Deadline::Child(child));
+        self.children
+            .slab
+            .get_mut(child)
+            .expect("it was there")
+            .timer = timer;
+    }
+
+    /// Takes back a call that is gone: nobody waits for its answer any more.
+    pub(super) fn recall(&mut self, now: Instant, key: Key<Call>, call: &Call) {
+        let Some(forwarded) = &call.forwarded else {
+            return;
+        };
+        self.pool.give(forwarded.held_bytes());
+        let Some(child) = forwarded.child else {
+            return self.leave_starts(key);
+        };
+        let Some(record) = self.children.slab.get_mut(child) else {
+            return;
+        };
+        if forwarded.sent.is_none() {
+            record.waiting.retain(|one| *one != key);
+            return;
+        }
+        record.conversation.cancel(Tag(key.to_bits()));
+        self.drop_call(now, child, key);
+        self.look_after(now, child);
+    }
+
+    /// A call no longer waits for a child to be started, which may not be needed then.
+    fn leave_starts(&mut self, key: Key<Call>) {
+        let starts = &mut self.children.starts;
+        let Some(place) = starts.iter().position(|start| start.waiting.contains(&key)) else {
+            return;
+        };
+        starts[place].waiting.retain(|one| *one != key);
+        if starts[place].waiting.is_empty() && !starts[place].is_standing {
+            starts.remove(place);
+        }
+    }
+
+    /// A child is of no use to its calls: each is answered with the reason.
+    pub(super) fn fail_calls_of(&mut self, now: Instant, child: Key<Child>) {
+        let record = self
+            .children
+            .slab
+            .get_mut(child)
+            .expect("the caller has it");
+        record.calls = 0;
+        record.asks = None;
+        record.waiting.clear();
+        let reason = record.reason.clone().expect("a failure has a reason");
         let calls = self.calls.iter();
-        let of_child = calls.filter(|(_, call)| call.child == Some(child));
-        let keys: Vec<Key<Call>> = of_child.map(|(key, _)| key).collect();
+        let is_its = |call: &Call| {
+            let forwarded = call.forwarded.as_ref();
+            forwarded.is_some_and(|forwarded| forwarded.child == Some(child))
+        };
+        let own = calls.filter(|(_, call)| is_its(call));
+        let keys: Vec<Key<Call>> = own.map(|(key, _)| key).collect();
+        for key in &keys {
+            self.forwarded_mut(*key).child = None;
+        }
         for key in keys {
+            // The answer to another one may have ended this one.
             if self.calls.contains(key) {
-                let error = RpcError::new(INTERNAL_ERROR, reason.to_string());
-                self.handle_ended(now, key, &Ended::Failed(error));
+                self.refuse_forward(now, key, &reason);
             }
         }
     }
 
-    /// Takes a call back from its child. Returns whether it has one.
-    pub(super) fn recall(&mut self, key: Key<Call>) -> bool {
-        let call = self.calls.get(key);
-        let Some(child) = call.and_then(|call| call.child) else {
-            return false;
-        };
+    /// Lines that were too long may have been answers. When as many calls are left that may have
+    /// been meant, those are answered.
+    pub(super) fn answer_lost(&mut self, now: Instant, child: Key<Child>) {
         let Some(record) = self.children.slab.get_mut(child) else {
-            return true;
+            return;
         };
-        let waiting = record.waiting.len();
-        record.waiting.retain(|one| *one != key);
-        if record.waiting.len() == waiting {
-            record.calls -= 1;
-            record.conversation.cancel(Tag(key.to_bits()));
-            self.jobs.push_back(Job::Feed(child));
+        let (lost, since) = record.lost;
+        if lost == 0 {
+            return;
         }
-        true
+        let calls = self.calls.iter();
+        let may_be_meant = |call: &Call| {
+            let forwarded = call.forwarded.as_ref();
+            let forwarded = forwarded.filter(|forwarded| forwarded.child == Some(child));
+            forwarded.is_some_and(|one| one.sent.is_some_and(|(_, sent)| sent <= since))
+        };
+        let meant = calls.filter(|(_, call)| may_be_meant(call));
+        let keys: Vec<Key<Call>> = meant.map(|(key, _)| key).collect();
+        if keys.len() > lost as usize {
+            return;
+        }
+        record.lost.0 = 0;
+        let name = self.spec_of(child).name.clone();
+        let text = format!(
+            "server {name:?} has written a line that is too long: the operator can raise \
+             limits.output"
+        );
+        for key in keys {
+            if self.calls.contains(key) {
+                self.refuse_forward(now, key, &text);
+            }
+        }
+    }
+
+    /// A call has timed out. A child that has said nothing at all since it was sent hangs.
+    pub(super) fn silent_child(&self, key: Key<Call>) -> Option<Key<Child>> {
+        let forwarded = self.calls.get(key)?.forwarded.as_ref()?;
+        let (child, (lines, _)) = (forwarded.child?, forwarded.sent?);
+        let record = self.children.slab.get(child)?;
+        (record.lines == lines).then_some(child)
+    }
+
+    /// The child that has said nothing while a call timed out is ended.
+    pub(super) fn end_silent(&mut self, now: Instant, child: Key<Child>) {
+        if self.children.slab.contains(child) {
+            self.set_reason(child, "has not said anything until a call timed out");
+            self.child_event(now, child, Event::Hung);
+        }
     }
 
     /// Ends a call that a child works on, with this outcome for its client.
@@ -135,7 +437,16 @@ impl Engine {
         let call = self.remove_call(now, key).expect("the caller has seen it");
         self.leave_tool(&call);
         let mut payload = Vec::new();
-        encode_outcome(&mut payload, &call.id, call.era, outcome);
-        self.finish_call(now, &call, payload, crate::wire::status::Status::Ok);
+        let status = if call.method == Method::ToolsCall {
+            encode_outcome(&mut payload, &call.id, call.era, outcome);
+            Status::Ok
+        } else {
+            let error = RpcError::new(INTERNAL_ERROR, outcome.said().to_string());
+            jsonrpc::error(&mut payload, Some(&call.id), &error);
+            stateless::status(error.code)
+        };
+        self.stats.calls_failed += 1;
+        self.finish_call(now, &call, payload, status);
+        self.drain_further();
     }
 }

@@ -45,6 +45,7 @@ mod doors;
 mod drain;
 mod forward;
 mod handshake;
+mod heard;
 mod listen;
 mod news;
 mod places;
@@ -58,6 +59,7 @@ pub mod route;
 mod scope;
 pub mod session;
 mod sessions;
+mod starts;
 mod stats;
 mod stop;
 pub mod stream;
@@ -277,6 +279,11 @@ pub struct Engine {
     listening: u32,
     /// Where the request in hand came in: its calls are counted there.
     door: DoorKind,
+    /// Headers of the request in hand that children of upstreams may be started with: names in
+    /// lower case, and values.
+    forwarded: Vec<(Box<str>, Box<str>)>,
+    /// What tells environments apart that come from headers. Drawn when it is first needed.
+    environment_key: Option<SessionId>,
     /// Draws session ids. Chance comes from outside, so that a simulation can repeat itself.
     draw_id: Box<dyn FnMut() -> SessionId>,
     /// What the machine's clock says, for timestamps and JWTs. Asked only where one is needed.
@@ -336,6 +343,8 @@ impl Engine {
             stats: Stats::default(),
             listening: 0,
             door: DoorKind::None,
+            forwarded: Vec::new(),
+            environment_key: None,
             config,
             memory,
             registry,

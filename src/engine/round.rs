@@ -254,10 +254,10 @@ impl Engine {
             return false;
         };
         self.stats.calls_evicted += 1;
-        if !self.recall(key) {
+        let call = self.remove_call(now, key).expect("it was just found");
+        if call.forwarded.is_none() {
             self.jobs.push_back(Job::Forget(key));
         }
-        let call = self.remove_call(now, key).expect("it was just found");
         self.leave_tool(&call);
         true
     }

@@ -108,6 +108,7 @@ impl Engine {
                 call.stream = None;
             }
         }
+        self.end_children_of(now, key);
         let session = self.sessions.remove(key).expect("the caller has seen it");
         self.cancel(session.timer);
         self.pool.give(session.held_bytes());

@@ -43,7 +43,7 @@ impl Engine {
         match &call.state {
             State::Stopping(_) => {}
             State::Queued(_) => self.drop_queued(now, key, why),
-            State::Running | State::Waiting if call.child.is_some() => {
+            State::Running | State::Waiting if call.forwarded.is_some() => {
                 self.stop_forwarded(now, key, why);
             }
             State::Running | State::Waiting => {
@@ -61,11 +61,11 @@ impl Engine {
 
     /// Ends a call that a child works on: the child goes on, and nobody waits for what it says.
     fn stop_forwarded(&mut self, now: Instant, key: Key<Call>, why: Stopped) {
-        self.recall(key);
         if why == Stopped::Cancelled {
             let call = self.remove_call(now, key).expect("the caller has seen it");
             self.leave_tool(&call);
-            return self.answer_cancelled(now, &call);
+            self.answer_cancelled(now, &call);
+            return self.drain_further();
         }
         self.end_forwarded(now, key, &Outcome::error(stopped_text(why)));
     }
@@ -110,7 +110,12 @@ impl Engine {
                     }
                 };
                 self.stats.calls_timed_out += 1;
+                let is_silent = matches!(why, Stopped::TimedOut(_));
+                let silent = self.silent_child(key).filter(|_| is_silent);
                 self.stop_call(now, key, why);
+                if let Some(child) = silent {
+                    self.end_silent(now, child);
+                }
             }
             State::Stopping(_) => self.jobs.push_back(Job::Kill(key)),
         }

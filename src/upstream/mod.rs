@@ -13,14 +13,20 @@
 //! | [`spec`] | what is configured |
 //! | [`conversation`] | what is said to one child, and what it says |
 //! | [`listing`] | what a server offers, as it said it last |
+//! | [`kept`] | the same as text, for a file |
 //! | [`probe`] | which eras a command speaks |
+//! | [`supervise`] | when a child is started and ended |
 //! | [`tool`] | its tools, as the engine has them |
+//! | [`view`] | what operators are shown of it |
 
 pub mod conversation;
+pub mod kept;
 pub mod listing;
 pub mod probe;
 pub mod spec;
+pub mod supervise;
 pub mod tool;
+pub mod view;
 
 pub use crate::tool::forward::{Forward, Scope, UpstreamIndex};
 

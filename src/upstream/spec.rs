@@ -94,6 +94,14 @@ pub struct ToolOverride {
 }
 
 impl UpstreamSpec {
+    /// Bytes that the longest answer of its calls may have, where that is said.
+    pub fn line_bytes_max(&self) -> usize {
+        let overrides = self.overrides.iter().map(|one| one.limits);
+        let outputs = overrides.chain([self.limits]);
+        let outputs = outputs.filter_map(|limits| limits.output_bytes_max);
+        outputs.max().unwrap_or(0)
+    }
+
     /// An upstream with the defaults of the configuration.
     pub fn new(name: impl Into<String>, line: CommandLine) -> UpstreamSpec {
         UpstreamSpec {

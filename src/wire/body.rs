@@ -71,10 +71,18 @@ pub(crate) fn append(out: &mut Vec<u8>, bytes: &[u8], bytes_max: usize) {
     let needed = out.len() + bytes.len();
     assert!(needed <= bytes_max, "the caller keeps the bound");
     if needed > out.capacity() {
-        let capacity = (2 * out.capacity()).clamp(needed, bytes_max);
+        let capacity = capacity_for(needed, out.capacity(), bytes_max);
         out.reserve_exact(capacity - out.len());
     }
     out.extend_from_slice(bytes);
+}
+
+/// The capacity that [`append`] makes of `capacity` for `needed` bytes.
+pub(crate) fn capacity_for(needed: usize, capacity: usize, bytes_max: usize) -> usize {
+    match needed <= capacity {
+        true => capacity,
+        false => (2 * capacity).clamp(needed, bytes_max),
+    }
 }
 
 /// Takes the chunks of one body apart, however the bytes arrive.

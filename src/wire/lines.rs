@@ -3,7 +3,7 @@
 //! A line that lies whole in the input is borrowed from it. One that is too long is reported once,
 //! when it passes the bound, and skipped to its end; the lines behind it are as good as before.
 
-use crate::wire::body::append;
+use crate::wire::body::{append, capacity_for};
 
 /// Splits the bytes of one peer into lines.
 #[derive(Debug)]
@@ -101,6 +101,29 @@ impl Lines {
         self.held.capacity()
     }
 
+    /// By how much [`Lines::held_bytes`] grows if `input` comes next, up to the end of its first
+    /// line: what the owner draws from the pool first.
+    pub fn growth(&self, input: &[u8]) -> usize {
+        let end = input.iter().position(|byte| *byte == b'\n');
+        let (held, capacity) = match self.state {
+            State::Collecting => (self.held.len(), self.held.capacity()),
+            State::Given => (0, 0),
+            State::Skipping => return 0,
+        };
+        let bytes = held + end.unwrap_or(input.len());
+        let is_borrowed = held == 0 && end.is_some();
+        if is_borrowed || bytes > self.line_bytes_max {
+            return 0;
+        }
+        capacity_for(bytes, capacity, self.line_bytes_max) - capacity
+    }
+
+    /// Throws away what is held, and what comes up to the end of that line.
+    pub fn skip(&mut self) {
+        self.held = Vec::new();
+        self.state = State::Skipping;
+    }
+
     /// Gives back the line that was given out last.
     fn free(&mut self) {
         if self.state == State::Given {
@@ -147,8 +170,7 @@ impl Lines {
             return Step::Nothing;
         }
         if self.held.len() + part.len() > self.line_bytes_max {
-            self.held = Vec::new();
-            self.state = State::Skipping;
+            self.skip();
             return Step::TooLong;
         }
         append(&mut self.held, part, self.line_bytes_max);
@@ -245,6 +267,36 @@ mod tests {
         };
         assert_eq!(line.as_ptr(), input.as_ptr());
         assert_eq!(lines.held_bytes(), 0);
+    }
+
+    #[test]
+    fn what_a_line_in_pieces_takes_is_known_before() {
+        let text = b"abcdefgh\nab\n\nabcdefghi\na\nbcdef\n";
+        let line_ends = |byte: &u8| *byte == b'\n';
+        for step in 1..=MAX {
+            let mut lines = Lines::new(MAX);
+            let pieces = text.split_inclusive(line_ends);
+            for mut piece in pieces.flat_map(|line| line.chunks(step)) {
+                let expected = lines.held_bytes() + lines.growth(piece);
+                let is_held = lines.next_line(&mut piece) != Some(Line::TooLong);
+                assert_eq!(piece, b"");
+                if is_held {
+                    assert_eq!(lines.held_bytes(), expected, "step {step}");
+                }
+                assert_eq!(lines.next_line(&mut piece), None);
+            }
+            assert_eq!(lines.held_bytes(), 0);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_ends_with_its_line() {
+        let mut lines = Lines::new(MAX);
+        assert_eq!(lines.next_line(&mut b"ab".as_slice()), None);
+        lines.skip();
+        assert_eq!((lines.held_bytes(), lines.growth(b"cd")), (0, 0));
+        let mut input: &[u8] = b"cd\nef\n";
+        assert_eq!(lines.next_line(&mut input), Some(Line::Whole(b"ef")));
     }
 
     #[test]

@@ -22,7 +22,7 @@ export const LEGACY = '2025-11-25';
 export const MODERN = '2026-07-28';
 
 /** What the command line can name: transport, how the revision is found, which it has to be. */
-const KINDS = {
+export const KINDS = {
     sse: { transport: 'sse', mode: 'legacy', revision: LEGACY },
     http: { transport: 'http', mode: 'legacy', revision: LEGACY },
     auto: { transport: 'http', mode: 'auto', revision: MODERN },
@@ -53,7 +53,7 @@ export async function run(sdk) {
     process.exit(suite.failed === 0 ? 0 : 1);
 }
 
-async function report(suite, name, check) {
+export async function report(suite, name, check) {
     const line = await within(seconds(30), check()).then(
         () => `ok ${name}`,
         error => `not ok ${name}: ${String(error?.message ?? error).replaceAll('\n', ' ')}`,
@@ -115,8 +115,9 @@ export async function connect(suite, url, differently = {}) {
     const { transport: name, mode, wire, client } = {
         ...suite, wire: new Wire(), client: undefined, ...differently,
     };
-    const path = { sse: '/sse', http: '/mcp' }[name];
-    const transport = new suite.sdk.transports[name](new URL(path, url), { fetch: wire.fetch });
+    const door = { sse: 'sse', http: 'mcp' }[name];
+    const address = new URL(`${String(url).replace(/\/$/, '')}/${door}`);
+    const transport = new suite.sdk.transports[name](address, { fetch: wire.fetch });
     const connection = { client: client ?? suite.sdk.client(mode), transport, wire };
     const setProtocolVersion = transport.setProtocolVersion.bind(transport);
     transport.setProtocolVersion = version => {

@@ -114,7 +114,7 @@ async def connected(kind: Kind, base: str = BASE, **callbacks):
         transport = streamable_http_client(f"{base}/mcp", http_client=http_client)
         async with Client(transport, mode=kind.mode, **callbacks) as connection.client:
             yield connection
-    await is_gone(wire)
+    await is_gone(wire, base)
 
 
 def note_ended(wire: Wire) -> None:
@@ -125,7 +125,7 @@ def note_ended(wire: Wire) -> None:
             print(address, file=file)
 
 
-async def is_gone(wire: Wire) -> None:
+async def is_gone(wire: Wire, base: str) -> None:
     session_id = wire.session_id()
     if session_id is None:
         return  # 2026-07-28 has no sessions.
@@ -133,7 +133,7 @@ async def is_gone(wire: Wire) -> None:
     assert (last.request.method, last.status_code) in [("DELETE", 200), ("DELETE", 204)], last
     async with httpx2.AsyncClient() as http_client:
         response = await http_client.post(
-            f"{BASE}/mcp",
+            f"{base}/mcp",
             headers={
                 "accept": "application/json, text/event-stream",
                 "mcp-session-id": session_id,
@@ -186,9 +186,9 @@ def innermost(error: BaseException) -> BaseException:
     return error
 
 
-async def passes(name: str, check) -> bool:
+async def passes(name: str, check, limit: float = 30) -> bool:
     try:
-        with anyio.fail_after(30 * SLOWNESS):
+        with anyio.fail_after(limit * SLOWNESS):
             await check()
     except Exception as error:
         cause = innermost(error)

@@ -1,5 +1,6 @@
 // The official TypeScript SDK, generation 1 (npm @modelcontextprotocol/sdk):
 // sdk1.mjs sse|http [example]
+import { fileURLToPath } from 'node:url';
 import { require, run } from './harness.mjs';
 
 const { Client } = require('@modelcontextprotocol/sdk/client/index.js');
@@ -18,7 +19,7 @@ const schemas = {
     'sampling/createMessage': types.CreateMessageRequestSchema,
 };
 
-const sdk = {
+export const sdk = {
     name: 'sdk1',
     isModern: false,
     transports: { sse: SSEClientTransport, http: StreamableHTTPClientTransport },
@@ -29,4 +30,6 @@ const sdk = {
     answer: (client, method, handler) => client.setRequestHandler(schemas[method], handler),
 };
 
-await run(sdk);
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+    await run(sdk);
+}

@@ -1,5 +1,6 @@
 // The official TypeScript SDK, generation 2 (npm @modelcontextprotocol/client):
 // sdk2.mjs sse|http|auto|modern [example]
+import { fileURLToPath } from 'node:url';
 import { MODERN, require, run } from './harness.mjs';
 
 const { Client, SSEClientTransport, StreamableHTTPClientTransport } =
@@ -8,7 +9,7 @@ const { Client, SSEClientTransport, StreamableHTTPClientTransport } =
 // `auto` asks for the newest revision first and falls back to `initialize`.
 const modes = { legacy: 'legacy', auto: 'auto', [MODERN]: { pin: MODERN } };
 
-const sdk = {
+export const sdk = {
     name: 'sdk2',
     isModern: true,
     transports: { sse: SSEClientTransport, http: StreamableHTTPClientTransport },
@@ -22,4 +23,6 @@ const sdk = {
     answer: (client, method, handler) => client.setRequestHandler(method, handler),
 };
 
-await run(sdk);
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+    await run(sdk);
+}

@@ -17,8 +17,8 @@ const {
 } = require('@modelcontextprotocol/server');
 const { StdioServerTransport, serveStdio } = require('@modelcontextprotocol/server/stdio');
 
-const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5E' +
-    'rkJggg==';
+const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx' +
+    '0gAAAABJRU5ErkJggg==';
 const SILENCE = 'UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA=';
 const INVALID_PARAMS = -32602;
 const PAUSE = 50;
@@ -109,7 +109,8 @@ async function askTwice(context) {
     const state = isModern(context) ? context.mcpReq.requestState() : undefined;
     return state?.startsWith('named ')
         ? second(state.slice('named '.length))
-        : ask(context, step1, ({ step1: { content } }) => second(content?.name), { state: 'asked' });
+        : ask(
+            context, step1, ({ step1: { content } }) => second(content?.name), { state: 'asked' });
 }
 
 async function elicitation(context, message, requestedSchema, shown) {
@@ -253,10 +254,11 @@ const SCHEMAS = {
 // ---- resources and prompts ----
 
 const text = (uri, said, mimeType = 'text/plain') => ({ uri, mimeType, text: said });
+const WATCHED = 'test://watched-resource';
 const RESOURCES = {
     'test://static-text': uri => text(uri, 'This is the content of the static text resource.'),
     'test://static-binary': uri => ({ uri, mimeType: 'image/png', blob: PIXEL }),
-    'test://watched-resource': uri => text(uri, 'This is the content of the watched resource.'),
+    [WATCHED]: uri => text(uri, 'This is the content of the watched resource.'),
 };
 
 function read({ uri }) {
@@ -318,7 +320,7 @@ export function make() {
         test_trigger_tool_change: () => change('tool', () => server.sendToolListChanged()),
         test_trigger_prompt_change: () => change('prompt', () => server.sendPromptListChanged()),
         test_trigger_resource_change: () =>
-            server.sendResourceUpdated({ uri: 'test://watched-resource' }).then(() => says('Told.')),
+            server.sendResourceUpdated({ uri: WATCHED }).then(() => says('Told.')),
     };
     const list = {
         'tools/list': () => ({
@@ -333,8 +335,10 @@ export function make() {
                 })),
         }),
         'resources/list': () => ({
-            resources: Object.keys(RESOURCES).map(uri =>
-                ({ uri, name: uri.replace('test://', ''), mimeType: RESOURCES[uri](uri).mimeType })),
+            resources: Object.keys(RESOURCES).map(uri => {
+                const { mimeType } = RESOURCES[uri](uri);
+                return { uri, name: uri.replace('test://', ''), mimeType };
+            }),
         }),
         'resources/templates/list': () => ({
             resourceTemplates: [{

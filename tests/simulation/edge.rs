@@ -413,7 +413,7 @@ impl Edge {
                     is_killed: false,
                 }),
                 Work::Function(begin) => self.start_function(call, begin, told),
-                Work::Upstream(forward) => self.engine.forward(self.now, call, *forward),
+                Work::Upstream(forward) => self.engine.forward(self.now, call, forward),
             },
             Job::Answer { call, key, answer } => {
                 self.wake_function(call, |context| context.answer(&key, answer));

@@ -83,7 +83,13 @@ fn every_setting_is_explained_with_its_default() {
         };
         let is_shown = match default {
             // A key of a tool: it stands behind the sections.
-            "" => text.contains(&format!("\n#{key} = ")) || text.contains(&format!(".{key}.")),
+            "" => [
+                format!("\n#{key} = "),
+                format!(".{key}."),
+                format!(".{key}]]"),
+            ]
+            .iter()
+            .any(|shown| text.contains(shown)),
             "none" => lines
                 .iter()
                 .any(|line| line.starts_with(&format!("{key} = "))),
@@ -108,6 +114,7 @@ fn the_reference_changes_nothing_as_it_is_and_loads_without_its_marks() {
     );
     assert_eq!(all.tools.len(), 1);
     assert_eq!((all.resources.len(), all.prompts.len()), (3, 2));
+    assert_eq!(all.upstreams.len(), 1);
 }
 
 #[test]

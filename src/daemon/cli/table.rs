@@ -105,7 +105,7 @@ pub(super) struct Row {
 }
 
 /// The subcommands that read the configuration.
-const CONFIGURED: &[Subcommand] = &[
+pub(super) const CONFIGURED: &[Subcommand] = &[
     Subcommand::Serve,
     Subcommand::Check,
     Subcommand::ClientConfig,

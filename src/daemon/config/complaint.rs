@@ -25,6 +25,8 @@ pub enum Place {
     Set,
     /// In `--listen ADDR`.
     Listen,
+    /// Behind `--`.
+    Command,
     /// In this variable of the environment.
     Environment(&'static str),
     /// Nowhere: the default stands.
@@ -39,7 +41,11 @@ impl Place {
                 name: name.clone(),
                 line,
             },
-            Place::Set | Place::Listen | Place::Environment(_) | Place::Default => self.clone(),
+            Place::Set
+            | Place::Listen
+            | Place::Command
+            | Place::Environment(_)
+            | Place::Default => self.clone(),
         }
     }
 }
@@ -62,6 +68,7 @@ impl fmt::Display for Place {
             Place::File { name, line } => write!(f, "{name}:{line}"),
             Place::Set => f.write_str("--set"),
             Place::Listen => f.write_str("--listen"),
+            Place::Command => f.write_str("--"),
             Place::Environment(variable) => f.write_str(variable),
             Place::Default => f.write_str("default"),
         }
@@ -79,8 +86,10 @@ impl fmt::Display for Complaint {
             Place::File { .. } if key.is_empty() => write!(f, "{place}: {problem}"),
             Place::File { .. } => write!(f, "{place}: {key}: {problem}"),
             Place::Set => write!(f, "{place} {key}: {problem}"),
-            // These two stand for one key each, and the operator knows them by their own names.
-            Place::Listen | Place::Environment(_) => write!(f, "{place}: {problem}"),
+            // These stand for one key each, and the operator knows them by their own names.
+            Place::Listen | Place::Command | Place::Environment(_) => {
+                write!(f, "{place}: {problem}")
+            }
             Place::Default if key.is_empty() => f.write_str(problem),
             Place::Default => write!(f, "{key}: {problem}"),
         }

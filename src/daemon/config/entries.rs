@@ -4,7 +4,8 @@ use super::complaint::{Complaints, Place};
 use super::tool::Tool;
 use super::{Reader, units};
 use crate::daemon::settings::Builtin;
-use crate::limits::{PROMPTS_MAX, RESOURCES_MAX, TOOLS_MAX};
+use crate::limits::{PROMPTS_MAX, RESOURCES_MAX, TOOLS_MAX, UPSTREAMS_MAX};
+use crate::tool::CallLimits;
 
 impl Reader {
     /// Relations among the resources and among the prompts.
@@ -23,6 +24,40 @@ impl Reader {
         check_entries(&mut self.complaints, called, PROMPTS_MAX, &prompts);
     }
 
+    /// Relations among the servers, and of them to other settings.
+    pub(super) fn check_servers(&mut self) {
+        let servers = self.servers.iter();
+        let servers: Vec<Called<'_>> = servers
+            .map(|entry| (&entry.place, &*entry.label, &*entry.spec.name))
+            .collect();
+        let called = ("server", "name");
+        check_entries(&mut self.complaints, called, UPSTREAMS_MAX, &servers);
+        let servers = std::mem::take(&mut self.servers);
+        for server in &servers {
+            self.check_output(&server.place, &server.label, &server.spec.limits);
+            for tool in &server.spec.overrides {
+                let label = format!("{}.tool.{}", server.label, tool.tool);
+                self.check_output(&server.place, &label, &tool.limits);
+            }
+        }
+        self.servers = servers;
+    }
+
+    /// No output is more than there is room for any.
+    fn check_output(&mut self, place: &Place, label: &str, limits: &CallLimits) {
+        let most = self.settings.limits.output_bytes_max;
+        let output = limits.output_bytes_max.filter(|output| *output > most);
+        if let Some(output) = output.filter(|_| self.complaints.is_sound("limits")) {
+            let problem = format!(
+                "expected at most limits.output, {}, found {}",
+                units::Bytes(most as u64),
+                units::Bytes(output as u64)
+            );
+            let key = format!("{label}.output_limit");
+            self.complaints.add(place.clone(), key, problem);
+        }
+    }
+
     /// Relations among the tools, and of them to other settings.
     pub(super) fn check_tools(&mut self) {
         let tools_max = TOOLS_MAX - self.settings.builtins.len();
@@ -30,7 +65,6 @@ impl Reader {
             let problem = format!("expected at most {tools_max} tools beside the built-in ones");
             self.complaints.add(tool.place.clone(), "tool", problem);
         }
-        let output_max = self.settings.limits.output_bytes_max;
         for (index, tool) in self.tools.iter().enumerate() {
             let (place, key) = (&tool.place, &tool.label);
             let name = &tool.spec.name;
@@ -46,19 +80,12 @@ impl Reader {
                 self.complaints
                     .add(place.clone(), format!("{key}.name"), problem);
             }
-            if let Some(output) = tool.spec.limits.output_bytes_max
-                && self.complaints.is_sound("limits")
-                && output > output_max
-            {
-                let problem = format!(
-                    "expected at most limits.output, {}, found {}",
-                    units::Bytes(output_max as u64),
-                    units::Bytes(output as u64)
-                );
-                self.complaints
-                    .add(place.clone(), format!("{key}.output_limit"), problem);
-            }
         }
+        let tools = std::mem::take(&mut self.tools);
+        for tool in &tools {
+            self.check_output(&tool.place, &tool.label, &tool.spec.limits);
+        }
+        self.tools = tools;
     }
 }
 

@@ -4,15 +4,18 @@
 //! digests of tokens are left out, and the loader then asks for them, so that no copy of the text
 //! lets in more than the original.
 
+mod server;
+
 use super::access::{ADDRESS_KEYS, ROLE_KEYS, TOKEN_KEYS};
 use super::argument::ARGUMENT_KEYS;
 use super::kind::show_list;
 use super::prompt::{PROMPT_ARGUMENT_KEYS, PROMPT_KEYS, role_name};
 use super::resource::RESOURCE_KEYS;
+use super::server::{SERVER_KEYS, SERVER_TOOL_KEYS};
 use super::setting::{DOCS, Doc, SETTINGS};
 use super::table::Key;
 use super::tool::TOOL_KEYS;
-use super::units::{Bytes, Quoted, Span};
+use super::units::{Quoted, Span};
 use crate::auth::role::{Doors, Quota, Role};
 use crate::daemon::settings::{
     Builtin, Listen, PromptArgumentSettings, PromptSettings, ResourceSettings, ResourceSource,
@@ -155,6 +158,9 @@ pub fn print(settings: &Settings) -> String {
     for prompt in &settings.prompts {
         push_prompt(&mut text, prompt);
     }
+    for upstream in &settings.upstreams {
+        server::push_server(&mut text, upstream);
+    }
     text
 }
 
@@ -224,17 +230,8 @@ fn push_tool(text: &mut String, tool: &CommandSpec) {
     push_pair(text, "description", Some(Quoted(&tool.description)));
     push_pair(text, "command", Some(show_list(&tool.command)));
     push_pair(text, "directory", tool.directory.as_deref().map(Quoted));
-    let variables = tool.environment.iter();
-    let pairs = variables.map(|(name, value)| format!("{} = {}", Quoted(name), Quoted(value)));
-    let table = show_table(pairs.collect());
-    push_pair(
-        text,
-        "environment",
-        (!tool.environment.is_empty()).then_some(table),
-    );
-    let inherit = &tool.environment_inherit;
-    let names = (!inherit.is_empty()).then(|| show_list(inherit));
-    push_pair(text, "environment_inherit", names);
+    server::push_table(text, "environment", &tool.environment);
+    server::push_list(text, "environment_inherit", &tool.environment_inherit);
     push_pair(text, "stdin", tool.stdin.as_deref().map(Quoted));
     let output = match &tool.output {
         Output::Text => "text",
@@ -243,15 +240,8 @@ fn push_tool(text: &mut String, tool: &CommandSpec) {
         Output::Contents => "contents",
     };
     push_pair(text, "output", Some(Quoted(output)));
-    let limits = &tool.limits;
-    push_pair(text, "timeout", limits.timeout.map(show_span));
+    server::push_limits(text, &tool.limits);
     push_pair(text, "background", tool.background.then_some(true));
-    push_pair(text, "concurrency", limits.concurrency);
-    push_pair(text, "queue", limits.queue);
-    let output_limit = limits
-        .output_bytes_max
-        .map(|bytes| format!("\"{}\"", Bytes(bytes as u64)));
-    push_pair(text, "output_limit", output_limit);
     push_pair(text, "read_only", tool.annotations.read_only);
     push_pair(text, "destructive", tool.annotations.destructive);
     push_pair(text, "idempotent", tool.annotations.idempotent);
@@ -413,6 +403,8 @@ pub fn reference() -> String {
     push_keys(&mut text, "`[[resource]]`", &RESOURCE_KEYS);
     push_keys(&mut text, "`[[prompt]]`", &PROMPT_KEYS);
     push_keys(&mut text, "`[prompt.arguments]`", &PROMPT_ARGUMENT_KEYS);
+    push_keys(&mut text, "`[[server]]`", &SERVER_KEYS);
+    push_keys(&mut text, "`[[server.tool]]`", &SERVER_TOOL_KEYS);
     text
 }
 

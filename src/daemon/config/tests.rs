@@ -25,7 +25,7 @@ fn source(name: &str, text: &str) -> Source {
 fn set(key: &str, value: &str) -> Overrides {
     Overrides {
         set: vec![(key.to_string(), value.to_string())],
-        listen: Vec::new(),
+        ..Overrides::default()
     }
 }
 
@@ -187,6 +187,42 @@ text = "q"
 [[prompt.message]]
 role = "assistant"
 text = "\u0001"
+[[server]]
+name = "files"
+command = ["mcp-server-filesystem", "{not}", ""]
+directory = "/srv"
+environment = { A = "{b}" }
+environment_inherit = ["HOME", "HTTPS_PROXY"]
+per = "principal"
+start = "eager"
+era = "stateless"
+idle = "never"
+start_timeout = "2m"
+timeout = "3m"
+concurrency = 4
+queue = 0
+output_limit = "8KiB"
+interactive = true
+tools = ["read_*", "write"]
+deny = ["read_media"]
+prefix = "f."
+headers = { "X-Github-Token" = "GITHUB_TOKEN" }
+roots = ["/srv/a b", "file:///srv/c"]
+[[server.tool]]
+name = "read file"
+rename = "read"
+title = "Read"
+description = "Reads\na file."
+read_only = true
+timeout = "1s"
+concurrency = 2
+queue = 1
+output_limit = "1KiB"
+[[server.tool]]
+name = "write"
+[[server]]
+name = "time"
+command = ["uvx", "mcp-server-time"]
 "#;
 
 #[test]
@@ -677,13 +713,9 @@ fn complaints_about_settings() {
 
 #[test]
 fn settings_of_later_releases_are_unknown_keys() {
-    for text in ["[[server]]", "[insight]"] {
-        let complaints = parse_text(text).unwrap_err();
-        assert!(
-            complaints[0].problem.starts_with("unknown key"),
-            "{complaints:?}"
-        );
-    }
+    let complaints = parse_text("[insight]").unwrap_err();
+    let problem = &complaints[0].problem;
+    assert!(problem.starts_with("unknown key"), "{complaints:?}");
 }
 
 #[test]
@@ -826,6 +858,7 @@ fn listen_options_replace_the_list_of_the_file_and_of_set() {
             ("listen".into(), "['2', '3']".into()),
         ],
         listen: vec!["8001".into(), "unix:/a".into()],
+        ..Overrides::default()
     };
     let sources = [source("a.toml", "listen = ['9']")];
     let shown = |overrides: &Overrides| {

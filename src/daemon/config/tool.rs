@@ -16,9 +16,9 @@ use std::ops::RangeInclusive;
 pub(super) const TEXT_BYTES_MAX: usize = 16 * 1024;
 
 /// Calls that may wait for one tool; each is a call in flight already.
-const QUEUES: RangeInclusive<u32> = 0..=10_000;
+pub(super) const QUEUES: RangeInclusive<u32> = 0..=10_000;
 
-const COMMAND: &str = "a list of the program and its arguments such as [\"df\", \"-h\"]";
+pub(super) const COMMAND: &str = "a list of the program and its arguments such as [\"df\", \"-h\"]";
 const VARIABLE: &str = "the name of a variable, without \"=\" and NUL";
 const OUTPUT: &str = "\"text\", \"json\" or an image or audio type such as \"image/png\"";
 
@@ -237,11 +237,11 @@ fn is_media(text: &str) -> bool {
     subtype.is_some_and(|name| (1..=64).contains(&name.len()) && name.bytes().all(letter))
 }
 
-fn is_variable(name: &str) -> bool {
+pub(super) fn is_variable(name: &str) -> bool {
     !name.is_empty() && !name.contains(['=', '\0'])
 }
 
-fn variables(value: &Value) -> Result<Vec<String>, Fault> {
+pub(super) fn variables(value: &Value) -> Result<Vec<String>, Fault> {
     values::list(
         value,
         "a list of names of variables",
@@ -253,7 +253,7 @@ fn variables(value: &Value) -> Result<Vec<String>, Fault> {
     )
 }
 
-fn environment(table: &mut Table<'_>) -> Vec<(String, String)> {
+pub(super) fn environment(table: &mut Table<'_>) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     for entry in sub_table(table, "environment") {
         let value = entry.value.as_text().filter(|text| !text.contains('\0'));

@@ -2,10 +2,11 @@
 //! when something has happened, and a deadline turns a hang into a failure.
 
 use super::*;
-use crate::tool::command::Output;
+use crate::tool::command::{Exit, Output};
 use async_io::Timer;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, Mode, OFlags};
+use rustix::process::{Pid, Signal, kill_process_group};
 use smol::LocalExecutor;
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -33,23 +34,30 @@ fn sh(script: &str) -> CommandLine {
 }
 
 /// Runs `body` like the daemon runs its tasks, with the reaper beside it.
-fn run<T>(body: impl AsyncFnOnce(Rc<LocalExecutor<'static>>) -> T) -> T {
+fn run<T>(body: impl AsyncFnOnce(Rc<LocalExecutor<'static>>, Rc<Reaper>) -> T) -> T {
     let executor = Rc::new(LocalExecutor::new());
-    executor.spawn(reap()).detach();
+    let reaper = Reaper::new().unwrap();
+    let reaping = reaper.clone();
+    let reap = async move {
+        loop {
+            reaping.reap().await;
+        }
+    };
+    executor.spawn(reap).detach();
     let deadline = async {
         Timer::after(DEADLINE).await;
         panic!("nothing happened for {DEADLINE:?}");
     };
-    let body = body(executor.clone());
+    let body = body(executor.clone(), reaper);
     async_io::block_on(executor.run(future::or(body, deadline)))
 }
 
 async fn finish(child: Child) -> Ended {
-    child.finish(100_000, |_| true, |_, _| {}).await
+    child.finish(100_000, &mut |_| true, &|_, _| {}).await
 }
 
 fn ended(line: CommandLine) -> (Exit, String, String) {
-    let ended = run(async |_| finish(spawn(&line).unwrap()).await);
+    let ended = run(async |_, reaper| finish(spawn(&reaper, &line).unwrap()).await);
     (
         ended.exit,
         ended.stdout.into_text(),
@@ -99,7 +107,8 @@ impl Drop for Scratch {
 fn all_gone(fifo: File) -> bool {
     let deadline = rustix::time::Timespec::try_from(DEADLINE).unwrap();
     let mut watched = [PollFd::new(&fifo, PollFlags::empty())];
-    poll(&mut watched, Some(&deadline)).unwrap();
+    // A process that ends interrupts it.
+    while poll(&mut watched, Some(&deadline)) == Err(Errno::INTR) {}
     watched[0].revents().contains(PollFlags::HUP)
 }
 
@@ -162,13 +171,13 @@ fn stdin_is_written_and_closed_and_need_not_be_read() {
 #[test]
 fn a_flood_stays_within_its_bounds() {
     let mut held = 0;
-    let ended = run(async |_| {
-        let child = spawn(&line(&["head", "-c", "30000000", "/dev/zero"])).unwrap();
-        let reserve = |more| {
+    let ended = run(async |_, reaper| {
+        let child = spawn(&reaper, &line(&["head", "-c", "30000000", "/dev/zero"])).unwrap();
+        let mut reserve = |more| {
             held += more;
             true
         };
-        child.finish(65_536, reserve, |_, _| {}).await
+        child.finish(65_536, &mut reserve, &|_, _| {}).await
     });
     assert_eq!(ended.exit, Exit::Status(0));
     assert_eq!(ended.stdout.cut_bytes(), 30_000_000 - 65_536);
@@ -178,9 +187,9 @@ fn a_flood_stays_within_its_bounds() {
 
 #[test]
 fn output_without_memory_for_it_is_left_out_and_said() {
-    let ended = run(async |_| {
-        let child = spawn(&sh("echo lost")).unwrap();
-        child.finish(1000, |_| false, |_, _| {}).await
+    let ended = run(async |_, reaper| {
+        let child = spawn(&reaper, &sh("echo lost")).unwrap();
+        child.finish(1000, &mut |_| false, &|_, _| {}).await
     });
     assert!(ended.starved);
     assert!(ended.stdout.is_empty());
@@ -189,21 +198,22 @@ fn output_without_memory_for_it_is_left_out_and_said() {
 #[test]
 fn lines_are_reported_as_they_come() {
     let said = RefCell::new(Vec::new());
-    let ended = run(async |_| {
+    let ended = run(async |_, reaper| {
         // The second line is only written once the first one was heard.
         let scratch = Scratch::new("lines");
         let (path, _reader) = scratch.fifo("go");
         let go = File::options().read(true).write(true).open(&path).unwrap();
-        let child = spawn(&sh(&format!(
-            "echo one; read x <{path}; echo two >&2; printf 3"
-        )));
+        let child = spawn(
+            &reaper,
+            &sh(&format!("echo one; read x <{path}; echo two >&2; printf 3")),
+        );
         let on_line = |source, line: &str| {
             if line == "one" {
                 (&go).write_all(b"go\n").unwrap();
             }
             said.borrow_mut().push((source, line.to_owned()));
         };
-        child.unwrap().finish(1000, |_| true, on_line).await
+        child.unwrap().finish(1000, &mut |_| true, &on_line).await
     });
     assert_eq!(ended.exit, Exit::Status(0));
     let expected = [
@@ -221,14 +231,15 @@ fn lines_are_reported_as_they_come() {
 fn a_signal_reaches_the_whole_group() {
     let scratch = Scratch::new("signal");
     let (path, reader) = scratch.fifo("alive");
-    let exit = run(async |_| {
-        let child = spawn(&sh(&format!(
-            "exec 3>{path}; sleep 1000 & echo ready; wait"
-        )))
+    let exit = run(async |_, reaper| {
+        let child = spawn(
+            &reaper,
+            &sh(&format!("exec 3>{path}; sleep 1000 & echo ready; wait")),
+        )
         .unwrap();
         let group = child.group();
         let on_line = |_, _: &str| group.terminate();
-        child.finish(1000, |_| true, on_line).await.exit
+        child.finish(1000, &mut |_| true, &on_line).await.exit
     });
     assert_eq!(exit, Exit::Signal(15));
     assert!(all_gone(reader));
@@ -238,15 +249,15 @@ fn a_signal_reaches_the_whole_group() {
 fn a_group_that_ignores_term_is_killed() {
     let scratch = Scratch::new("kill");
     let (path, reader) = scratch.fifo("alive");
-    let exit = run(async |_| {
+    let exit = run(async |_, reaper| {
         let script = format!("trap '' TERM; exec 3>{path}; sleep 1000 & echo ready; wait; wait");
-        let child = spawn(&sh(&script)).unwrap();
+        let child = spawn(&reaper, &sh(&script)).unwrap();
         let group = child.group();
         let on_line = |_, _: &str| {
             group.terminate();
             group.kill();
         };
-        child.finish(1000, |_| true, on_line).await.exit
+        child.finish(1000, &mut |_| true, &on_line).await.exit
     });
     assert_eq!(exit, Exit::Signal(9));
     assert!(all_gone(reader));
@@ -265,15 +276,18 @@ fn nobody_of_the_group_outlives_its_leader() {
 fn a_child_that_nobody_waits_for_goes_with_its_group() {
     let scratch = Scratch::new("drop");
     let (path, reader) = scratch.fifo("alive");
-    run(async |executor| {
-        let child = spawn(&sh(&format!(
-            "exec 3>{path}; sleep 1000 & echo ready; wait"
-        )))
+    run(async |executor, reaper| {
+        let child = spawn(
+            &reaper,
+            &sh(&format!("exec 3>{path}; sleep 1000 & echo ready; wait")),
+        )
         .unwrap();
         let ready = Rc::new(Cell::new(false));
         let heard = ready.clone();
         let task = executor.spawn(async move {
-            child.finish(1000, |_| true, |_, _| heard.set(true)).await;
+            child
+                .finish(1000, &mut |_| true, &|_, _| heard.set(true))
+                .await;
         });
         while !ready.get() {
             future::yield_now().await;
@@ -310,9 +324,9 @@ fn a_grandchild_that_left_the_group_does_not_delay_the_answer() {
 fn a_grandchild_that_floods_after_its_leader_does_not_either() {
     let scratch = Scratch::new("flooding");
     let line = escaped(&scratch, "while :; do echo y; done");
-    let ended = run(async |_| {
-        let child = spawn(&line).unwrap();
-        child.finish(100_000, |_| true, slowly).await
+    let ended = run(async |_, reaper| {
+        let child = spawn(&reaper, &line).unwrap();
+        child.finish(100_000, &mut |_| true, &slowly).await
     });
     kill_escaped(&ended.stdout.into_text());
     assert_eq!(ended.exit, Exit::Status(0));
@@ -320,10 +334,13 @@ fn a_grandchild_that_floods_after_its_leader_does_not_either() {
 
 #[test]
 fn an_endless_flood_leaves_turns_to_others() {
-    let exit = run(async |executor| {
-        let child = spawn(&line(&["yes"])).unwrap();
+    let exit = run(async |executor, reaper| {
+        let child = spawn(&reaper, &line(&["yes"])).unwrap();
         let group = child.group();
-        let watcher = executor.spawn(child.finish(100_000, |_| true, slowly));
+        let watcher = executor.spawn(async move {
+            let ended = child.finish(100_000, &mut |_| true, &slowly).await;
+            ended.exit
+        });
         // As long as the flood lasts, this has to be polled again and again.
         let stopper = executor.spawn(async move {
             for _ in 0..10 {
@@ -332,7 +349,7 @@ fn an_endless_flood_leaves_turns_to_others() {
             group.terminate();
         });
         stopper.await;
-        watcher.await.exit
+        watcher.await
     });
     assert_eq!(exit, Exit::Signal(15));
 }
@@ -364,6 +381,7 @@ fn what_cannot_be_started_is_named_with_what_to_look_at() {
         (line(&[&plain]), "permissions"),
         (line(&[&script]), "interpreter"),
         (line(&[&garbage]), "format"),
+        (line(&["echo", "a\0b"]), "nul byte"),
         (
             nowhere,
             "the working directory /no/such/directory does not exist",
@@ -374,7 +392,7 @@ fn what_cannot_be_started_is_named_with_what_to_look_at() {
         ),
     ] {
         let program = line.argv[0].clone();
-        let problem = run(async |_| spawn(&line).err().unwrap());
+        let problem = run(async |_, reaper| spawn(&reaper, &line).err().unwrap());
         assert!(
             problem.starts_with(&format!("{program} could not be started: ")),
             "{problem}"

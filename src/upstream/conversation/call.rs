@@ -112,11 +112,17 @@ impl Conversation {
         self.forget(id);
         let params = Object::default().plain("requestId", id);
         self.notify("notifications/cancelled", &params.end());
-        // Until it has read that, it may ask for this call. In 2026-07-28 what it asks names its
-        // call, and there is no ping.
-        let may_err = self.plan.era == Era::Handshake && !self.plan.is_private;
-        if may_err && open.may_ask() {
-            self.put_fence();
+        self.doubt(&open);
+    }
+
+    /// Until the child has read that a call was cancelled, it may speak of it. In 2026-07-28 that
+    /// can be log messages only, since all else names its call, and there is no ping.
+    fn doubt(&mut self, cancelled: &Open) {
+        match self.plan.era {
+            Era::Handshake if self.plan.is_private || !cancelled.may_ask() => {}
+            Era::Handshake => self.put_fence(),
+            Era::Stateless if cancelled.asking.log_level.is_none() => {}
+            Era::Stateless => self.fence = Some(self.last_id + 1),
         }
     }
 

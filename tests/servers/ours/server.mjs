@@ -67,13 +67,13 @@ async function grumble({ mcpReq }) {
 function make() {
     const server = new McpServer(
         { name: 'ours-typescript', version: '1.0.0' },
-        { instructions: 'Be kind.', capabilities: { logging: {} } },
+        { instructions: 'Be kind.', capabilities: { logging: {}, resources: { subscribe: true } } },
     );
     const tool = (name, description, fields, call) =>
         server.registerTool(name, { description, ...fields }, call);
     const takes = fields => ({ inputSchema: z.object(fields) });
     const echo = ({ text }) => says(text);
-    let more;
+    const more = new Map();
     tool('echo', 'Say the same.', takes({ text: z.string() }), echo);
     tool('count', 'Count up.', takes({ to: z.number().int() }), count);
     tool('wait', 'Wait until it is cancelled.', takes({ marker: z.string() }), wait);
@@ -81,12 +81,22 @@ function make() {
     tool('ask_name', 'Ask a person.', {}, askName);
     tool('grumble', 'Write two log messages.', {}, grumble);
     // The SDK tells of the change by itself.
-    tool('extra', 'Have one more tool, or no more.', takes({ exists: z.boolean() }), given => {
-        more?.remove();
-        more = given.exists &&
-            tool('one-more', 'Say the same.', takes({ text: z.string() }), echo);
+    const change = { name: z.string(), exists: z.boolean() };
+    tool('extra', 'Have one more tool, or no more.', takes(change), ({ name, exists }) => {
+        if (exists) {
+            more.set(name, tool(name, 'Say the same.', takes({ text: z.string() }), echo));
+        } else {
+            more.get(name)?.remove();
+        }
         return says('changed');
     });
+    const { server: inner } = server;
+    tool('touch', 'Say that a resource has changed.', takes({ uri: z.string() }), async given => {
+        await inner.sendResourceUpdated(given);
+        return says('touched');
+    });
+    inner.setRequestHandler('resources/subscribe', () => ({}));
+    inner.setRequestHandler('resources/unsubscribe', () => ({}));
     const text = { mimeType: 'text/plain' };
     server.registerResource('note', 'memo://note', text, uri =>
         ({ contents: [{ uri: uri.href, ...text, text: 'remember the milk' }] }));
@@ -95,8 +105,10 @@ function make() {
         ({ contents: [{ uri: uri.href, ...text, text: `remember ${name}` }] }));
     const name = completable(z.string(), value => NAMES.filter(each => each.startsWith(value)));
     const greet = { description: 'Have somebody greeted.', argsSchema: z.object({ name }) };
-    server.registerPrompt('greet', greet, given =>
-        ({ messages: [{ role: 'user', content: { type: 'text', text: `Greet ${given.name}.` } }] }));
+    server.registerPrompt('greet', greet, given => {
+        const content = { type: 'text', text: `Greet ${given.name}.` };
+        return { messages: [{ role: 'user', content }] };
+    });
     return server;
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import anyio
+from mcp.server.lowlevel import NotificationOptions
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -86,17 +87,27 @@ async def grumble(context: Context) -> str:
 
 
 @server.tool()
-async def extra(exists: bool, context: Context) -> str:
+async def extra(name: str, exists: bool, context: Context) -> str:
     """Have one more tool, or no more."""
     if exists:
-        server.add_tool(echo, name="one-more")
+        server.add_tool(echo, name=name)
     else:
-        server.remove_tool("one-more")
+        server.remove_tool(name)
     if context.protocol_version == MODERN:
         await context.notify_tools_changed()
     else:
         await context.session.send_tool_list_changed()
     return "changed"
+
+
+@server.tool()
+async def touch(uri: str, context: Context) -> str:
+    """Say that a resource has changed."""
+    if context.protocol_version == MODERN:
+        await context.notify_resource_updated(uri)
+    else:
+        await context.session.send_resource_updated(uri)
+    return "touched"
 
 
 @server.resource("memo://note", mime_type="text/plain")
@@ -124,15 +135,16 @@ async def complete(_reference, argument, _context) -> Completion:
 
 
 async def serve_handshake_only() -> None:
-    """As `run` would, without the door to 2026-07-28."""
+    """As `run` would, without the door to 2026-07-28; and it says that its tools may change."""
     inner = server._lowlevel_server
+    told = NotificationOptions(tools_changed=True)
     async with stdio_server() as (read, write), inner.lifespan(inner) as state:
         await serve_loop(
             inner,
             read,
             write,
             lifespan_state=state,
-            init_options=inner.create_initialization_options(),
+            init_options=inner.create_initialization_options(told),
         )
 
 

@@ -1,0 +1,192 @@
+//! What children write: lines of JSON-RPC, lines for the log, and nonsense.
+
+use super::Engine;
+use super::child::{Child, Instance};
+use crate::bounded::Key;
+use crate::limits;
+use crate::mcp::revision::Era;
+use crate::time::Instant;
+use crate::upstream::conversation::Effect;
+use crate::upstream::listing::Eras;
+use crate::upstream::supervise::Event;
+
+impl Engine {
+    /// A child has written a line to stdout.
+    pub fn handle_child_line(&mut self, now: Instant, key: Key<Child>, line: &[u8]) {
+        let Some(child) = self.children.slab.get_mut(key) else {
+            return;
+        };
+        child.lines += 1;
+        let noise = std::mem::take(&mut child.noise);
+        child.conversation.handle_line(line);
+        self.take_effects(now, key);
+        let Some(child) = self.children.slab.get_mut(key) else {
+            return;
+        };
+        if child.noise > 0 {
+            child.noise += noise;
+            self.weigh_noise(now, key);
+        }
+    }
+
+    /// A child has written a line to stderr.
+    pub fn handle_child_stderr(&mut self, now: Instant, key: Key<Child>, line: &str) {
+        let Some(child) = self.children.slab.get_mut(key) else {
+            return;
+        };
+        let line = line.trim_end();
+        if line.is_empty() {
+            return;
+        }
+        let line = line.replace(char::is_control, " ");
+        let kept = line.floor_char_boundary(limits::LAST_WORDS_BYTES_MAX);
+        child.last_words.clear();
+        child.last_words.push_str(&line[..kept]);
+        if child.stderr.take(now).is_err() {
+            child.unlogged += 1;
+            return;
+        }
+        let unlogged = std::mem::take(&mut child.unlogged);
+        let name = &self.children.upstreams[child.upstream.as_usize()].spec.name;
+        if unlogged > 0 {
+            log::warn!("server {name:?}: {unlogged} lines of its stderr are left out");
+        }
+        log::info!("server {name:?}: {line}");
+    }
+
+    /// Says of a child that is gone what the log did not get.
+    pub(super) fn say_unlogged(&self, child: &Child) {
+        if child.unlogged > 0 {
+            let name = &self.children.upstreams[child.upstream.as_usize()].spec.name;
+            let unlogged = child.unlogged;
+            log::warn!("server {name:?}: {unlogged} lines of its stderr are left out");
+        }
+    }
+
+    /// A child has written what is no line: why not.
+    pub fn handle_child_noise(&mut self, now: Instant, key: Key<Child>, noise: &'static str) {
+        let Some(child) = self.children.slab.get_mut(key) else {
+            return;
+        };
+        child.lines += 1;
+        child.lost = (child.lost.0 + 1, now);
+        self.note_noise(key, noise);
+        self.weigh_noise(now, key);
+        self.answer_lost(now, key);
+    }
+
+    /// Logs each kind of nonsense once.
+    fn note_noise(&mut self, key: Key<Child>, noise: &'static str) {
+        let child = self.children.slab.get_mut(key).expect("the caller has it");
+        child.noise += 1;
+        if !child.noises.contains(&noise) {
+            child.noises.push(noise);
+            let name = &self.children.upstreams[child.upstream.as_usize()].spec.name;
+            log::warn!("server {name:?} writes to stdout what it should not: {noise}");
+        }
+    }
+
+    fn weigh_noise(&mut self, now: Instant, key: Key<Child>) {
+        let child = self.children.slab.get(key).expect("the caller has it");
+        if child.noise > limits::CHILD_NOISE_MAX {
+            self.set_reason(key, "writes nothing but nonsense to stdout");
+            self.child_event(now, key, Event::Noisy);
+        }
+    }
+
+    /// The bytes that a child has not been given yet.
+    pub fn child_output(&self, key: Key<Child>) -> &[u8] {
+        let child = self.children.slab.get(key);
+        child.map_or(&[], |child| child.conversation.output())
+    }
+
+    /// A child was given the first `bytes` of its output.
+    pub fn child_written(&mut self, key: Key<Child>, bytes: usize) {
+        if let Some(child) = self.children.slab.get_mut(key) {
+            child.conversation.written(bytes);
+            let held_bytes = child.conversation.held_bytes();
+            let freed = child.held_bytes.saturating_sub(held_bytes);
+            child.held_bytes -= freed;
+            self.pool.give(freed);
+        }
+    }
+
+    /// Draws what is on its way to a child from the budget, and has it sent.
+    pub(super) fn feed(&mut self, now: Instant, key: Key<Child>) {
+        let Some(child) = self.children.slab.get(key) else {
+            return;
+        };
+        let held_bytes = child.conversation.output().len();
+        if held_bytes == 0 {
+            return;
+        }
+        self.jobs.push_back(super::Job::Feed(key));
+        let more = held_bytes.saturating_sub(child.held_bytes);
+        let is_slow = held_bytes > limits::CHILD_INPUT_BYTES_MAX;
+        if !is_slow && self.take_bytes(more) {
+            self.children
+                .slab
+                .get_mut(key)
+                .expect("it was there")
+                .held_bytes += more;
+        } else {
+            self.set_reason(key, "does not read its input");
+            self.child_event(now, key, Event::Hung);
+        }
+    }
+
+    /// Does what comes of what a child has said.
+    pub(super) fn take_effects(&mut self, now: Instant, key: Key<Child>) {
+        while let Some(child) = self.children.slab.get_mut(key) {
+            let Some(effect) = child.conversation.poll_effect() else {
+                break;
+            };
+            self.take_effect(now, key, effect);
+        }
+        self.feed(now, key);
+    }
+
+    fn take_effect(&mut self, now: Instant, key: Key<Child>, effect: Effect) {
+        let child = self.children.slab.get_mut(key).expect("the caller has it");
+        let index = child.upstream;
+        match effect {
+            Effect::Ready => {
+                self.child_event(now, key, Event::Ready);
+                self.start_next(now);
+            }
+            Effect::Unfit(why) => {
+                self.set_reason(key, &format!("does not speak as it should: {why:.300}"));
+                self.child_event(now, key, Event::Unfit);
+                self.start_next(now);
+            }
+            Effect::Listed(listing) => {
+                let (instance, era) = (child.instance, child.era);
+                self.take_listing(now, index, listing);
+                if instance == Instance::Probe {
+                    let eras = Eras {
+                        handshake: era == Era::Handshake,
+                        stateless: era == Era::Stateless,
+                    };
+                    self.end_child(now, key, "has said what it offers");
+                    self.learn_eras(now, index, eras);
+                }
+            }
+            Effect::Relisted(kind, entries) => {
+                let known = self.children.upstreams[index.as_usize()].listing.clone();
+                let listing = known.unwrap_or_default().with(kind, entries);
+                self.take_listing(now, index, Box::new(listing));
+            }
+            Effect::Stale => child.conversation.refresh(),
+            Effect::Said(tag, said) => self.child_said(now, key, tag, said),
+            Effect::Waits(tag) => self.child_waits(now, key, tag),
+            Effect::Withdrawn(tag, question) => self.child_withdraws(now, key, tag, &question),
+            Effect::Ended(tag, ended) => self.child_ended(now, key, tag, &ended),
+            Effect::IsInteractive => {
+                self.children.upstreams[index.as_usize()].is_interactive = true;
+            }
+            Effect::Noise(noise) => self.note_noise(key, noise),
+            Effect::Updated(uri) => self.handle_resource_updated(now, &uri),
+            Effect::Probed | Effect::Subscribed(..) | Effect::Log { .. } => {}
+        }
+    }
+}
