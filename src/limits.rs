@@ -309,11 +309,14 @@ pub const CHILD_INPUT_BYTES_MAX: usize = 2 * MIB;
 /// what they were asked, on stdout.
 pub const CHILD_NOISE_MAX: u32 = 1000;
 
+/// Least time between two readings of what a child offers, however often it says that it changes.
+pub const LISTING_PAUSE: Duration = Duration::from_secs(2);
+
 /// Lines of a child's stderr that the log has of one burst, and in a minute.
 pub const STDERR_LINES: u32 = 60;
 
-/// Bytes of a child's last words on stderr that are kept for whoever asks why it has ended.
-pub const LAST_WORDS_BYTES_MAX: usize = 256;
+/// Letters of a child's last words on stderr that are kept for whoever asks why it has ended.
+pub const LAST_WORDS_MAX: usize = 256;
 
 /// Bytes that the listings of one upstream may have together. Servers with a hundred tools have
 /// 100 KiB; a model is told all of it.
@@ -327,6 +330,12 @@ pub const CURSOR_BYTES_MAX: usize = 4 * KIB;
 
 /// Bytes of an upstream's instructions, and of what it says of its name and looks.
 pub const INTRODUCTION_BYTES_MAX: usize = 16 * KIB;
+
+/// Bytes of the file that keeps what is known of one upstream. Instructions may be six times as long
+/// there as they are, if all of them is control characters.
+pub const KEPT_BYTES_MAX: usize = 512 * KIB;
+
+const _: () = assert!(KEPT_BYTES_MAX > LISTING_BYTES_MAX + 7 * INTRODUCTION_BYTES_MAX + 4 * KIB);
 
 /// How long a throw-away child may take to answer `server/discover` before it is asked for a
 /// handshake as well. Servers of older revisions may pass the question over.
