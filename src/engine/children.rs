@@ -165,7 +165,10 @@ impl Engine {
             Action::Spawn => self.spawn(key),
             Action::Send => self.send_waiting(now, key),
             Action::FailCalls => self.fail_calls_of(now, key),
-            Action::BackOff => self.back_off(now, key),
+            Action::BackOff => {
+                self.back_off(now, key);
+                self.resume_waiting(now);
+            }
             Action::CloseInput => self.jobs.push_back(Job::CloseInput(key)),
             Action::Terminate => self.jobs.push_back(Job::TerminateChild(key)),
             Action::Kill => self.jobs.push_back(Job::KillChild(key)),
