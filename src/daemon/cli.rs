@@ -22,7 +22,7 @@ pub enum Command {
     /// Host the tools until told to stop.
     Serve(Options),
     /// Validate the configuration and print what holds.
-    Check(Options),
+    Check(Check),
     /// Draw a token.
     TokenNew(TokenNew),
     /// Print what to paste into a client.
@@ -33,6 +33,15 @@ pub enum Command {
     Help,
     /// Print the version.
     Version,
+}
+
+/// What `check` is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Check {
+    /// Where the configuration is.
+    pub options: Options,
+    /// Whether servers are started and asked what they offer.
+    pub probe: bool,
 }
 
 /// What `token new` is told.
@@ -152,7 +161,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             // The first of the two wins over whatever else there is, right or wrong.
             Flag::Help => return Ok(Command::Help),
             Flag::Version => return Ok(Command::Version),
-            Flag::List => OsString::new(),
+            Flag::List | Flag::Probe => OsString::new(),
             Flag::Config
             | Flag::Listen
             | Flag::Set
@@ -209,7 +218,10 @@ fn resolve(
     };
     let command = match verb.subcommand {
         Subcommand::Serve => Command::Serve(given.options),
-        Subcommand::Check => Command::Check(given.options),
+        Subcommand::Check => Command::Check(Check {
+            options: given.options,
+            probe: given.probe,
+        }),
         Subcommand::Token => {
             if words.next()? != "new" {
                 return Err(words.usage());
@@ -279,6 +291,7 @@ struct Given {
     roles: Vec<String>,
     url: Option<String>,
     list: bool,
+    probe: bool,
     token_file: Option<PathBuf>,
 }
 
@@ -304,6 +317,10 @@ impl Given {
             Flag::TokenFile => once(&mut self.token_file, row, PathBuf::from(value)),
             Flag::List => {
                 self.list = true;
+                Ok(())
+            }
+            Flag::Probe => {
+                self.probe = true;
                 Ok(())
             }
             // They have ended the reading already.
@@ -406,6 +423,10 @@ mod tests {
         wrapped.overrides.command = ["npx", "-y", "a"].map(String::from).to_vec();
         let set = options(None, &[("a", "1"), ("b", "x=y")], &[]);
         let listen = options(None, &[], &["8000", "unix:/a"]);
+        let check = |options: &Options, probe| {
+            let options = options.clone();
+            Command::Check(Check { options, probe })
+        };
         let new = |name: Option<&str>, role: Option<&str>| {
             Command::TokenNew(TokenNew {
                 name: name.map(str::to_string),
@@ -428,15 +449,16 @@ mod tests {
                 token_file: token_file.map(PathBuf::from),
             })
         };
-        let table: [(&[&str], Command); 29] = [
+        let table: [(&[&str], Command); 30] = [
             (&[], Command::Serve(plain.clone())),
             (&["serve"], Command::Serve(plain.clone())),
-            (&["check"], Command::Check(plain.clone())),
+            (&["check"], check(&plain, false)),
+            (&["check", "--probe"], check(&plain, true)),
             (&["-c", "a.toml"], Command::Serve(file.clone())),
             (&["-ca.toml"], Command::Serve(file.clone())),
             (&["--config", "a.toml"], Command::Serve(file.clone())),
-            (&["--config=a.toml", "check"], Command::Check(file.clone())),
-            (&["check", "-c", "a.toml"], Command::Check(file.clone())),
+            (&["--config=a.toml", "check"], check(&file, false)),
+            (&["check", "-c", "a.toml"], check(&file, false)),
             (&["-c", "-"], Command::Serve(options(Some("-"), &[], &[]))),
             (&["--set", "a=1", "--set=b = x=y"], Command::Serve(set)),
             (
@@ -458,7 +480,7 @@ mod tests {
                 &["serve", "--", "npx", "-y", "a"],
                 Command::Serve(wrapped.clone()),
             ),
-            (&["check", "--", "npx", "-y", "a"], Command::Check(wrapped)),
+            (&["check", "--", "npx", "-y", "a"], check(&wrapped, false)),
             (&["token", "new"], new(None, None)),
             (
                 &["--name", "a", "token", "--role=b", "new"],
@@ -496,7 +518,7 @@ mod tests {
 
     #[test]
     fn command_lines_that_make_none_say_why() {
-        let table: [(&[&str], &str); 30] = [
+        let table: [(&[&str], &str); 31] = [
             (&["stdio"], "unknown subcommand \"stdio\""),
             (&["--"], "-- needs a command: -- COMMAND [ARG]..."),
             (&["--", "", "a"], "-- needs a command: -- COMMAND [ARG]..."),
@@ -534,6 +556,7 @@ mod tests {
                 "--role is given twice",
             ),
             (&["token", "new", "-c", "a"], "token has no option --config"),
+            (&["--probe"], "serve has no option --probe"),
             (&["check", "--role", "a"], "check has no option --role"),
             (&["--name", "a"], "serve has no option --name"),
             (&["client-config"], "expected slimcp client-config CLIENT"),

@@ -39,6 +39,7 @@ pub use print::{print, reference, report};
 pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
 pub(super) use server::INHERIT_ALL;
 pub(super) use template::{NAME, is_name};
+pub(super) use units::Span;
 pub use warning::warnings;
 
 use super::settings::{Builtin, Compat, Format, JwtSettings, Listen, Log, Settings};

@@ -150,7 +150,7 @@ fn welcome(address: SocketAddr, upstreams: &[UpstreamSpec]) -> String {
 }
 
 /// What the engine needs to know of the settings.
-fn engine_config(settings: &Settings) -> Config {
+pub(super) fn engine_config(settings: &Settings) -> Config {
     Config {
         name: settings.name.clone(),
         title: settings.title.clone(),
@@ -178,7 +178,7 @@ const OWN_VARIABLES: [&str; 9] = [
 ];
 
 /// The servers that the settings name, with the names of the variables that they inherit.
-fn upstreams(settings: &Settings) -> Vec<UpstreamSpec> {
+pub(super) fn upstreams(settings: &Settings) -> Vec<UpstreamSpec> {
     let mut upstreams = settings.upstreams.clone();
     for spec in &mut upstreams {
         let mut line = CommandLine::clone(&spec.line);

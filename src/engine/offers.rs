@@ -19,7 +19,6 @@ impl Engine {
     /// What an upstream offers, as it has said it now or was known to say it before.
     pub fn take_listing(&mut self, now: Instant, index: UpstreamIndex, listing: Box<Listing>) {
         let upstream = &mut self.children.upstreams[index.as_usize()];
-        upstream.listing = Some(listing.clone());
         let mut offered = Offered::read(index, &upstream.spec, *listing);
         let before = upstream.offered.take();
         let name = &upstream.spec.name;
@@ -32,8 +31,8 @@ impl Engine {
             }
         }
         let prints = |offered: &Offered| {
-            let prompts = (List::Prompts, offered.prompts_fingerprint);
-            [prompts, (List::Resources, offered.resources_fingerprint)]
+            let print = |list| (list, offered.listing.fingerprint(list));
+            [List::Prompts, List::Resources].map(print)
         };
         let before = before.map_or_else(Box::default, |before| {
             self.pool.give(before.held_bytes());
@@ -149,9 +148,8 @@ impl Engine {
     /// Bytes of the budget that is held for what upstreams offer and have to look after.
     pub(super) fn offers_held_bytes(&self) -> usize {
         let upstreams = self.children.upstreams.iter();
-        let offered = upstreams
-            .filter_map(Upstream::offered)
-            .map(Offered::held_bytes);
+        let offered = upstreams.filter_map(|upstream| upstream.offered.as_deref());
+        let offered = offered.map(Offered::held_bytes);
         let heeded = self.heeded.iter().map(Heeded::held_bytes);
         offered.sum::<usize>() + heeded.sum::<usize>()
     }
@@ -167,6 +165,6 @@ impl Engine {
 impl Upstream {
     /// What it offers, as far as that is known.
     pub(super) fn offered(&self) -> Option<&Offered> {
-        self.offered.as_deref()
+        self.offered.as_deref().filter(|_| !self.is_removed)
     }
 }

@@ -34,6 +34,7 @@ impl Engine {
             limits: &self.config.limits,
             memory: &self.memory,
             uptime: now.since(Instant::ZERO),
+            upstreams: self.upstreams().collect(),
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use slimcp::tool::{Tool, Work, builtin};
 use slimcp::upstream::UpstreamIndex;
-use slimcp::upstream::listing::{Introduction, Listing, Offers};
+use slimcp::upstream::listing::{Entries, Introduction, Listing, Offers};
 use slimcp::upstream::spec::{Prefix, ToolOverride, UpstreamSpec};
 use std::rc::Rc;
 
@@ -129,7 +129,7 @@ fn raw(json: Value) -> Box<RawValue> {
     RawValue::from_string(json.to_string()).expect("it was JSON")
 }
 
-fn raws(entries: &[Value]) -> std::rc::Rc<[Box<RawValue>]> {
+fn raws(entries: &[Value]) -> Entries {
     entries.iter().cloned().map(raw).collect()
 }
 

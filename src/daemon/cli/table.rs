@@ -80,6 +80,8 @@ pub(super) enum Flag {
     Role,
     /// Where the server is.
     Url,
+    /// Start the servers.
+    Probe,
     /// Which clients there are.
     List,
     /// Where the token is.
@@ -114,7 +116,7 @@ pub(super) const CONFIGURED: &[Subcommand] = &[
 ];
 
 /// Every option.
-pub(super) const FLAGS: [Row; 11] = [
+pub(super) const FLAGS: [Row; 12] = [
     Row {
         flag: Flag::Config,
         short: Some('c'),
@@ -146,6 +148,14 @@ pub(super) const FLAGS: [Row; 11] = [
         value: "KEY=VALUE",
         on: CONFIGURED,
         help: "set one key over the file, as limits.sessions=10; repeatable",
+    },
+    Row {
+        flag: Flag::Probe,
+        short: None,
+        long: "probe",
+        value: "",
+        on: &[Subcommand::Check],
+        help: "check: start the servers and tell what they offer",
     },
     Row {
         flag: Flag::Name,
