@@ -22,7 +22,7 @@ pub enum Command {
     /// Host the tools until told to stop.
     Serve(Options),
     /// Validate the configuration and print what holds.
-    Check(Options),
+    Check(Check),
     /// Draw a token.
     TokenNew(TokenNew),
     /// Print what to paste into a client.
@@ -33,6 +33,15 @@ pub enum Command {
     Help,
     /// Print the version.
     Version,
+}
+
+/// What `check` is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Check {
+    /// Where the configuration is.
+    pub options: Options,
+    /// Whether servers are started and asked what they offer.
+    pub probe: bool,
 }
 
 /// What `token new` is told.
@@ -152,14 +161,15 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             // The first of the two wins over whatever else there is, right or wrong.
             Flag::Help => return Ok(Command::Help),
             Flag::Version => return Ok(Command::Version),
-            Flag::List => OsString::new(),
+            Flag::List | Flag::Probe => OsString::new(),
             Flag::Config
             | Flag::Listen
             | Flag::Set
             | Flag::Name
             | Flag::Role
             | Flag::Url
-            | Flag::TokenFile => value(row, &mut parser)?,
+            | Flag::TokenFile
+            | Flag::McpServers => value(row, &mut parser)?,
         };
         flags.push((row, value));
     }
@@ -208,7 +218,10 @@ fn resolve(
     };
     let command = match verb.subcommand {
         Subcommand::Serve => Command::Serve(given.options),
-        Subcommand::Check => Command::Check(given.options),
+        Subcommand::Check => Command::Check(Check {
+            options: given.options,
+            probe: given.probe,
+        }),
         Subcommand::Token => {
             if words.next()? != "new" {
                 return Err(words.usage());
@@ -278,6 +291,7 @@ struct Given {
     roles: Vec<String>,
     url: Option<String>,
     list: bool,
+    probe: bool,
     token_file: Option<PathBuf>,
 }
 
@@ -289,6 +303,10 @@ impl Given {
                 self.options.overrides.listen.push(text(row, value)?);
                 Ok(())
             }
+            Flag::McpServers => {
+                let path = &mut self.options.overrides.mcp_servers;
+                once(path, row, PathBuf::from(value))
+            }
             Flag::Set => self.options.read_set(text(row, value)?),
             Flag::Name => once(&mut self.name, row, text(row, value)?),
             Flag::Role => {
@@ -299,6 +317,10 @@ impl Given {
             Flag::TokenFile => once(&mut self.token_file, row, PathBuf::from(value)),
             Flag::List => {
                 self.list = true;
+                Ok(())
+            }
+            Flag::Probe => {
+                self.probe = true;
                 Ok(())
             }
             // They have ended the reading already.
@@ -386,7 +408,7 @@ mod tests {
             overrides: Overrides {
                 set: set.iter().map(pair).collect(),
                 listen: listen.iter().map(|text| text.to_string()).collect(),
-                command: Vec::new(),
+                ..Overrides::default()
             },
         }
     }
@@ -395,10 +417,16 @@ mod tests {
     fn command_lines_that_make_sense() {
         let plain = options(None, &[], &[]);
         let file = options(Some("a.toml"), &[], &[]);
+        let mut servers = plain.clone();
+        servers.overrides.mcp_servers = Some(PathBuf::from("a.json"));
         let mut wrapped = plain.clone();
         wrapped.overrides.command = ["npx", "-y", "a"].map(String::from).to_vec();
         let set = options(None, &[("a", "1"), ("b", "x=y")], &[]);
         let listen = options(None, &[], &["8000", "unix:/a"]);
+        let check = |options: &Options, probe| {
+            let options = options.clone();
+            Command::Check(Check { options, probe })
+        };
         let new = |name: Option<&str>, role: Option<&str>| {
             Command::TokenNew(TokenNew {
                 name: name.map(str::to_string),
@@ -421,21 +449,23 @@ mod tests {
                 token_file: token_file.map(PathBuf::from),
             })
         };
-        let table: [(&[&str], Command); 28] = [
+        let table: [(&[&str], Command); 30] = [
             (&[], Command::Serve(plain.clone())),
             (&["serve"], Command::Serve(plain.clone())),
-            (&["check"], Command::Check(plain.clone())),
+            (&["check"], check(&plain, false)),
+            (&["check", "--probe"], check(&plain, true)),
             (&["-c", "a.toml"], Command::Serve(file.clone())),
             (&["-ca.toml"], Command::Serve(file.clone())),
             (&["--config", "a.toml"], Command::Serve(file.clone())),
-            (&["--config=a.toml", "check"], Command::Check(file.clone())),
-            (&["check", "-c", "a.toml"], Command::Check(file.clone())),
+            (&["--config=a.toml", "check"], check(&file, false)),
+            (&["check", "-c", "a.toml"], check(&file, false)),
             (&["-c", "-"], Command::Serve(options(Some("-"), &[], &[]))),
             (&["--set", "a=1", "--set=b = x=y"], Command::Serve(set)),
             (
                 &["--set", "a="],
                 Command::Serve(options(None, &[("a", "")], &[])),
             ),
+            (&["--mcp-servers", "a.json"], Command::Serve(servers)),
             (
                 &["--listen", "8000", "--listen=unix:/a"],
                 Command::Serve(listen),
@@ -450,7 +480,7 @@ mod tests {
                 &["serve", "--", "npx", "-y", "a"],
                 Command::Serve(wrapped.clone()),
             ),
-            (&["check", "--", "npx", "-y", "a"], Command::Check(wrapped)),
+            (&["check", "--", "npx", "-y", "a"], check(&wrapped, false)),
             (&["token", "new"], new(None, None)),
             (
                 &["--name", "a", "token", "--role=b", "new"],
@@ -488,7 +518,7 @@ mod tests {
 
     #[test]
     fn command_lines_that_make_none_say_why() {
-        let table: [(&[&str], &str); 30] = [
+        let table: [(&[&str], &str); 31] = [
             (&["stdio"], "unknown subcommand \"stdio\""),
             (&["--"], "-- needs a command: -- COMMAND [ARG]..."),
             (&["--", "", "a"], "-- needs a command: -- COMMAND [ARG]..."),
@@ -502,7 +532,10 @@ mod tests {
                 &["--confg", "a"],
                 "unknown option --confg, did you mean --config?",
             ),
-            (&["--mcp-servers", "a"], "unknown option --mcp-servers"),
+            (
+                &["--mcp-servers"],
+                "--mcp-servers needs a value: --mcp-servers FILE",
+            ),
             (&["-x"], "unknown option -x"),
             (&["-c"], "--config needs a value: --config FILE"),
             (&["-c", ""], "--config needs a value: --config FILE"),
@@ -523,6 +556,7 @@ mod tests {
                 "--role is given twice",
             ),
             (&["token", "new", "-c", "a"], "token has no option --config"),
+            (&["--probe"], "serve has no option --probe"),
             (&["check", "--role", "a"], "check has no option --role"),
             (&["--name", "a"], "serve has no option --name"),
             (&["client-config"], "expected slimcp client-config CLIENT"),
@@ -577,7 +611,7 @@ mod tests {
                 row.long
             );
         }
-        for later in ["stdio", "connect", "mcp-servers"] {
+        for later in ["slimcp stdio", "slimcp connect"] {
             assert!(!help.contains(later), "{later}");
         }
     }

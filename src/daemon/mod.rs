@@ -1,6 +1,7 @@
 //! The program around the library: arguments, configuration, log, start and stop.
 
 pub mod catalogue;
+mod check;
 pub mod cli;
 pub mod client_config;
 pub mod config;

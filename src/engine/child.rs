@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::auth::PrincipalId;
 use crate::bounded::{Bucket, Key, Timer};
 use crate::limits;
+use crate::mcp::message::Level;
 use crate::mcp::revision::Era;
 use crate::time::Instant;
 use crate::tool::forward::Forward;
@@ -41,6 +42,11 @@ pub struct Child {
     pub(super) asks: Option<Key<Call>>,
     /// When the questions of that call end its exchange, once it has asked.
     pub(super) asking_until: Option<Instant>,
+    /// When what it offers was read again, and is to be.
+    pub(super) refreshed: Option<Instant>,
+    pub(super) refresh_at: Option<Instant>,
+    /// The most verbose log level that it was told.
+    pub(super) level: Option<Level>,
     /// Something was said to it or taken from it since it was looked at.
     pub(super) is_touched: bool,
     /// It was given a call once.
@@ -125,6 +131,9 @@ impl Child {
             calls: 0,
             asks: None,
             asking_until: None,
+            refreshed: None,
+            refresh_at: None,
+            level: None,
             is_touched: false,
             was_used: false,
             lines: 0,

@@ -18,6 +18,7 @@ use crate::upstream::supervise::{Event, State};
 use crate::upstream::{Tag, UpstreamIndex};
 use crate::wire::jsonrpc::{self, INTERNAL_ERROR, RpcError};
 use crate::wire::status::Status;
+use std::time::Duration;
 
 impl Engine {
     /// What a call will have to do with an upstream: who shares its child is decided while the
@@ -174,6 +175,8 @@ impl Engine {
     }
 
     fn send_call(&mut self, now: Instant, child: Key<Child>, key: Key<Call>) {
+        let call = self.calls.get(key).expect("a call that waits is there");
+        let log_level = self.least_level(call);
         let record = self
             .children
             .slab
@@ -194,9 +197,16 @@ impl Engine {
                 client: call.client,
                 wants_progress: call.progress_token.is_some(),
             },
-            log_level: call.log_level,
+            log_level,
             era: call.era,
         };
+        // A child with a handshake has one level for all: the most verbose that is wanted.
+        if log_level.is_some_and(|wanted| record.level.is_none_or(|told| wanted < told)) {
+            record.level = log_level;
+            record
+                .conversation
+                .set_level(log_level.expect("it was just seen"));
+        }
         record.conversation.send(forward, asking);
         let upstream = &mut self.children.upstreams[record.upstream.as_usize()];
         upstream.counts.calls += 1;
@@ -413,6 +423,21 @@ impl Engine {
             if self.calls.contains(key) {
                 self.refuse_forward(now, key, &text);
             }
+        }
+    }
+
+    /// What is said of a call that has taken too long.
+    pub(super) fn timeout_text(&self, key: Key<Call>, timeout: Duration) -> String {
+        let call = self.calls.get(key).expect("the caller has it");
+        let forwarded = call.forwarded.as_ref().expect("it is for an upstream");
+        let upstream = &self.children.upstreams[forwarded.upstream.as_usize()];
+        let (name, seconds) = (&upstream.spec.name, timeout.as_secs_f64());
+        match forwarded.sent {
+            Some(_) => format!(
+                "server {name:?} has not answered within {seconds} s; the operator can raise its \
+                 timeout"
+            ),
+            None => format!("server {name:?} was not ready within {seconds} s"),
         }
     }
 

@@ -18,6 +18,7 @@
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
 //! | [`Engine::handle_child_line`], [`Engine::handle_child_stderr`], [`Engine::handle_child_noise`] | a child of an upstream has written something |
+//! | [`Engine::handle_child_closed`] | it can no longer be spoken to |
 //! | [`Engine::handle_child_exit`] | it is gone, or could not be started |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
@@ -46,9 +47,12 @@ mod drain;
 mod forward;
 mod handshake;
 mod heard;
+mod heed;
 mod listen;
 mod news;
+mod offers;
 mod places;
+mod probing;
 mod progress;
 mod quota;
 mod rates;
@@ -96,6 +100,7 @@ use child::Child;
 use children::Children;
 use connection::Connection;
 use drain::Drain;
+use heed::Heeded;
 use places::ToolState;
 use rates::Rates;
 use session::{Session, SessionId, Sessions};
@@ -145,7 +150,6 @@ impl Config {
             name: &self.name,
             title: self.title.as_deref(),
             version: env!("CARGO_PKG_VERSION"),
-            instructions: self.instructions.as_deref(),
         }
     }
 }
@@ -207,6 +211,8 @@ pub enum Job {
     KillChild(Key<Child>),
     /// Drop the function at work and report nothing: the engine has forgotten the call already.
     Forget(Key<Call>),
+    /// Give back the request that was to be served later ([`Reply::Later`]).
+    Resume(Key<Connection>),
     /// Close the socket that carries this stream: the engine has forgotten the stream already, or
     /// lets another connection carry it from here on.
     CloseStream(Key<Stream>),
@@ -267,6 +273,8 @@ pub struct Engine {
     reclaim_hand: u32,
     drain: Option<Drain>,
     watch: Watch,
+    /// Resources of upstreams that somebody wants to hear of.
+    heeded: Vec<Heeded>,
     rates: Rates,
     /// What every result of 2026-07-28 has: members without braces.
     stamp: String,
@@ -338,6 +346,7 @@ impl Engine {
             reclaim_hand: 0,
             drain: None,
             watch: Watch::default(),
+            heeded: Vec::new(),
             asks_sent: 0,
             seal_key: None,
             stats: Stats::default(),

@@ -67,7 +67,13 @@ impl Engine {
             self.answer_cancelled(now, &call);
             return self.drain_further();
         }
-        self.end_forwarded(now, key, &Outcome::error(stopped_text(why)));
+        let text = match why {
+            Stopped::TimedOut(timeout) => self.timeout_text(key, timeout),
+            Stopped::Unanswered(_) | Stopped::Cancelled | Stopped::Draining | Stopped::Removed => {
+                stopped_text(why)
+            }
+        };
+        self.end_forwarded(now, key, &Outcome::error(text));
     }
 
     /// Answers a call that never ran.

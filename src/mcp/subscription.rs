@@ -107,8 +107,9 @@ impl<'a> Params<'a> for ListenParams<'a> {
     }
 }
 
-/// Members of a filter that are lists.
-const RESOURCES: &str = "resourceSubscriptions";
+/// The member of a filter that lists resources.
+pub(crate) const RESOURCES: &str = "resourceSubscriptions";
+/// The member that lists tasks.
 const TASKS: &str = "taskIds";
 
 /// A flag, which is not set where it is absent.
@@ -152,15 +153,21 @@ pub struct Honoured<'a> {
     pub tasks: Option<&'a [&'a str]>,
 }
 
-/// The first message of a subscription.
-pub fn acknowledgement(id: &Id, honoured: Honoured<'_>) -> Vec<u8> {
+/// A filter that names these listings and resources.
+pub(crate) fn filter(lists: Lists, resources: Option<&[impl AsRef<str>]>) -> json::Object {
     let mut filter = json::Object::default();
-    for list in honoured.lists.iter() {
+    for list in lists.iter() {
         filter = filter.json(list.member(), b"true");
     }
-    if let Some(uris) = honoured.resources {
-        filter = filter.json(RESOURCES, &texts_json(uris));
+    match resources {
+        Some(uris) => filter.json(RESOURCES, &texts_json(uris)),
+        None => filter,
     }
+}
+
+/// The first message of a subscription.
+pub fn acknowledgement(id: &Id, honoured: Honoured<'_>) -> Vec<u8> {
+    let mut filter = filter(honoured.lists, honoured.resources);
     if let Some(tasks) = honoured.tasks {
         filter = filter.json(TASKS, &texts_json(tasks));
     }
@@ -197,12 +204,12 @@ pub fn complete(id: &Id, stamp: &str) -> Vec<u8> {
     payload
 }
 
+/// Where `_meta` names the subscription that a message belongs to.
+pub(crate) const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+
 /// The member of `_meta` that names the subscription: the id keeps its JSON type.
 fn tag(id: &Id) -> String {
-    format!(
-        "\"io.modelcontextprotocol/subscriptionId\":{}",
-        id.as_json()
-    )
+    format!("\"{SUBSCRIPTION_ID}\":{}", id.as_json())
 }
 
 /// Parameters that name the subscription, to be continued.

@@ -23,9 +23,11 @@ mod news;
 mod opening;
 mod pages;
 mod question;
+mod turn;
 
 use super::Tag;
-use super::listing::{Introduction, Listing};
+use super::listing::{Entries, Kind, Listing, Offers};
+use super::probe::Heard;
 use crate::limits::{CHILD_FORGOTTEN_MAX, CHILD_OUTPUT_KEPT_BYTES};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
@@ -33,6 +35,7 @@ use crate::mcp::revision::Era;
 use crate::tool::handler::{Ended, Said, Told};
 use crate::wire::jsonrpc::{self, Id, Incoming, Message};
 use call::Open;
+use news::News;
 use pages::Pages;
 use question::Question;
 use serde_json::value::RawValue;
@@ -45,8 +48,16 @@ pub enum Effect {
     Ready,
     /// It does not speak this era, or says so: why.
     Unfit(String),
-    /// What it offers: all listings are here. Again whenever one of them has changed.
+    /// In a probe, in place of the two above: there is more to be read in
+    /// [`Conversation::heard`].
+    Probed,
+    /// What it offers: all listings are here.
     Listed(Box<Listing>),
+    /// One of them was read again: [`Listing::with`] puts it in its place.
+    Relisted(Kind, Entries),
+    /// Something has changed: [`Conversation::refresh`] reads it, now or in a while. Not said again
+    /// before that.
+    Stale,
     /// A call says something.
     Said(Tag, Said),
     /// All that a call asks at once was said: it cannot go on without the answers. Said where the
@@ -99,6 +110,11 @@ pub struct Plan {
     pub client: Capabilities,
     /// Whether what it offers is asked for as soon as it is ready.
     pub lists: bool,
+    /// Bytes that its listings may have together; what is over is left out.
+    pub listing_bytes_max: usize,
+    /// Whether it is a throw-away child, which is asked what it speaks
+    /// ([`probe`](super::probe)).
+    pub probes: bool,
     /// Folders that it is told when it asks for roots and no call can be asked: URIs.
     pub roots: Vec<String>,
     /// All calls are of one client: what belongs to no call in particular is about the latest one.
@@ -116,8 +132,10 @@ pub struct Conversation {
     pending: Vec<Pending>,
     /// The id of the latest request.
     last_id: u64,
-    /// What the child has said of itself, once the handshake is done.
-    introduction: Option<Introduction>,
+    /// What the child offers, once the handshake is done.
+    offers: Option<Offers>,
+    /// What a probe has heard.
+    heard: Heard,
     /// Calls without an answer, the latest last.
     calls: Vec<Open>,
     /// Questions of a child with a handshake that nobody has answered.
@@ -129,6 +147,8 @@ pub struct Conversation {
     fence: Option<u64>,
     /// The listings that are being read.
     pages: Pages,
+    /// What the child is asked to tell.
+    news: News,
 }
 
 /// A request of ours without an answer.
@@ -141,14 +161,20 @@ struct Pending {
 /// What a request of ours is for.
 #[derive(Debug)]
 enum Purpose {
-    /// The handshake.
-    Opening,
+    /// `server/discover`
+    Discover,
+    /// `initialize`
+    Initialize,
     /// A call.
     Call(Tag),
     /// Nobody waits for it any more: its answer is passed over.
     Nothing,
     /// A page of a listing.
-    Page(pages::Kind),
+    Page(Kind),
+    /// It is to look after a resource.
+    Subscribe(Box<str>),
+    /// A subscription of 2026-07-28: an answer ends it.
+    Listen,
 }
 
 impl Conversation {
@@ -160,12 +186,14 @@ impl Conversation {
             effects: VecDeque::new(),
             pending: Vec::new(),
             last_id: 0,
-            introduction: None,
+            offers: None,
+            heard: Heard::default(),
             calls: Vec::new(),
             questions: Vec::new(),
             is_interactive: false,
             fence: None,
             pages: Pages::default(),
+            news: News::default(),
         };
         conversation.open();
         conversation
@@ -213,12 +241,15 @@ impl Conversation {
             self.fence = None;
         }
         match purpose {
-            Purpose::Opening => {
-                self.opened(result);
+            Purpose::Discover => self.opened(Era::Stateless, result),
+            Purpose::Initialize => {
+                self.opened(Era::Handshake, result);
                 self.begin_attribution(id);
             }
             Purpose::Call(tag) => self.answered(tag, result),
             Purpose::Page(kind) => self.page_read(kind, result),
+            Purpose::Subscribe(uri) => self.subscribed(&uri, result.is_ok()),
+            Purpose::Listen => self.listen_over(id),
             Purpose::Nothing => {}
         }
     }
@@ -227,7 +258,7 @@ impl Conversation {
     /// the handshake. Servers ask for roots as soon as they hear that it is done: that is about no
     /// call, though one may be under way by then.
     fn begin_attribution(&mut self, opening: u64) {
-        if self.plan.era == Era::Stateless || self.introduction.is_none() {
+        if self.plan.era == Era::Stateless || self.offers.is_none() {
             return;
         }
         if self.last_id == opening {
@@ -259,18 +290,25 @@ impl Conversation {
         }
     }
 
-    /// Bytes of memory that it holds: what the child has not read, and what is kept of calls and
-    /// questions until they are over.
+    /// Bytes of memory that it holds: what the child has not read, what is kept of calls and
+    /// questions until they are over and of listings until they are whole, and what the child is to
+    /// look after.
     pub fn held_bytes(&self) -> usize {
         let calls: usize = self.calls.iter().map(Open::bytes).sum();
         let questions: usize = self.questions.iter().map(Question::bytes).sum();
         let pending = self.pending.len() * size_of::<Pending>();
-        self.output.capacity() + calls + questions + pending
+        let told = self.pages.held_bytes() + self.news.held_bytes();
+        self.output.capacity() + calls + questions + pending + told
     }
 
     /// The next effect of what was said.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
+    }
+
+    /// What a probe has heard so far.
+    pub fn heard(&self) -> &Heard {
+        &self.heard
     }
 
     /// Requests of ours without an answer.

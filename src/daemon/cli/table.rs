@@ -70,6 +70,8 @@ pub(super) enum Flag {
     Config,
     /// One more listener.
     Listen,
+    /// The file of desktop clients.
+    McpServers,
     /// One more key.
     Set,
     /// The name of a token.
@@ -78,6 +80,8 @@ pub(super) enum Flag {
     Role,
     /// Where the server is.
     Url,
+    /// Start the servers.
+    Probe,
     /// Which clients there are.
     List,
     /// Where the token is.
@@ -112,7 +116,7 @@ pub(super) const CONFIGURED: &[Subcommand] = &[
 ];
 
 /// Every option.
-pub(super) const FLAGS: [Row; 10] = [
+pub(super) const FLAGS: [Row; 12] = [
     Row {
         flag: Flag::Config,
         short: Some('c'),
@@ -130,12 +134,28 @@ pub(super) const FLAGS: [Row; 10] = [
         help: "listen there instead of where the file says; repeatable",
     },
     Row {
+        flag: Flag::McpServers,
+        short: None,
+        long: "mcp-servers",
+        value: "FILE",
+        on: CONFIGURED,
+        help: "host the servers of a JSON FILE as desktop clients have it",
+    },
+    Row {
         flag: Flag::Set,
         short: None,
         long: "set",
         value: "KEY=VALUE",
         on: CONFIGURED,
         help: "set one key over the file, as limits.sessions=10; repeatable",
+    },
+    Row {
+        flag: Flag::Probe,
+        short: None,
+        long: "probe",
+        value: "",
+        on: &[Subcommand::Check],
+        help: "check: start the servers and tell what they offer",
     },
     Row {
         flag: Flag::Name,
@@ -197,6 +217,8 @@ pub(super) const FLAGS: [Row; 10] = [
 
 /// What stands below the tables.
 const NOTES: &str = "
+COMMAND: an MCP server on stdin and stdout, hosted beside what the file says or alone, as in
+      slimcp -- npx -y @modelcontextprotocol/server-memory
 ADDR: 127.0.0.1:8000, [::]:8000, localhost:8000, 8000 (127.0.0.1), unix:/path, systemd
 FILE: else $SLIMCP_CONFIG, ./slimcp.toml, $XDG_CONFIG_HOME/slimcp/slimcp.toml,
       /etc/slimcp/slimcp.toml, else defaults; then conf.d/*.toml beside it, by name
@@ -209,7 +231,7 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration
 /// The text of `--help`.
 pub fn help() -> String {
     let mut text = "Hosts MCP tools on small machines.\n\n".to_string();
-    text.push_str("slimcp [SUBCOMMAND] [OPTION]...\n\n");
+    text.push_str("slimcp [SUBCOMMAND] [OPTION]... [-- COMMAND [ARG]...]\n\n");
     for verb in &VERBS {
         push_row(
             &mut text,

@@ -1,13 +1,15 @@
 //! What is sound and yet hardly meant. It stops no start: `slimcp check` and the log tell of it.
 
-use super::search::{exposed_key, missing_resources};
+use super::search::{exposed_key, missing_programs, missing_resources};
 use crate::auth::role::Role;
 use crate::daemon::settings::Settings;
 
 /// Everything worth a warning.
 pub fn warnings(settings: &Settings) -> Vec<String> {
     let mut warnings = Vec::from_iter(exposed_key(settings));
-    for role in &settings.access.roles {
+    // What servers offer is known once they have said so.
+    let is_all_known = settings.upstreams.is_empty();
+    for role in settings.access.roles.iter().filter(|_| is_all_known) {
         let idle = role
             .tools
             .iter()
@@ -15,6 +17,7 @@ pub fn warnings(settings: &Settings) -> Vec<String> {
         let warn = |glob| format!("role.{}.tools: {glob:?} lets no tool in", role.name);
         warnings.extend(idle.map(warn));
     }
+    warnings.extend(missing_programs(settings));
     warnings.extend(missing_resources(settings));
     warnings
 }
@@ -65,6 +68,10 @@ mod tests {
                 "role.a.tools: \"cpu_*\" lets no tool in",
                 "role.a.tools: \"ecko\" lets no tool in",
             ],
+        );
+        check(
+            "[[server]]\nname = 's'\ncommand = ['/bin/sh']\n[role.a]\ntools = ['s_*']",
+            &[],
         );
         check(
             "[role.readonly]\ntools = ['relay', 'system-info', '*']",

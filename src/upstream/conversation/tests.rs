@@ -26,6 +26,8 @@ fn plan(era: Era) -> Plan {
         era,
         client: Capabilities::NONE,
         lists: false,
+        listing_bytes_max: 10_000,
+        probes: false,
         roots: Vec::new(),
         is_private: false,
     }

@@ -148,9 +148,9 @@ fn questions_are_asked_at_once_and_the_request_is_made_again() {
     assert!(child.sent().is_empty());
     assert_eq!(child.effects(), ["7 waits"; 4], "as long as one is missing");
     child.answers(7, "model", "{}");
-    let responses = format!(
-        r#"{{"page":{ACCEPTED},"name":{ACCEPTED},"roots":{ACCEPTED},"t\"":{ACCEPTED},"model":{{}}}}"#
-    );
+    let keys = ["page", "name", "roots", "t\\\""];
+    let responses = keys.map(|key| format!(r#""{key}":{ACCEPTED}"#)).join(",");
+    let responses = format!(r#"{{{responses},"model":{{}}}}"#);
     let params =
         format!(r#""params":{{"name":"t","inputResponses":{responses},"requestState":"s\u0041\/""#);
     let expected = format!(r#""id":102,"method":"tools/call",{params}"#);
@@ -286,6 +286,22 @@ fn other_questions_without_an_answer_end_the_call() {
         assert_eq!(child.effects(), [expected]);
         assert!(child.sent().is_empty());
     }
+}
+
+#[test]
+fn what_was_to_be_asked_is_not_once_the_call_is_over() {
+    let requests = format!(r#""a":{{"method":"roots/list"}},{NAME}"#);
+    let mut child = asked(Era::Stateless);
+    child.says(&asks(101, &requests, ""));
+    let first = child.0.poll_effect().map(show);
+    assert_eq!(first.as_deref(), Some("7 asks a Roots {}"));
+    child.answers_error(7, "a", RpcError::new(-1, "no"));
+    assert_eq!(child.effects(), ["7 fails -1 no "]);
+
+    let mut child = asked(Era::Stateless);
+    child.says(&asks(101, &requests, ""));
+    child.0.cancel(Tag(7));
+    assert_eq!(child.effects(), NONE);
 }
 
 #[test]
