@@ -339,6 +339,12 @@ pub const CURSOR_BYTES_MAX: usize = 4 * KIB;
 /// Bytes of an upstream's instructions, and of what it says of its name and looks.
 pub const INTRODUCTION_BYTES_MAX: usize = 16 * KIB;
 
+/// Bytes of the file that keeps what is known of one upstream. Instructions may be six times as long
+/// there as they are, if all of them is control characters.
+pub const KEPT_BYTES_MAX: usize = 512 * KIB;
+
+const _: () = assert!(KEPT_BYTES_MAX > LISTING_BYTES_MAX + 7 * INTRODUCTION_BYTES_MAX + 4 * KIB);
+
 /// How long a throw-away child may take to answer `server/discover` before it is asked for a
 /// handshake as well. Servers of older revisions may pass the question over.
 pub const PROBE_WAIT: Duration = Duration::from_secs(2);

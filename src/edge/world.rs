@@ -220,6 +220,7 @@ impl World {
             Job::CloseInput(child) => child::close_input(self, child),
             Job::TerminateChild(child) => self.signal_child(child, Group::terminate),
             Job::KillChild(child) => self.signal_child(child, Group::kill),
+            Job::Resume(connection) => connection::resume_postponed(self, connection),
             Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
                 connection,

@@ -37,6 +37,8 @@ pub(super) struct Upstream {
     pub probe: Option<Probing>,
     /// What it offers, once it has said so.
     pub offered: Option<Box<Offered>>,
+    /// Since when it is looked for that.
+    pub unknown_since: Instant,
     /// Its children ask questions while they work.
     pub is_interactive: bool,
     /// A reload has taken it out of the configuration: its place is free once no child is left.
@@ -62,6 +64,7 @@ impl Upstream {
             eras: None,
             probe: None,
             offered: None,
+            unknown_since: Instant::ZERO,
             is_removed: false,
             environment: Vec::new(),
             failures: Vec::new(),
@@ -162,7 +165,10 @@ impl Engine {
             Action::Spawn => self.spawn(key),
             Action::Send => self.send_waiting(now, key),
             Action::FailCalls => self.fail_calls_of(now, key),
-            Action::BackOff => self.back_off(now, key),
+            Action::BackOff => {
+                self.back_off(now, key);
+                self.resume_waiting(now);
+            }
             Action::CloseInput => self.jobs.push_back(Job::CloseInput(key)),
             Action::Terminate => self.jobs.push_back(Job::TerminateChild(key)),
             Action::Kill => self.jobs.push_back(Job::KillChild(key)),

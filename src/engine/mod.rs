@@ -212,6 +212,8 @@ pub enum Job {
     KillChild(Key<Child>),
     /// Drop the function at work and report nothing: the engine has forgotten the call already.
     Forget(Key<Call>),
+    /// Give back the request that was to be served later ([`Reply::Later`]).
+    Resume(Key<Connection>),
     /// Close the socket that carries this stream: the engine has forgotten the stream already, or
     /// lets another connection carry it from here on.
     CloseStream(Key<Stream>),

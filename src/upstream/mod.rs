@@ -13,6 +13,7 @@
 //! | [`spec`] | what is configured |
 //! | [`conversation`] | what is said to one child, and what it says |
 //! | [`listing`] | what a server offers, as it said it last |
+//! | [`kept`] | the same as text, for a file |
 //! | [`offered`] | the same, as listings are made of it |
 //! | `request` | what it is asked, out of what a client has sent |
 //! | [`supervise`] | when a child is started and ended |
@@ -22,6 +23,7 @@
 //! | [`view`] | what operators are shown of it |
 
 pub mod conversation;
+pub mod kept;
 pub mod listing;
 pub mod names;
 pub mod offered;
