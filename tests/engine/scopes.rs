@@ -15,7 +15,12 @@ use std::rc::Rc;
 const REVISION: &str = "2025-11-25";
 
 fn server() -> Server {
-    Server::with_upstreams(vec![upstream("files"), upstream("time")])
+    let mut server = unknown();
+    offer(
+        &mut server,
+        vec![listing("files", &[]), listing("time", &[])],
+    );
+    server
 }
 
 /// A session that was opened through this door; its fields.
@@ -632,7 +637,7 @@ fn a_listing_without_memory_for_it_offers_nothing() {
 
 /// `files` and `time` just after the start: nothing is known of them.
 fn unknown() -> Server {
-    let mut server = server();
+    let mut server = Server::with_upstreams(vec![upstream("files"), upstream("time")]);
     server.settle(at(0));
     server
 }
