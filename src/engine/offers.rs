@@ -87,7 +87,7 @@ impl Engine {
         }
         let upstreams = self.children.configured();
         let unknown = upstreams.filter(|(index, upstream)| {
-            scope.has(*index) && upstream.offered.is_none() && !upstream.has_failed()
+            scope.has(*index) && !upstream.is_known() && !upstream.has_failed()
         });
         let due = unknown.map(|(_, upstream)| match scope {
             Scope::Everything => upstream.unknown_since + limits::OFFERS_WAIT,
@@ -218,6 +218,11 @@ impl Engine {
 }
 
 impl Upstream {
+    /// Whether it is known what it offers, and what its command speaks.
+    fn is_known(&self) -> bool {
+        self.offered.is_some() && (self.eras.is_some() || self.spec.era.is_some())
+    }
+
     /// What it offers, as far as that is known.
     pub(super) fn offered(&self) -> Option<&Offered> {
         self.offered.as_deref().filter(|_| !self.is_removed)
