@@ -22,7 +22,8 @@ use crate::tool::command::Stopped;
 use crate::tool::forward::{Forward, Scope, UpstreamIndex};
 use crate::tool::handler::Ended;
 use crate::tool::{CallLimits, Content, Outcome, Work};
-use crate::upstream::offered::Entry;
+use crate::upstream::listing::Kind;
+use crate::upstream::offered::{Entry, Offered};
 use crate::upstream::request;
 use crate::wire::json::Object;
 use crate::wire::jsonrpc::{self, Id, RpcError};
@@ -125,14 +126,14 @@ impl Engine {
             }
             Method::ResourcesList => {
                 let own = own.map_or(&[][..], |own| &own.resources);
-                let further = self.entries_in(scope, |offered| &offered.resources);
-                let further = Further::new(scope, "uri", &further, own.len());
+                let further = self.entries_in(scope, Kind::Resources);
+                let further = Further::new(scope, Kind::Resources, &further, own.len());
                 list("resources", &further, &|place| own[place].entry(), params)
             }
             Method::ResourceTemplatesList => {
                 let own = own.map_or(&[][..], |own| &own.templates);
-                let further = self.entries_in(scope, |offered| &offered.templates);
-                let further = Further::new(scope, "uriTemplate", &further, own.len());
+                let further = self.entries_in(scope, Kind::Templates);
+                let further = Further::new(scope, Kind::Templates, &further, own.len());
                 list(
                     "resourceTemplates",
                     &further,
@@ -142,8 +143,8 @@ impl Engine {
             }
             Method::PromptsList => {
                 let own = own.map_or(&[][..], |own| &own.prompts);
-                let further = self.entries_in(scope, |offered| &offered.prompts);
-                let further = Further::new(scope, "name", &further, own.len());
+                let further = self.entries_in(scope, Kind::Prompts);
+                let further = Further::new(scope, Kind::Prompts, &further, own.len());
                 list("prompts", &further, &|place| own[place].entry(), params)
             }
             Method::ResourcesRead => self.read_resource(asker, params),
@@ -479,33 +480,32 @@ impl<'a> Subject<'a> {
 
 /// What upstreams have behind so many entries of the server's own.
 struct Further<'a> {
-    entries: &'a [&'a Entry],
+    entries: &'a [(&'a Offered, &'a Entry)],
     scope: Scope,
-    /// What the name of an entry is called.
-    member: &'static str,
+    kind: Kind,
     own: usize,
 }
 
 impl<'a> Further<'a> {
     fn new(
         scope: Scope,
-        member: &'static str,
-        entries: &'a [&'a Entry],
+        kind: Kind,
+        entries: &'a [(&'a Offered, &'a Entry)],
         own: usize,
     ) -> Further<'a> {
         Further {
             entries,
             scope,
-            member,
+            kind,
             own,
         }
     }
 
     /// The entry at this place of the whole list.
     fn entry(&self, place: usize) -> Object {
-        let entry = self.entries[place - self.own];
-        let name = entry.name_in(self.scope);
-        entry.object(self.member, name.expect("others are not listed"))
+        let (offered, entry) = self.entries[place - self.own];
+        let listed = offered.listed(self.kind, entry, self.scope);
+        listed.expect("others are not among them")
     }
 }
 
@@ -544,8 +544,8 @@ impl Engine {
             (Method::ResourcesList, Ended::Listed(found)) => {
                 let cursor = Some(name).filter(|cursor| !cursor.is_empty());
                 let own = catalogue::all_resources(&catalogue.resources, found);
-                let further = self.entries_in(Scope::Everything, |offered| &offered.resources);
-                let further = Further::new(Scope::Everything, "uri", &further, own.len());
+                let further = self.entries_in(Scope::Everything, Kind::Resources);
+                let further = Further::new(Scope::Everything, Kind::Resources, &further, own.len());
                 let count = own.len() + further.entries.len();
                 let entry = |place: usize| match own.get(place) {
                     Some(own) => own.listed(),

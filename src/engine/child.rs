@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::auth::PrincipalId;
 use crate::bounded::{Bucket, Key, Timer};
 use crate::limits;
+use crate::mcp::message::Level;
 use crate::mcp::revision::Era;
 use crate::time::Instant;
 use crate::tool::forward::Forward;
@@ -41,12 +42,20 @@ pub struct Child {
     pub(super) asks: Option<Key<Call>>,
     /// When the questions of that call end its exchange, once it has asked.
     pub(super) asking_until: Option<Instant>,
+    /// When what it offers was read again, and is to be.
+    pub(super) refreshed: Option<Instant>,
+    pub(super) refresh_at: Option<Instant>,
+    /// The most verbose log level that it was told.
+    pub(super) level: Option<Level>,
     /// Something was said to it or taken from it since it was looked at.
     pub(super) is_touched: bool,
     /// It was given a call once.
     pub(super) was_used: bool,
     /// Lines that it has written.
     pub(super) lines: u64,
+    /// It was asked to show that it lives: how many lines it had written then, and until when it
+    /// has to have written another.
+    pub(super) suspect: Option<(u64, Instant)>,
     /// Lines of nonsense since the last one that made sense.
     pub(super) noise: u32,
     /// Kinds of nonsense that the log has been told of.
@@ -125,9 +134,13 @@ impl Child {
             calls: 0,
             asks: None,
             asking_until: None,
+            refreshed: None,
+            refresh_at: None,
+            level: None,
             is_touched: false,
             was_used: false,
             lines: 0,
+            suspect: None,
             noise: 0,
             noises: Vec::new(),
             lost: (0, Instant::ZERO),

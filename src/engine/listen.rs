@@ -134,9 +134,11 @@ impl Engine {
         &mut self,
         now: Instant,
         uri: &str,
-        hears: &dyn Fn(&Subscription) -> bool,
+        hears: &dyn Fn(Key<Stream>, &Subscription) -> bool,
     ) {
-        for key in self.subscriptions(|wanted| wanted.has_resource(uri) && hears(wanted)) {
+        let mut keys = self.subscriptions(|wanted| wanted.has_resource(uri));
+        keys.retain(|key| hears(*key, self.subscription(*key)));
+        for key in keys {
             let payload = subscription::resource_updated(&self.subscription(key).id, uri);
             self.push(now, key, payload);
         }

@@ -18,6 +18,7 @@
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
 //! | [`Engine::handle_child_line`], [`Engine::handle_child_stderr`], [`Engine::handle_child_noise`] | a child of an upstream has written something |
+//! | [`Engine::handle_child_closed`] | it can no longer be spoken to |
 //! | [`Engine::handle_child_exit`] | it is gone, or could not be started |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
@@ -47,10 +48,12 @@ mod forward;
 mod handshake;
 mod heard;
 mod heed;
+mod held;
 mod listen;
 mod news;
 mod offers;
 mod places;
+mod probing;
 mod progress;
 mod quota;
 mod rates;
@@ -209,6 +212,8 @@ pub enum Job {
     KillChild(Key<Child>),
     /// Drop the function at work and report nothing: the engine has forgotten the call already.
     Forget(Key<Call>),
+    /// Give back the request that was to be served later ([`Reply::Later`]).
+    Resume(Key<Connection>),
     /// Close the socket that carries this stream: the engine has forgotten the stream already, or
     /// lets another connection carry it from here on.
     CloseStream(Key<Stream>),

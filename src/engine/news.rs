@@ -167,7 +167,7 @@ impl Engine {
     pub fn handle_resource_updated(&mut self, now: Instant, uri: &str) {
         let is_in = |scope| scope == Scope::Everything;
         self.tell_updated(now, uri, &|_, session| is_in(session.scope));
-        self.tell_resource_updated(now, uri, &|wanted| is_in(wanted.scope));
+        self.tell_resource_updated(now, uri, &|_, wanted| is_in(wanted.scope));
     }
 
     /// Tells those sessions that subscribed to a resource and that `hears` holds for.

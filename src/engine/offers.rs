@@ -4,6 +4,7 @@
 use super::Engine;
 use super::children::Upstream;
 use super::heed::Heeded;
+use crate::limits;
 use crate::mcp::subscription::List;
 use crate::time::Instant;
 use crate::tool::Tool;
@@ -12,6 +13,7 @@ use crate::tool::registry::{self, Registry};
 use crate::upstream::listing::Listing;
 use crate::upstream::names::{Group, Merged, merge};
 use crate::upstream::offered::Offered;
+use crate::wire::jsonrpc::{self, RpcError};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -19,7 +21,6 @@ impl Engine {
     /// What an upstream offers, as it has said it now or was known to say it before.
     pub fn take_listing(&mut self, now: Instant, index: UpstreamIndex, listing: Box<Listing>) {
         let upstream = &mut self.children.upstreams[index.as_usize()];
-        upstream.listing = Some(listing.clone());
         let mut offered = Offered::read(index, &upstream.spec, *listing);
         let before = upstream.offered.take();
         let name = &upstream.spec.name;
@@ -32,8 +33,8 @@ impl Engine {
             }
         }
         let prints = |offered: &Offered| {
-            let prompts = (List::Prompts, offered.prompts_fingerprint);
-            [prompts, (List::Resources, offered.resources_fingerprint)]
+            let print = |list| (list, offered.listing.fingerprint(list));
+            [List::Prompts, List::Resources].map(print)
         };
         let before = before.map_or_else(Box::default, |before| {
             self.pool.give(before.held_bytes());
@@ -57,6 +58,41 @@ impl Engine {
                 self.list_changed(now, after.0, &|scope| scope.has(index));
             }
         }
+        self.resume_waiting(now);
+    }
+
+    /// Until when requests in a scope wait for what is offered there; `None` if all of it is known
+    /// that will be known soon.
+    pub(super) fn offers_due(&self, now: Instant, scope: Scope) -> Option<Instant> {
+        if self.drain.is_some() {
+            return None;
+        }
+        let upstreams = self.children.configured();
+        let unknown = upstreams.filter(|(index, upstream)| {
+            scope.has(*index) && upstream.offered.is_none() && !upstream.has_failed()
+        });
+        let due = unknown.map(|(_, upstream)| match scope {
+            Scope::Everything => upstream.unknown_since + limits::OFFERS_WAIT,
+            Scope::One(_) => now + upstream.spec.start_timeout,
+        });
+        due.max().filter(|due| *due > now)
+    }
+
+    /// Why nothing is known of the one upstream of a scope.
+    pub(super) fn unknown_in(&self, scope: Scope) -> Option<RpcError> {
+        let Scope::One(index) = scope else {
+            return None;
+        };
+        let upstream = &self.children.upstreams[index.as_usize()];
+        if upstream.offered().is_some() {
+            return None;
+        }
+        let name = &upstream.spec.name;
+        let text = match &upstream.last_failure {
+            Some(reason) => reason.to_string(),
+            None => format!("server {name:?} has not said yet what it offers: try again"),
+        };
+        Some(RpcError::new(jsonrpc::INTERNAL_ERROR, text))
     }
 
     /// Puts together what is offered in each scope. Returns those where the tools are others.
@@ -107,7 +143,7 @@ impl Engine {
         let tools = tools.flat_map(|offered| &offered.tools);
         let names = merged.names.into_iter().flatten();
         let offered = tools.map(|tool| tool.clone() as Rc<dyn Tool>).zip(names);
-        let offered = offered.take(crate::limits::OFFERED_TOOLS_MAX).collect();
+        let offered = offered.take(limits::OFFERED_TOOLS_MAX).collect();
         Registry::with_offered(self.own_tools.clone(), offered, upstreams.len())
     }
 
@@ -149,9 +185,8 @@ impl Engine {
     /// Bytes of the budget that is held for what upstreams offer and have to look after.
     pub(super) fn offers_held_bytes(&self) -> usize {
         let upstreams = self.children.upstreams.iter();
-        let offered = upstreams
-            .filter_map(Upstream::offered)
-            .map(Offered::held_bytes);
+        let offered = upstreams.filter_map(|upstream| upstream.offered.as_deref());
+        let offered = offered.map(Offered::held_bytes);
         let heeded = self.heeded.iter().map(Heeded::held_bytes);
         offered.sum::<usize>() + heeded.sum::<usize>()
     }
@@ -167,6 +202,6 @@ impl Engine {
 impl Upstream {
     /// What it offers, as far as that is known.
     pub(super) fn offered(&self) -> Option<&Offered> {
-        self.offered.as_deref()
+        self.offered.as_deref().filter(|_| !self.is_removed)
     }
 }

@@ -4,7 +4,7 @@ use super::Engine;
 use super::children::Children;
 use crate::limits;
 use crate::tool::forward::{Scope, UpstreamIndex};
-use crate::upstream::listing::Offers;
+use crate::upstream::listing::{Kind, Offers};
 use crate::upstream::offered::{Entry, Offered};
 
 /// Who has a resource.
@@ -29,9 +29,9 @@ impl Children {
 impl Engine {
     /// The upstream with this name.
     pub(super) fn upstream_named(&self, name: &str) -> Option<UpstreamIndex> {
-        let mut upstreams = self.children.upstreams.iter();
-        let place = upstreams.position(|upstream| upstream.spec.name == name);
-        place.map(UpstreamIndex::new)
+        let mut upstreams = self.children.configured();
+        let found = upstreams.find(|(_, upstream)| upstream.spec.name == name);
+        found.map(|(index, _)| index)
     }
 
     /// What the upstreams of a scope offer, as far as that is known.
@@ -39,8 +39,7 @@ impl Engine {
         &self,
         scope: Scope,
     ) -> impl Iterator<Item = (UpstreamIndex, &Offered)> {
-        let upstreams = self.children.upstreams.iter().enumerate();
-        let upstreams = upstreams.map(|(place, upstream)| (UpstreamIndex::new(place), upstream));
+        let upstreams = self.children.configured();
         let upstreams = upstreams.filter(move |(index, _)| scope.has(*index));
         upstreams.filter_map(|(index, upstream)| Some((index, upstream.offered()?)))
     }
@@ -48,7 +47,7 @@ impl Engine {
     /// Whether any upstream of a scope offers this.
     pub(super) fn any_offers(&self, scope: Scope, what: impl Fn(&Offers) -> bool) -> bool {
         let mut offered = self.offered_in(scope);
-        offered.any(|(_, offered)| what(&offered.introduction.offers))
+        offered.any(|(_, offered)| what(&offered.introduction().offers))
     }
 
     /// The one upstream whose words are those of the scope: that of its own scope, and one that is
@@ -60,7 +59,7 @@ impl Engine {
             let has_own = !self.own_tools.is_empty()
                 || self.catalogue.has_resources()
                 || self.catalogue.has_prompts();
-            !has_own && self.children.upstreams.len() == 1
+            !has_own && self.children.configured().count() == 1
         };
         let is_voice = scope != Scope::Everything || is_alone();
         is_voice.then_some(first)
@@ -96,7 +95,7 @@ impl Engine {
         };
         let with_resources = || {
             let offered = self.offered_in(scope);
-            offered.filter(|(_, offered)| offered.introduction.offers.resources)
+            offered.filter(|(_, offered)| offered.introduction().offers.resources)
         };
         having(&|offered| offered.lists_resource(uri))
             .or_else(|| having(&|offered| offered.has_template_for(uri)))
@@ -129,15 +128,14 @@ impl Engine {
     }
 
     /// The entries of one kind that upstreams have in a scope.
-    pub(super) fn entries_in<'a>(
-        &'a self,
-        scope: Scope,
-        kind: impl Fn(&'a Offered) -> &'a [Entry],
-    ) -> Vec<&'a Entry> {
+    pub(super) fn entries_in(&self, scope: Scope, kind: Kind) -> Vec<(&Offered, &Entry)> {
         let offered = self.offered_in(scope);
-        let entries = offered.flat_map(|(_, offered)| kind(offered));
+        let entries = offered.flat_map(|(_, offered)| {
+            let entries = offered.entries(kind).iter();
+            entries.map(move |entry| (offered, entry))
+        });
         entries
-            .filter(|entry| entry.name_in(scope).is_some())
+            .filter(|(_, entry)| entry.name_in(scope).is_some())
             .collect()
     }
 }

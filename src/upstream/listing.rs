@@ -1,7 +1,7 @@
 //! What an upstream offers, as it said it last: kept so that listings are answered while no child
 //! runs.
 
-use crate::limits::{PROMPTS_MAX, RESOURCES_MAX, TOOLS_MAX};
+use crate::limits::{INTRODUCTION_BYTES_MAX, PROMPTS_MAX, RESOURCES_MAX, TOOLS_MAX};
 use crate::mcp::method::Method;
 use crate::mcp::subscription::List;
 use crate::tool::registry::hash;
@@ -21,12 +21,40 @@ pub struct Introduction {
 }
 
 impl Introduction {
+    /// Reads the members of a handshake's result. What it says of itself is left out if clients
+    /// would refuse it, or if it is a book.
+    pub(super) fn read(
+        server_info: Option<&RawValue>,
+        instructions: Option<&RawValue>,
+        capabilities: Option<&RawValue>,
+    ) -> Introduction {
+        let mut instructions = instructions.and_then(json::text).map(String::from);
+        if let Some(text) = &mut instructions {
+            let borders = (0..=INTRODUCTION_BYTES_MAX.min(text.len())).rev();
+            let border = borders.into_iter().find(|at| text.is_char_boundary(*at));
+            text.truncate(border.expect("zero is one"));
+        }
+        Introduction {
+            server_info: json::said(server_info).and_then(keep_server_info),
+            instructions,
+            offers: capabilities.map_or_else(Offers::default, |all| Offers::read(all.get())),
+        }
+    }
+
     /// Bytes that it holds beside its record.
     pub fn held_bytes(&self) -> usize {
         let server_info = self.server_info.as_ref();
         let server_info_bytes = server_info.map_or(0, |object| object.get().len());
         server_info_bytes + self.instructions.as_ref().map_or(0, String::len)
     }
+}
+
+/// `serverInfo` as clients take it: it has a name and a version.
+fn keep_server_info(info: &RawValue) -> Option<Box<RawValue>> {
+    let [name, version] = json::pick(info.get(), ["name", "version"]).ok()?;
+    name.and_then(json::text)?;
+    version.and_then(json::text)?;
+    (info.get().len() <= INTRODUCTION_BYTES_MAX).then(|| compact(info.get()))
 }
 
 /// The capabilities of a server.
@@ -199,7 +227,7 @@ impl Kind {
 }
 
 /// JSON without the white space between its tokens.
-pub(super) fn compact(json: &str) -> Box<RawValue> {
+fn compact(json: &str) -> Box<RawValue> {
     let mut out = Vec::with_capacity(json.len());
     json::push_compact(&mut out, json);
     let text = String::from_utf8(out).expect("text less some blanks is text");

@@ -431,15 +431,24 @@ impl<S: Socket> Peer<S> {
 
     /// Opens a Streamable HTTP session and confirms it: its header fields.
     pub fn session(&mut self) -> String {
-        let fields = self.unconfirmed_session();
+        self.session_at("/mcp")
+    }
+
+    /// The same at another door.
+    pub fn session_at(&mut self, path: &str) -> String {
+        let fields = self.unconfirmed_session_at(path);
         let notice = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-        assert_eq!(self.ask(post("/mcp", &fields, notice)).status, 202);
+        assert_eq!(self.ask(post(path, &fields, notice)).status, 202);
         fields
     }
 
     /// Opens a Streamable HTTP session: its header fields.
     pub fn unconfirmed_session(&mut self) -> String {
-        let response = self.ask(post("/mcp", "", INITIALIZE));
+        self.unconfirmed_session_at("/mcp")
+    }
+
+    fn unconfirmed_session_at(&mut self, path: &str) -> String {
+        let response = self.ask(post(path, "", INITIALIZE));
         let id = response.field("Mcp-Session-Id").expect("a session id");
         format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: 2025-11-25\r\n")
     }

@@ -95,6 +95,7 @@ impl Conversation {
             return;
         };
         let open = self.calls.remove(place);
+        self.forget_effects(tag);
         self.end_questions(tag);
         let Some(id) = open.id else { return };
         self.forget(id);
@@ -142,8 +143,17 @@ impl Conversation {
     pub(super) fn end(&mut self, place: usize, ended: Ended) {
         let open = self.calls.remove(place);
         let tag = open.asking.tag;
+        self.forget_effects(tag);
         self.end_questions(tag);
         self.effects.push_back(Effect::Ended(tag, ended));
+    }
+
+    /// A call is over: what it was about to ask is of no use to anybody.
+    fn forget_effects(&mut self, tag: Tag) {
+        self.effects.retain(|effect| match effect {
+            Effect::Said(of, Said::Ask(_)) | Effect::Waits(of) => *of != tag,
+            _ => true,
+        });
     }
 
     pub(super) fn fail(&mut self, place: usize, why: &'static str) {

@@ -6,10 +6,9 @@
 //! its listings are read by.
 
 use super::{Conversation, Effect, Purpose};
-use crate::limits::INTRODUCTION_BYTES_MAX;
 use crate::mcp::revision::{Era, MODERN, Revision};
 use crate::mcp::stateless::VERSION_UNSUPPORTED;
-use crate::upstream::listing::{Introduction, Offers, compact};
+use crate::upstream::listing::Introduction;
 use crate::upstream::probe::Answer;
 use crate::wire::json::{self, Object};
 use serde_json::value::RawValue;
@@ -139,7 +138,7 @@ fn read_initialized(result: &RawValue) -> Result<Introduction, Answer> {
             "it answers initialize with revision {version:?}, which is not known here"
         )));
     }
-    Ok(introduction(info, instructions, offers))
+    Ok(Introduction::read(info, instructions, offers))
 }
 
 /// The result of `server/discover`, which has to name 2026-07-28.
@@ -158,7 +157,7 @@ fn read_discovered(result: &RawValue) -> Result<Introduction, Answer> {
     let [info] = meta
         .and_then(|meta| json::pick(meta.get(), [SERVER_INFO]).ok())
         .unwrap_or_default();
-    Ok(introduction(json::said(info), instructions, offers))
+    Ok(Introduction::read(info, instructions, offers))
 }
 
 /// Whether 2026-07-28 is in this list.
@@ -191,30 +190,4 @@ fn refusal(era: Era, error: &RawValue) -> Answer {
 fn shortened(words: &str) -> String {
     let words = words.chars().take(REASON_CHARS_MAX);
     words.filter(|letter| !letter.is_control()).collect()
-}
-
-fn introduction(
-    info: Option<&RawValue>,
-    instructions: Option<&RawValue>,
-    offers: Option<&RawValue>,
-) -> Introduction {
-    let mut instructions = instructions.and_then(json::text).map(String::from);
-    if let Some(text) = &mut instructions {
-        let borders = (0..=INTRODUCTION_BYTES_MAX.min(text.len())).rev();
-        let border = borders.into_iter().find(|at| text.is_char_boundary(*at));
-        text.truncate(border.expect("zero is one"));
-    }
-    Introduction {
-        server_info: info.and_then(server_info),
-        instructions,
-        offers: offers.map_or_else(Offers::default, |offers| Offers::read(offers.get())),
-    }
-}
-
-/// `serverInfo` as clients take it: it names and dates the server, and is no book.
-fn server_info(info: &RawValue) -> Option<Box<RawValue>> {
-    let [name, version] = json::pick(info.get(), ["name", "version"]).ok()?;
-    name.and_then(json::text)?;
-    version.and_then(json::text)?;
-    (info.get().len() <= INTRODUCTION_BYTES_MAX).then(|| compact(info.get()))
 }

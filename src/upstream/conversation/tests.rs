@@ -26,7 +26,7 @@ fn plan(era: Era) -> Plan {
         era,
         client: Capabilities::NONE,
         lists: false,
-        listing_bytes_max: 1 << 20,
+        listing_bytes_max: 10_000,
         probes: false,
         roots: Vec::new(),
         is_private: false,

@@ -289,6 +289,22 @@ fn other_questions_without_an_answer_end_the_call() {
 }
 
 #[test]
+fn what_was_to_be_asked_is_not_once_the_call_is_over() {
+    let requests = format!(r#""a":{{"method":"roots/list"}},{NAME}"#);
+    let mut child = asked(Era::Stateless);
+    child.says(&asks(101, &requests, ""));
+    let first = child.0.poll_effect().map(show);
+    assert_eq!(first.as_deref(), Some("7 asks a Roots {}"));
+    child.answers_error(7, "a", RpcError::new(-1, "no"));
+    assert_eq!(child.effects(), ["7 fails -1 no "]);
+
+    let mut child = asked(Era::Stateless);
+    child.says(&asks(101, &requests, ""));
+    child.0.cancel(Tag(7));
+    assert_eq!(child.effects(), NONE);
+}
+
+#[test]
 fn a_call_that_waits_for_its_client_is_cancelled_without_a_word() {
     let mut child = asked(Era::Stateless);
     child.says(&asks(101, NAME, ""));
