@@ -64,14 +64,6 @@ impl Client {
         assert!(matches!(status, 204 | 404), "{status}");
     }
 
-    /// Waits until the tools of a server are known.
-    pub fn until_known(daemon: &Daemon, server: &str) {
-        eventually("the tools of a server", || {
-            let answer = Client::of(daemon, server).ask("hello");
-            matches!(answer, Answer::Text(_)).then_some(())
-        });
-    }
-
     /// Asks the server to do something, and does not wait.
     pub fn send(&mut self, what: &str) {
         self.id += 1;
