@@ -14,6 +14,7 @@ use crate::edge::serving::{self, Executor, Serving};
 use crate::engine::Engine;
 use crate::limits;
 use crate::tool::registry::Registry;
+use crate::upstream::UpstreamIndex;
 use crate::upstream::listing::Eras;
 use crate::upstream::spec::{Per, Start, UpstreamSpec};
 use async_io::Timer;
@@ -32,8 +33,16 @@ const END_GRACE: Duration = Duration::from_secs(2);
 struct Answer {
     /// What it speaks.
     eras: Option<Eras>,
-    /// Its tools by the names that clients see at `/mcp`; or why it has not told them.
-    tools: Result<Vec<String>, String>,
+    /// Its tools; or why it has not told them.
+    tools: Result<Vec<Named>, String>,
+}
+
+/// A tool by its names.
+struct Named {
+    /// At `/mcp`; empty if it is left out there.
+    shared: String,
+    /// At the door of its server alone.
+    own: String,
 }
 
 /// Prints what holds, or says what is wrong.
@@ -60,6 +69,13 @@ pub fn check(loaded: &Loaded, probe: bool) -> Exit {
     let mut text = config::report(settings, &settings.memory(), &loaded.sources);
     push_servers(&mut text, settings, &answers);
     let printed = run::print(&text);
+    let collisions = collisions(settings, &answers);
+    for collision in &collisions {
+        run::complain(collision);
+    }
+    if !collisions.is_empty() {
+        return Exit::Usage;
+    }
     match answers.iter().any(|answer| answer.tools.is_err()) {
         true => Exit::Failed,
         false => printed,
@@ -103,15 +119,40 @@ fn have_answered(engine: &Engine) -> bool {
 
 fn answers(engine: &Engine) -> Vec<Answer> {
     let views = engine.upstreams();
-    let answers = views.map(|view| Answer {
+    let answers = views.enumerate().map(|(place, view)| Answer {
         eras: view.eras,
         tools: match (view.tools, view.last_failure) {
             (None, Some(failure)) => Err(failure.to_string()),
             (None, None) => Err("it has not answered".to_string()),
-            (Some(tools), _) => Ok(Vec::with_capacity(tools)),
+            (Some(_), _) => Ok(tools(engine, UpstreamIndex::new(place))),
         },
     });
     answers.collect()
+}
+
+fn tools(engine: &Engine, upstream: UpstreamIndex) -> Vec<Named> {
+    let tools = engine.tools_of(upstream);
+    let named = tools.map(|(shared, own)| Named {
+        shared: shared.to_string(),
+        own: own.to_string(),
+    });
+    named.collect()
+}
+
+/// What has a name that is taken: nobody could call it where everything is offered.
+fn collisions(settings: &Settings, answers: &[Answer]) -> Vec<String> {
+    let mut collisions = Vec::new();
+    for (spec, answer) in settings.upstreams.iter().zip(answers) {
+        let tools = answer.tools.iter().flatten();
+        for tool in tools.filter(|tool| tool.shared.is_empty()) {
+            collisions.push(format!(
+                "server.{}: the name of its tool {:?} is taken at /mcp: set another prefix, or \
+                 rename it in [[server.tool]]",
+                spec.name, tool.own
+            ));
+        }
+    }
+    collisions
 }
 
 /// What there is to be told of each server, as comments.
@@ -124,13 +165,17 @@ fn push_servers(text: &mut String, settings: &Settings, answers: &[Answer]) {
             Err(problem) => problem,
         };
         let name = &spec.name;
-        push(text, &format!("  {name}"), &spec.line.argv.join(" "));
+        push(
+            text,
+            &format!("  {name}"),
+            &config::show_list(&spec.line.argv),
+        );
         push(text, "    program", &program);
         let doors = format!("/servers/{name}/mcp, /servers/{name}/sse; with all others /mcp, /sse");
         push(text, "    doors", &doors);
         let answer = answers.get(index);
         push(text, "    processes", &processes(spec, settings, answer));
-        push_answer(text, answer);
+        push_answer(text, name, answer);
     }
     if !specs.is_empty() {
         push(text, "cost", &cost(settings));
@@ -138,11 +183,17 @@ fn push_servers(text: &mut String, settings: &Settings, answers: &[Answer]) {
 }
 
 fn push(text: &mut String, key: &str, value: &str) {
-    // Writing into a String cannot fail.
-    let _ = writeln!(text, "# {key}: {value}");
+    push_line(text, &format!("{key}: "), value);
 }
 
-fn push_answer(text: &mut String, answer: Option<&Answer>) {
+fn push_line(text: &mut String, before: &str, value: &str) {
+    // A comment ends with its line, whatever a server has called its tools.
+    let value = value.replace(char::is_control, " ");
+    // Writing into a String cannot fail.
+    let _ = writeln!(text, "# {before}{value}");
+}
+
+fn push_answer(text: &mut String, server: &str, answer: Option<&Answer>) {
     let Some(answer) = answer else {
         return push(
             text,
@@ -156,8 +207,12 @@ fn push_answer(text: &mut String, answer: Option<&Answer>) {
     match &answer.tools {
         Ok(names) => {
             push(text, "    tools", &names.len().to_string());
-            for name in names {
-                let _ = writeln!(text, "#       {name}");
+            for Named { shared, own } in names {
+                let line = match shared == own {
+                    true => own.clone(),
+                    false => format!("{shared} (at /servers/{server}: {own})"),
+                };
+                push_line(text, "      ", &line);
             }
         }
         Err(problem) => push(text, "    tools", problem),
@@ -179,9 +234,10 @@ fn processes(spec: &UpstreamSpec, settings: &Settings, answer: Option<&Answer>) 
         Start::Lazy => "from the first call on",
         Start::Eager => "from the start on",
     };
-    let end = match (spec.start, spec.idle) {
-        (Start::Lazy, Some(idle)) => format!(", until unused for {}", config::Span(idle)),
-        (Start::Eager, _) | (_, None) => String::new(),
+    let end = match (spec.per, spec.start, spec.idle) {
+        (Per::Session, ..) => ", until it ends".to_string(),
+        (_, Start::Lazy, Some(idle)) => format!(", until unused for {}", config::Span(idle)),
+        (_, Start::Eager, _) | (_, _, None) => String::new(),
     };
     format!("one {whose}, {start}{end}; at most {most}")
 }

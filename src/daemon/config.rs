@@ -35,6 +35,7 @@ mod warning;
 mod wrapped;
 
 pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
+pub(super) use kind::show_list;
 pub use print::{print, reference, report};
 pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
 pub(super) use server::INHERIT_ALL;

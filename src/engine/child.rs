@@ -53,6 +53,9 @@ pub struct Child {
     pub(super) was_used: bool,
     /// Lines that it has written.
     pub(super) lines: u64,
+    /// It was asked to show that it lives: how many lines it had written then, and until when it
+    /// has to have written another.
+    pub(super) suspect: Option<(u64, Instant)>,
     /// Lines of nonsense since the last one that made sense.
     pub(super) noise: u32,
     /// Kinds of nonsense that the log has been told of.
@@ -137,6 +140,7 @@ impl Child {
             is_touched: false,
             was_used: false,
             lines: 0,
+            suspect: None,
             noise: 0,
             noises: Vec::new(),
             lost: (0, Instant::ZERO),

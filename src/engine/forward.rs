@@ -84,11 +84,17 @@ impl Engine {
         let Some(call) = self.calls.get_mut(key) else {
             return;
         };
-        let era = call.era;
         let forwarded = call.forwarded.as_mut().expect("it is for an upstream");
         debug_assert!(forwarded.child.is_none() && forwarded.sent.is_none());
-        let (index, instance) = (forwarded.upstream, forwarded.instance);
         forwarded.forward = Some(forward);
+        self.place_call(now, key);
+    }
+
+    /// Finds the child for a call that is to be sent.
+    pub(super) fn place_call(&mut self, now: Instant, key: Key<Call>) {
+        let call = self.calls.get(key).expect("the caller has it");
+        let forwarded = call.forwarded.as_ref().expect("it is for an upstream");
+        let (index, instance, era) = (forwarded.upstream, forwarded.instance, call.era);
         let upstream = &self.children.upstreams[index.as_usize()];
         let has_lost = |session| upstream.lost.iter().any(|(lost, _)| *lost == session);
         if let Instance::Session(session) = instance
@@ -141,6 +147,7 @@ impl Engine {
         record.waiting.push_back(key);
         if record.state == State::Up {
             self.send_waiting(now, child);
+            self.divert(now, child);
         }
     }
 
@@ -263,6 +270,10 @@ impl Engine {
     pub(super) fn end_turn(&mut self, now: Instant, key: Key<Call>) {
         self.handle_waiting_call(now, key);
         self.handle_waiting_call(now, key);
+        let forwarded = self.calls.get(key).and_then(|call| call.forwarded.as_ref());
+        if let Some(child) = forwarded.and_then(|forwarded| forwarded.child) {
+            self.divert(now, child);
+        }
     }
 
     /// A call is over.
@@ -449,11 +460,19 @@ impl Engine {
         (record.lines == lines).then_some(child)
     }
 
-    /// The child that has said nothing while a call timed out is ended.
-    pub(super) fn end_silent(&mut self, now: Instant, child: Key<Child>) {
+    /// The child that has said nothing while a call timed out has to show that it lives.
+    pub(super) fn suspect(&mut self, now: Instant, child: Key<Child>) {
+        let Some(record) = self.children.slab.get_mut(child) else {
+            return;
+        };
+        if record.state != State::Up || record.suspect.is_some() {
+            return;
+        }
+        record.suspect = Some((record.lines, now + limits::HANG_WAIT));
+        record.conversation.nudge();
+        self.feed(now, child);
         if self.children.slab.contains(child) {
-            self.set_reason(child, "has not said anything until a call timed out");
-            self.child_event(now, child, Event::Hung);
+            self.time_child(now, child);
         }
     }
 

@@ -48,6 +48,7 @@ mod forward;
 mod handshake;
 mod heard;
 mod heed;
+mod held;
 mod listen;
 mod news;
 mod offers;

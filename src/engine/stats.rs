@@ -4,6 +4,7 @@ use super::Engine;
 use crate::admin::stats::{Gauges, Snapshot, Stats};
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
+use crate::tool::forward::{Scope, UpstreamIndex};
 use crate::wire::jsonrpc::{self, Fault, Incoming};
 
 impl Engine {
@@ -24,6 +25,14 @@ impl Engine {
             deadlines: self.wheel.len(),
             budget_bytes: self.pool.used(),
         }
+    }
+
+    /// The tools of an upstream: their names where everything is offered, which are empty for what
+    /// is left out there, and in its own scope.
+    pub fn tools_of(&self, upstream: UpstreamIndex) -> impl Iterator<Item = (&str, &str)> {
+        let registry = &self.registry;
+        let tools = registry.listed(Scope::One(upstream));
+        tools.map(|tool| (registry.name(tool), &*registry.get(tool).spec().name))
     }
 
     /// Everything there is to be told.

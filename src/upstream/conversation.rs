@@ -33,6 +33,7 @@ use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::mcp::revision::Era;
 use crate::tool::handler::{Ended, Said, Told};
+use crate::wire::json::Object;
 use crate::wire::jsonrpc::{self, Id, Incoming, Message};
 use call::Open;
 use news::News;
@@ -299,6 +300,18 @@ impl Conversation {
         let pending = self.pending.len() * size_of::<Pending>();
         let told = self.pages.held_bytes() + self.news.held_bytes();
         self.output.capacity() + calls + questions + pending + told
+    }
+
+    /// Asks what every child answers at once, to see whether this one does.
+    pub fn nudge(&mut self) {
+        let id = match self.plan.era {
+            Era::Handshake => self.request("ping", b"", Purpose::Nothing),
+            Era::Stateless => {
+                let params = self.own_params(Object::default());
+                self.request("server/discover", &params, Purpose::Nothing)
+            }
+        };
+        self.forget(id);
     }
 
     /// The next effect of what was said.

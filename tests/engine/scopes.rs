@@ -5,7 +5,8 @@ use crate::support::{Server, at, get, post, registry_of, upstream};
 use crate::{ask, http_sse_at, initialize, refused, request, streamable_at};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use slimcp::tool::{Tool, Work, builtin};
+use slimcp::auth::role::Rate;
+use slimcp::tool::{Tool, builtin};
 use slimcp::upstream::UpstreamIndex;
 use slimcp::upstream::listing::{Entries, Introduction, Listing, Offers};
 use slimcp::upstream::spec::{Prefix, ToolOverride, UpstreamSpec};
@@ -253,7 +254,7 @@ fn a_call_goes_to_the_server_that_the_name_means_in_its_scope() {
             peer,
             post(path, &fields("tools/call", name), &message),
         );
-        let Some((_, Work::Upstream(forward))) = server.started.pop() else {
+        let Some(forward) = server.forwarded.pop() else {
             assert_eq!(expected, None, "{path} {name}");
             assert!(server.receive(peer).contains("-32602"), "{path} {name}");
             continue;
@@ -315,12 +316,8 @@ fn an_entry_passes_whole_but_for_what_the_configuration_says() {
         peer,
         post("/mcp", &fields("tools/call", "put"), &message),
     );
-    match server.started.pop() {
-        Some((_, Work::Upstream(forward))) => {
-            assert_eq!(&*forward.params, r#"{"name":"write","arguments":{}}"#);
-        }
-        other => panic!("{other:?}"),
-    }
+    let forward = server.forwarded.pop().expect("it went on");
+    assert_eq!(&*forward.params, r#"{"name":"write","arguments":{}}"#);
 }
 
 #[test]
@@ -364,7 +361,7 @@ fn marked_arguments_are_held_against_their_headers() {
         let fields = format!("{}Mcp-Param-Path: /a\r\n", fields("tools/call", "read"));
         let peer = server.connect(at(0));
         server.send(at(0), peer, post(path, &fields, &message));
-        assert!(server.started.pop().is_some(), "{path}");
+        assert!(server.forwarded.pop().is_some(), "{path}");
     }
 }
 
@@ -465,11 +462,10 @@ fn resources_and_prompts_are_listed_once_and_asked_of_whoever_has_them() {
             peer,
             post(path, &fields(method, named), &body(method, params, "")),
         );
-        let found = server.started.pop().map(|(_, work)| match work {
-            Work::Upstream(forward) => (forward.upstream.as_usize(), forward.params),
-            other => panic!("{other:?}"),
-        });
-        let found = found.as_ref().map(|(place, params)| (*place, &**params));
+        let found = server.forwarded.pop();
+        let found = found
+            .as_ref()
+            .map(|one| (one.upstream.as_usize(), &*one.params));
         assert_eq!(found, expected, "{path} {method} {params}");
         server.cut(at(0), peer);
     }
@@ -492,10 +488,8 @@ fn completion_is_asked_of_whoever_has_the_prompt_or_the_template() {
             peer,
             post("/mcp", &fields(method, ""), &body(method, &params, "")),
         );
-        let found = server.started.pop().map(|(_, work)| match work {
-            Work::Upstream(forward) => forward.upstream.as_usize(),
-            other => panic!("{other:?}"),
-        });
+        let found = server.forwarded.pop();
+        let found = found.map(|one| one.upstream.as_usize());
         assert_eq!(found, expected, "{reference}");
         server.cut(at(0), peer);
     }
@@ -634,4 +628,166 @@ fn a_listing_without_memory_for_it_offers_nothing() {
     server.engine.check(0);
     let listed = asked(&mut server, "/mcp", "tools/list", "");
     assert_eq!(names(&listed, "tools", "name"), "echo read list");
+}
+
+/// `files` and `time` just after the start: nothing is known of them.
+fn unknown() -> Server {
+    let mut server = server();
+    server.settle(at(0));
+    server
+}
+
+fn list_tools(path: &str) -> String {
+    post(path, &fields("tools/list", ""), &body("tools/list", "", ""))
+}
+
+fn learn(server: &mut Server, millis: u64, place: usize) {
+    let name = ["files", "time"][place];
+    let listing = listing(name, &[tool(&format!("{name}-tool"))]);
+    server
+        .engine
+        .take_listing(at(millis), UpstreamIndex::new(place), listing);
+    server.settle(at(millis));
+    server.engine.check(0);
+}
+
+#[test]
+fn a_request_waits_until_all_of_its_scope_is_known() {
+    let mut server = unknown();
+    let peers: Vec<usize> = ["/mcp", "/servers/files/mcp", "/servers/time/mcp"]
+        .into_iter()
+        .map(|path| {
+            let peer = server.connect(at(0));
+            server.send(at(0), peer, list_tools(path));
+            server.engine.check(0);
+            peer
+        })
+        .collect();
+    let heard = |server: &mut Server| -> Vec<bool> {
+        let mut has_tools = |peer: &usize| server.receive(*peer).contains("-tool");
+        peers.iter().map(&mut has_tools).collect()
+    };
+    assert_eq!(heard(&mut server), [false, false, false]);
+    learn(&mut server, 1000, 0);
+    assert_eq!(heard(&mut server), [false, true, false]);
+    learn(&mut server, 2000, 1);
+    assert_eq!(heard(&mut server), [true, false, true]);
+}
+
+#[test]
+fn what_was_sent_behind_a_waiting_request_is_answered_behind_it() {
+    let mut server = unknown();
+    let peer = server.connect(at(0));
+    let ping = post("/mcp", "", &request(9, "ping"));
+    let first = list_tools("/mcp");
+    let (begin, end) = first.split_at(first.len() - 9);
+    server.send(at(0), peer, begin);
+    server.send(at(0), peer, format!("{end}{ping}"));
+    server.send(at(1), peer, &ping);
+    assert_eq!(server.receive(peer), "");
+    learn(&mut server, 2, 0);
+    learn(&mut server, 3, 1);
+    let answers = server.receive(peer);
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 3, "{answers}");
+    assert!(
+        answers.find("files-tool") < answers.find("\"id\":9"),
+        "{answers}"
+    );
+    server.engine.check(0);
+}
+
+#[test]
+fn nobody_waits_for_everything_for_long_and_later_requests_do_not_at_all() {
+    let mut server = unknown();
+    let peer = server.connect(at(0));
+    server.send(at(0), peer, list_tools("/mcp"));
+    learn(&mut server, 10, 1);
+    server.wait_until(at(4_000));
+    assert_eq!(server.receive(peer), "");
+    server.wait_until(at(6_000));
+    let answer = server.receive(peer);
+    assert!(
+        answer.contains("time-tool") && !answer.contains("files-tool"),
+        "{answer}"
+    );
+    server.send(at(6_001), peer, list_tools("/mcp"));
+    assert!(server.receive(peer).contains("time-tool"));
+    server.engine.check(0);
+}
+
+#[test]
+fn a_server_that_fails_is_not_waited_for_and_its_doors_say_why() {
+    let mut server = unknown();
+    let peers = ["/mcp", "/servers/files/mcp"].map(|path| {
+        let peer = server.connect(at(0));
+        server.send(at(0), peer, list_tools(path));
+        peer
+    });
+    learn(&mut server, 1, 1);
+    server.child_ends(at(2), 0, Err("no such program"));
+    server.engine.check(0);
+    let [everything, own] = peers.map(|peer| server.receive(peer));
+    assert!(everything.contains("time-tool"), "{everything}");
+    assert!(
+        own.contains("-32603") && own.contains("no such program"),
+        "{own}"
+    );
+    let hello = post("/servers/files/mcp", "", &initialize(REVISION));
+    let answer = ask(&mut server, at(3), hello);
+    assert!(answer.body.contains("no such program"), "{}", answer.body);
+    assert_eq!(answer.head.field("mcp-session-id"), None);
+}
+
+#[test]
+fn streams_are_opened_and_refusals_come_at_once() {
+    let mut server = unknown();
+    let stream = server.connect(at(0));
+    server.send(at(0), stream, get("/servers/files/sse", ""));
+    assert!(server.receive(stream).contains("/servers/files/messages"));
+    let foreign = list_tools("/mcp").replace("localhost", "evil.example");
+    let (status, _) = refused(&mut server, at(0), foreign);
+    assert_eq!(status, 403);
+}
+
+#[test]
+fn a_request_that_waits_pays_its_rate_once() {
+    let mut server = unknown();
+    server.reconfigure(at(0), |config| {
+        for role in &mut config.access.roles {
+            role.each.rate = Some(Rate::parse("1/min").expect("it is a rate"));
+        }
+    });
+    let peer = server.connect(at(0));
+    server.send(at(0), peer, list_tools("/mcp"));
+    assert_eq!(server.receive(peer), "");
+    learn(&mut server, 1, 0);
+    learn(&mut server, 2, 1);
+    let answer = server.receive(peer);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    server.send(at(3), peer, list_tools("/mcp"));
+    assert!(server.receive(peer).starts_with("HTTP/1.1 429"));
+}
+
+#[test]
+fn a_client_that_does_not_wait_leaves_nothing_behind() {
+    let mut server = unknown();
+    for _ in 0..100 {
+        let peer = server.connect(at(0));
+        server.send(at(0), peer, list_tools("/mcp"));
+        server.cut(at(1), peer);
+    }
+    learn(&mut server, 2, 0);
+    learn(&mut server, 3, 1);
+    server.wait_until(at(10_000));
+    server.engine.check(0);
+}
+
+#[test]
+fn a_server_that_stops_answers_whoever_waits() {
+    let mut server = unknown();
+    let peer = server.connect(at(0));
+    server.send(at(0), peer, list_tools("/mcp"));
+    server.engine.drain(at(1));
+    server.settle(at(1));
+    assert!(server.receive(peer).starts_with("HTTP/1.1 "));
 }

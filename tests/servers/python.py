@@ -68,8 +68,8 @@ async def answering(path: str, action: str = "accept"):
         yield connection
 
 
-async def use(connection: Connection, name: str, **given):
-    return await connection.client.call_tool(name, given)
+async def use(connection: Connection, tool: str, /, **given):
+    return await connection.client.call_tool(tool, given)
 
 
 async def fails(work) -> None:

@@ -479,7 +479,7 @@ const merged = {
     },
 
     async fills_in_prompts_across_servers({ client }) {
-        const given = { name: 'args-prompt', arguments: { city: 'Bonn' } };
+        const given = { name: 'everything_args-prompt', arguments: { city: 'Bonn' } };
         assert.match((await client.getPrompt(given)).messages[0].content.text, /Bonn/);
         const greet = { name: 'ts-dual_greet', arguments: { name: me } };
         const { messages } = await client.getPrompt(greet);

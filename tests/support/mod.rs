@@ -25,6 +25,7 @@ use slimcp::tool::command::{
 };
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
+use slimcp::upstream::Forward;
 use slimcp::upstream::spec::UpstreamSpec;
 use slimcp::wire::compat::Compat;
 use slimcp::wire::receive::{Received, Receiver};
@@ -42,6 +43,8 @@ pub struct Server {
     pub peers: Vec<Peer>,
     /// Work that was started and not finished.
     pub started: Vec<(Key<Call>, Work)>,
+    /// Requests that went on to upstreams.
+    pub forwarded: Vec<Forward>,
     /// What clients have answered to the questions of calls, by key.
     pub answered: Vec<(Key<Call>, String, Answered)>,
     /// URIs of the resources that were to be looked at.
@@ -208,6 +211,7 @@ impl Server {
             engine: Engine::new(config, memory, registry(), counting_ids()),
             peers: Vec::new(),
             started: Vec::new(),
+            forwarded: Vec::new(),
             answered: Vec::new(),
             looked: Vec::new(),
             terminated: Vec::new(),
@@ -416,7 +420,10 @@ impl Server {
                 call,
                 work: Work::Upstream(forward),
                 ..
-            } => self.engine.forward(now, call, forward),
+            } => {
+                self.forwarded.push(Forward::clone(&forward));
+                self.engine.forward(now, call, forward);
+            }
             Job::Start { call, work, .. } => self.started.push((call, work)),
             Job::Answer { call, key, answer } => self.answered.push((call, key, answer)),
             Job::Resume(connection) => {
