@@ -295,6 +295,14 @@ pub const BACK_OFF_RESET: Duration = Duration::from_secs(60);
 /// back-off lasts.
 pub const FAILURES_MAX: usize = 16;
 
+/// Children of one kind that are held by calls whose clients may never come back with answers,
+/// before one more costs the oldest of those calls its place.
+pub const HELD_CHILDREN_MAX: usize = 2;
+
+/// How long a child of which a call has heard nothing may take to answer a question that every
+/// child answers at once.
+pub const HANG_WAIT: Duration = Duration::from_secs(2);
+
 /// How long a child is listened to for further questions before those of one turn go to a client
 /// of 2026-07-28 together.
 pub const QUESTIONS_WAIT: Duration = Duration::from_millis(10);

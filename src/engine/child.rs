@@ -53,6 +53,9 @@ pub struct Child {
     pub(super) was_used: bool,
     /// Lines that it has written.
     pub(super) lines: u64,
+    /// It was asked to show that it lives: how many lines it had written then, and until when it
+    /// has to have written another.
+    pub(super) suspect: Option<(u64, Instant)>,
     /// Lines of nonsense since the last one that made sense.
     pub(super) noise: u32,
     /// Kinds of nonsense that the log has been told of.
@@ -95,7 +98,7 @@ pub(super) struct Forwarded {
     pub instance: Instance,
     /// Variables for that child, if it has to be started. Drawn from the budget.
     pub environment: Vec<(String, String)>,
-    /// What is to be sent, until it is.
+    /// What is to be sent, until it is. Drawn from the budget.
     pub forward: Option<Box<Forward>>,
     /// The child that works on it, or that it waits for.
     pub child: Option<Key<Child>>,
@@ -106,7 +109,8 @@ pub(super) struct Forwarded {
 impl Forwarded {
     /// Bytes of the budget that it holds.
     pub fn held_bytes(&self) -> usize {
-        bytes_of(&self.environment)
+        let forward = self.forward.as_ref().map_or(0, |forward| forward.bytes());
+        bytes_of(&self.environment) + forward
     }
 }
 
@@ -137,6 +141,7 @@ impl Child {
             is_touched: false,
             was_used: false,
             lines: 0,
+            suspect: None,
             noise: 0,
             noises: Vec::new(),
             lost: (0, Instant::ZERO),

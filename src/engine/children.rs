@@ -170,7 +170,10 @@ impl Engine {
                 self.resume_waiting(now);
             }
             Action::CloseInput => self.jobs.push_back(Job::CloseInput(key)),
-            Action::Terminate => self.jobs.push_back(Job::TerminateChild(key)),
+            Action::Terminate => {
+                self.hush(key);
+                self.jobs.push_back(Job::TerminateChild(key));
+            }
             Action::Kill => self.jobs.push_back(Job::KillChild(key)),
             Action::Forget => self.forget_child(now, key),
             Action::Enqueue | Action::Refuse => unreachable!("nobody wants it by its key"),
@@ -181,7 +184,8 @@ impl Engine {
     pub(super) fn time_child(&mut self, now: Instant, key: Key<Child>) {
         let child = self.children.slab.get_mut(key).expect("the caller has it");
         let timer = child.timer.take();
-        let (asking_until, refresh_at) = (child.asking_until, child.refresh_at);
+        let suspect = child.suspect.map(|(_, until)| until);
+        let others = [child.asking_until, child.refresh_at, suspect];
         let (state, instance, unused_since) = (child.state, child.instance, child.unused_since);
         let upstream = &self.children.upstreams[child.upstream.as_usize()];
         let idle = match instance {
@@ -195,7 +199,7 @@ impl Engine {
             State::Starting => Some(now + upstream.spec.start_timeout),
             State::Up => {
                 let idle = idle.map(|idle| (unused_since + idle).round_up(limits::COARSE));
-                [asking_until, refresh_at, idle].into_iter().flatten().min()
+                others.into_iter().chain([idle]).flatten().min()
             }
             State::Closing | State::Terminating => Some(now + limits::KILL_GRACE),
             State::Down | State::Queued | State::Leaving | State::Killing | State::Failed => None,
@@ -218,6 +222,16 @@ impl Engine {
             let call = child.asks;
             self.time_child(now, key);
             return call.into_iter().for_each(|call| self.end_turn(now, call));
+        }
+        if let Some((lines, until)) = child.suspect
+            && until <= now
+        {
+            child.suspect = None;
+            if child.lines == lines {
+                self.set_reason(key, "does not answer any more");
+                return self.child_event(now, key, Event::Hung);
+            }
+            return self.time_child(now, key);
         }
         if child.refresh_at.is_some_and(|at| at <= now) {
             self.refresh(now, key);
@@ -342,6 +356,9 @@ impl Engine {
         for key in keys {
             self.end_child(now, key, "has ended with its session");
         }
+        self.children
+            .starts
+            .retain(|start| start.instance != instance || !start.waiting.is_empty());
         for upstream in &mut self.children.upstreams {
             upstream.forgive(instance);
         }

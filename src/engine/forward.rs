@@ -81,14 +81,24 @@ impl Engine {
 
     /// Gives a call to a child of its upstream, which is started if need be.
     pub fn forward(&mut self, now: Instant, key: Key<Call>, forward: Box<Forward>) {
-        let Some(call) = self.calls.get_mut(key) else {
+        if !self.calls.contains(key) {
             return;
-        };
-        let era = call.era;
-        let forwarded = call.forwarded.as_mut().expect("it is for an upstream");
+        }
+        if !self.take_bytes(forward.bytes()) {
+            let text = "no memory left for this: the operator can raise limits.memory";
+            return self.refuse_forward(now, key, text);
+        }
+        let forwarded = self.forwarded_mut(key);
         debug_assert!(forwarded.child.is_none() && forwarded.sent.is_none());
-        let (index, instance) = (forwarded.upstream, forwarded.instance);
         forwarded.forward = Some(forward);
+        self.place_call(now, key);
+    }
+
+    /// Finds the child for a call that is to be sent.
+    pub(super) fn place_call(&mut self, now: Instant, key: Key<Call>) {
+        let call = self.calls.get(key).expect("the caller has it");
+        let forwarded = call.forwarded.as_ref().expect("it is for an upstream");
+        let (index, instance, era) = (forwarded.upstream, forwarded.instance, call.era);
         let upstream = &self.children.upstreams[index.as_usize()];
         let has_lost = |session| upstream.lost.iter().any(|(lost, _)| *lost == session);
         if let Instance::Session(session) = instance
@@ -141,6 +151,7 @@ impl Engine {
         record.waiting.push_back(key);
         if record.state == State::Up {
             self.send_waiting(now, child);
+            self.divert(now, child);
         }
     }
 
@@ -185,6 +196,8 @@ impl Engine {
         let call = self.calls.get_mut(key).expect("a call that waits is there");
         let forwarded = call.forwarded.as_mut().expect("it is for an upstream");
         let forward = forwarded.forward.take().expect("it has not been sent");
+        // From here on the conversation holds it.
+        self.pool.give(forward.bytes());
         forwarded.sent = Some((record.lines, now));
         record.calls += 1;
         record.was_used = true;
@@ -263,6 +276,10 @@ impl Engine {
     pub(super) fn end_turn(&mut self, now: Instant, key: Key<Call>) {
         self.handle_waiting_call(now, key);
         self.handle_waiting_call(now, key);
+        let forwarded = self.calls.get(key).and_then(|call| call.forwarded.as_ref());
+        if let Some(child) = forwarded.and_then(|forwarded| forwarded.child) {
+            self.divert(now, child);
+        }
     }
 
     /// A call is over.
@@ -449,11 +466,19 @@ impl Engine {
         (record.lines == lines).then_some(child)
     }
 
-    /// The child that has said nothing while a call timed out is ended.
-    pub(super) fn end_silent(&mut self, now: Instant, child: Key<Child>) {
+    /// The child that has said nothing while a call timed out has to show that it lives.
+    pub(super) fn suspect(&mut self, now: Instant, child: Key<Child>) {
+        let Some(record) = self.children.slab.get_mut(child) else {
+            return;
+        };
+        if record.state != State::Up || record.suspect.is_some() {
+            return;
+        }
+        record.suspect = Some((record.lines, now + limits::HANG_WAIT));
+        record.conversation.nudge();
+        self.feed(now, child);
         if self.children.slab.contains(child) {
-            self.set_reason(child, "has not said anything until a call timed out");
-            self.child_event(now, child, Event::Hung);
+            self.time_child(now, child);
         }
     }
 

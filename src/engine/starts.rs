@@ -208,7 +208,7 @@ impl Engine {
 
     /// Whether there is, or will be, a place for one more child. The one that was unused for
     /// longest makes room, those of sessions that nobody listens in first.
-    fn has_child_room(&mut self, now: Instant) -> bool {
+    pub(super) fn has_child_room(&mut self, now: Instant) -> bool {
         let children = self.children.slab.iter();
         let ending = children
             .filter(|(_, child)| child.state.is_ending())
@@ -442,6 +442,8 @@ impl Engine {
     pub(super) fn learn_eras(&mut self, now: Instant, index: UpstreamIndex, eras: Eras) {
         let upstream = &mut self.children.upstreams[index.as_usize()];
         upstream.eras = Some(eras);
+        self.resume_waiting(now);
+        let upstream = &mut self.children.upstreams[index.as_usize()];
         upstream.forgive(Instance::Probe);
         self.tend(now, index);
     }

@@ -120,7 +120,7 @@ impl Engine {
                 let silent = self.silent_child(key).filter(|_| is_silent);
                 self.stop_call(now, key, why);
                 if let Some(child) = silent {
-                    self.end_silent(now, child);
+                    self.suspect(now, child);
                 }
             }
             State::Stopping(_) => self.jobs.push_back(Job::Kill(key)),
