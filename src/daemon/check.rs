@@ -10,6 +10,7 @@ use super::settings::Settings;
 use super::{run, serve};
 use crate::admin::servers::eras;
 use crate::edge::process::look_up;
+use crate::edge::reaper::Orphans;
 use crate::edge::serving::{self, Executor, Serving};
 use crate::engine::Engine;
 use crate::limits;
@@ -95,7 +96,7 @@ fn ask_all(settings: &Settings, registry: Registry) -> io::Result<Vec<Answer>> {
         .with_upstreams(serve::upstreams(settings));
     let executor = Rc::new(Executor::new());
     let asking = async {
-        let mut serving = Serving::start(engine, Vec::new(), executor.clone())?;
+        let mut serving = Serving::start(engine, Vec::new(), executor.clone(), Orphans::Adopted)?;
         let world = serving.world.clone();
         let answered = async {
             while !have_answered(&world.engine.borrow()) {

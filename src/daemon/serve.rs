@@ -7,6 +7,7 @@ use super::settings::{Builtin, Settings};
 use super::{descriptors, log as logging, run};
 use crate::auth::origin::Origins;
 use crate::edge::own_process;
+use crate::edge::reaper::Orphans;
 use crate::edge::serving::{self, Door, Executor, Serving};
 use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
@@ -216,10 +217,8 @@ async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::i
     let engine = serving::engine(config, settings.memory(), registry)
         .with_catalogue(catalogue(&settings, &settings.limits))
         .with_upstreams(upstreams(&settings));
-    let mut serving = Serving::start(engine, doors, executor)?;
+    let mut serving = Serving::start(engine, doors, executor, Orphans::Adopted)?;
     let world = serving.world.clone();
-    // Before the first process, and here only: a program that embeds a server has its own children.
-    world.reaper.adopt_orphans();
     systemd::notify(State::Ready);
     own_process::release_program_pages();
     let mut running = settings;

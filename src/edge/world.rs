@@ -8,7 +8,7 @@ use super::child::{self, Place};
 use super::function::{self, Function};
 use super::look::{self, Looks};
 use super::process::{self, Source};
-use super::reaper::{Group, Reaper};
+use super::reaper::{Group, Orphans, Reaper};
 use super::sockets::Sockets;
 use super::ticker::Ticker;
 use super::{carrier, connection, facts};
@@ -110,7 +110,11 @@ pub fn wall_time() -> UnixMillis {
 
 impl World {
     /// A world around `engine`.
-    pub fn new(engine: Engine, executor: Rc<LocalExecutor<'static>>) -> std::io::Result<Rc<World>> {
+    pub fn new(
+        engine: Engine,
+        executor: Rc<LocalExecutor<'static>>,
+        orphans: Orphans,
+    ) -> std::io::Result<Rc<World>> {
         Ok(Rc::new(World {
             engine: RefCell::new(engine),
             executor,
@@ -123,7 +127,7 @@ impl World {
             event_buffer: RefCell::default(),
             workers: RefCell::default(),
             children: RefCell::default(),
-            reaper: Reaper::new()?,
+            reaper: Reaper::new(orphans)?,
             looks: Looks::default(),
             keep: RefCell::default(),
             is_settling: Cell::new(false),

@@ -83,7 +83,7 @@ impl Engine {
             }
         }
         for (_, call) in self.calls.iter() {
-            held += call.held_bytes() + call.environment_bytes();
+            held += call.held_bytes() + call.forwarded_bytes();
         }
         let children = self.children.slab.iter();
         held += children.map(|(_, child)| child.held_bytes).sum::<usize>();

@@ -98,7 +98,7 @@ pub(super) struct Forwarded {
     pub instance: Instance,
     /// Variables for that child, if it has to be started. Drawn from the budget.
     pub environment: Vec<(String, String)>,
-    /// What is to be sent, until it is.
+    /// What is to be sent, until it is. Drawn from the budget.
     pub forward: Option<Box<Forward>>,
     /// The child that works on it, or that it waits for.
     pub child: Option<Key<Child>>,
@@ -116,7 +116,8 @@ impl fmt::Debug for Forwarded {
 impl Forwarded {
     /// Bytes of the budget that it holds.
     pub fn held_bytes(&self) -> usize {
-        bytes_of(&self.environment)
+        let forward = self.forward.as_ref().map_or(0, |forward| forward.bytes());
+        bytes_of(&self.environment) + forward
     }
 }
 

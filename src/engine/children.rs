@@ -172,7 +172,10 @@ impl Engine {
                 self.resume_waiting(now);
             }
             Action::CloseInput => self.jobs.push_back(Job::CloseInput(key)),
-            Action::Terminate => self.jobs.push_back(Job::TerminateChild(key)),
+            Action::Terminate => {
+                self.hush(key);
+                self.jobs.push_back(Job::TerminateChild(key));
+            }
             Action::Kill => self.jobs.push_back(Job::KillChild(key)),
             Action::Forget => self.forget_child(now, key),
             Action::Enqueue | Action::Refuse => unreachable!("nobody wants it by its key"),

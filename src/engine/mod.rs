@@ -41,6 +41,7 @@ mod check;
 pub mod child;
 mod children;
 pub mod connection;
+mod contents;
 mod dispatch;
 mod doors;
 mod drain;

@@ -442,6 +442,8 @@ impl Engine {
     pub(super) fn learn_eras(&mut self, now: Instant, index: UpstreamIndex, eras: Eras) {
         let upstream = &mut self.children.upstreams[index.as_usize()];
         upstream.eras = Some(eras);
+        self.resume_waiting(now);
+        let upstream = &mut self.children.upstreams[index.as_usize()];
         upstream.forgive(Instance::Probe);
         let environment = std::mem::take(&mut upstream.environment);
         self.pool.give(bytes_of(&environment));

@@ -47,7 +47,8 @@ pub use handle::Handle;
 pub use outcome::{IntoOutcome, Json};
 pub use sampling::{Root, Sampled, Sampling};
 
-pub use crate::edge::serving::{Door, Executor};
+pub use crate::edge::reaper::Orphans;
+use crate::edge::serving::{Door, Executor};
 pub use crate::tool::catalogue::{
     Body, Completion, Contents, Messages, Prompt, PromptMessage, Resource, ResourceSpec, Role,
     Source,
@@ -432,7 +433,7 @@ impl Server {
         let drain = self.config.timeouts.drain;
         let engine = serving::engine(self.config, self.memory, self.registry);
         let engine = engine.with_catalogue(self.catalogue);
-        let mut serving = Serving::start(engine, doors, executor.clone())?;
+        let mut serving = Serving::start(engine, doors, executor.clone(), Orphans::Left)?;
         self.handle.attach(&serving.world);
         let tasks = self.tasks.into_iter();
         let tasks: Vec<_> = tasks.map(|task| executor.spawn(task)).collect();

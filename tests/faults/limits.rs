@@ -38,11 +38,7 @@ fn start(name: &str) -> (Daemon, PathBuf) {
         .arg("-c")
         .arg(&config)
         .args(["--listen", "127.0.0.1:0"]);
-    let daemon = Daemon::of(folder(name), command);
-    for server in ["good", "bad"] {
-        Client::until_known(&daemon, server);
-    }
-    (daemon, public)
+    (Daemon::of(folder(name), command), public)
 }
 
 fn config_for(child: &Path) -> String {
@@ -74,8 +70,8 @@ fn as_owner(program: impl AsRef<OsStr>) -> Command {
 #[test]
 fn a_machine_without_room_for_a_child_is_said_to_have_none() {
     for (name, resource, word) in [
-        ("no-processes", "nproc", "unavailable"),
-        ("no-files", "nofile", "open files"),
+        ("no-processes", "nproc", "no further process"),
+        ("no-files", "nofile", "no further file"),
     ] {
         let (daemon, public) = start(name);
         beside(&daemon, || {

@@ -41,11 +41,7 @@ fn start(name: &str, limits: &str) -> Daemon {
     let mut command = program(&folder, &config);
     command.env(MARK, mark(name));
     command.args(["--listen", "127.0.0.1:0"]);
-    let daemon = Daemon::of(folder, command);
-    for server in ["good", "own", "slow"] {
-        Client::until_known(&daemon, server);
-    }
-    daemon
+    Daemon::of(folder, command)
 }
 
 /// One child that does one thing, and is left alone with it.

@@ -1,6 +1,6 @@
 //! What a daemon and its children leave in the system: processes, wherever they have gone.
 
-use crate::harness::{Daemon, Peer, call, eventually, post};
+use crate::harness::{Daemon, Peer, call, post};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpStream;
@@ -62,14 +62,6 @@ impl Client {
         let status = self.peer.ask(request).status;
         // A child that is gone has taken its session along.
         assert!(matches!(status, 204 | 404), "{status}");
-    }
-
-    /// Waits until the tools of a server are known.
-    pub fn until_known(daemon: &Daemon, server: &str) {
-        eventually("the tools of a server", || {
-            let answer = Client::of(daemon, server).ask("hello");
-            matches!(answer, Answer::Text(_)).then_some(())
-        });
     }
 
     /// Asks the server to do something, and does not wait.

@@ -54,9 +54,9 @@ pub struct Socket {
     /// What found no room.
     unsent: Vec<u8>,
     then: Then,
-    /// The stream this connection carries.
     /// Its request is served later.
-    is_postponed: bool,
+    pub is_postponed: bool,
+    /// The stream this connection carries.
     pub stream: Option<Key<Stream>>,
     /// Bytes of the budget, by what they are held for.
     held_bytes: [usize; 2],
@@ -99,6 +99,13 @@ pub struct Command {
     pub number: u64,
     pub is_terminated: bool,
     pub is_killed: bool,
+}
+
+impl Socket {
+    /// Bytes from the client that wait for their turn.
+    pub fn unread_bytes(&self) -> usize {
+        self.upstream.len() + self.receiver.held_bytes()
+    }
 }
 
 impl Edge {

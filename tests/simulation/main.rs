@@ -284,9 +284,9 @@ impl World {
             }
             for id in self.edge.sockets.keys().copied().collect::<Vec<_>>() {
                 if self.edge.sockets.contains_key(&id) {
-                    let before = self.edge.sockets[&id].upstream.len();
+                    let before = self.edge.sockets[&id].unread_bytes();
                     self.edge.read(id, usize::MAX);
-                    let after = self.edge.sockets.get(&id).map_or(0, |s| s.upstream.len());
+                    let after = self.edge.sockets.get(&id).map_or(0, Socket::unread_bytes);
                     is_over &= before == after;
                 }
             }
@@ -312,7 +312,11 @@ impl World {
                 };
                 is_over &= !self.clients[index].collect(&mut shared);
             }
-            if is_over {
+            let mut sockets = self.edge.sockets.values();
+            if is_over && sockets.any(|socket| socket.is_postponed) {
+                let then = self.edge.now + Duration::from_secs(1);
+                self.edge.wait_until(then, false);
+            } else if is_over {
                 return;
             }
         }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::auth::role::{Doors, RoleIndex};
-use crate::daemon::settings::Builtin;
-use crate::limits::TOOLS_MAX;
+use crate::daemon::settings::{Builtin, Listen};
+use crate::limits::{Memory, TOOLS_MAX};
 use crate::tool::command::Scalar;
 use crate::upstream::spec::UpstreamSpec;
 use print::{DIGEST_HIDDEN, ENVIRONMENT_HIDDEN};
