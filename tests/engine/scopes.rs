@@ -1,11 +1,13 @@
 //! What is offered where: everything at `/mcp`, and what one server has at `/servers/NAME/mcp`.
 
 use crate::stateless::{body, fields};
-use crate::support::{Server, at, get, post, registry_of, upstream};
+use crate::support;
+use crate::support::{Server, at, get, post, registry_of};
 use crate::{ask, http_sse_at, initialize, refused, request, streamable_at};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use slimcp::auth::role::Rate;
+use slimcp::engine::Era;
 use slimcp::tool::{Tool, builtin};
 use slimcp::upstream::UpstreamIndex;
 use slimcp::upstream::listing::{Entries, Introduction, Listing, Offers};
@@ -14,8 +16,21 @@ use std::rc::Rc;
 
 const REVISION: &str = "2025-11-25";
 
+/// A server that is spoken to with a handshake.
+fn upstream(name: &str) -> UpstreamSpec {
+    UpstreamSpec {
+        era: Some(Era::Handshake),
+        ..support::upstream(name)
+    }
+}
+
 fn server() -> Server {
-    Server::with_upstreams(vec![upstream("files"), upstream("time")])
+    let mut server = unknown();
+    offer(
+        &mut server,
+        vec![listing("files", &[]), listing("time", &[])],
+    );
+    server
 }
 
 /// A session that was opened through this door; its fields.
@@ -632,7 +647,7 @@ fn a_listing_without_memory_for_it_offers_nothing() {
 
 /// `files` and `time` just after the start: nothing is known of them.
 fn unknown() -> Server {
-    let mut server = server();
+    let mut server = Server::with_upstreams(vec![upstream("files"), upstream("time")]);
     server.settle(at(0));
     server
 }
