@@ -186,6 +186,7 @@ pub(super) fn defaults() -> Settings {
         access: Access::open(),
         console: false,
         builtins: Vec::new(),
+        state: None,
         limits: Limits::default(),
         timeouts: Timeouts::default(),
         tools: Vec::new(),

@@ -63,6 +63,7 @@ hosts = ["garage-pi.local"]
 origins = ["http://garage-pi.local:8000"]
 builtins = ["system-info"]
 console = false
+state = "/var/lib/slimcp"
 [limits]
 memory = "16MiB"
 connections = 10
