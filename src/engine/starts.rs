@@ -2,7 +2,7 @@
 //! failed.
 
 use super::call::Call;
-use super::child::{Child, Instance};
+use super::child::{Child, Instance, bytes_of};
 use super::children::Upstream;
 use super::{Deadline, Engine, Job};
 use crate::bounded::Key;
@@ -445,6 +445,9 @@ impl Engine {
         self.resume_waiting(now);
         let upstream = &mut self.children.upstreams[index.as_usize()];
         upstream.forgive(Instance::Probe);
+        let environment = std::mem::take(&mut upstream.environment);
+        self.pool.give(bytes_of(&environment));
+        self.keep_known(index);
         self.tend(now, index);
     }
 }
