@@ -295,6 +295,9 @@ pub const BACK_OFF_RESET: Duration = Duration::from_secs(60);
 /// back-off lasts.
 pub const FAILURES_MAX: usize = 16;
 
+/// Bytes of variables that an upstream of which nothing is known is asked with.
+pub const ENVIRONMENT_BYTES_MAX: usize = 4 * KIB;
+
 /// Children of one kind that are held by calls whose clients may never come back with answers,
 /// before one more costs the oldest of those calls its place.
 pub const HELD_CHILDREN_MAX: usize = 2;

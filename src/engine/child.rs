@@ -13,6 +13,7 @@ use crate::upstream::UpstreamIndex;
 use crate::upstream::conversation::Conversation;
 use crate::upstream::supervise::State;
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -90,7 +91,6 @@ pub enum Instance {
 }
 
 /// What a call has to do with an upstream.
-#[derive(Debug)]
 pub(super) struct Forwarded {
     /// Whose call it is.
     pub upstream: UpstreamIndex,
@@ -98,7 +98,7 @@ pub(super) struct Forwarded {
     pub instance: Instance,
     /// Variables for that child, if it has to be started. Drawn from the budget.
     pub environment: Vec<(String, String)>,
-    /// What is to be sent, until it is.
+    /// What is to be sent, until it is. Drawn from the budget.
     pub forward: Option<Box<Forward>>,
     /// The child that works on it, or that it waits for.
     pub child: Option<Key<Child>>,
@@ -106,10 +106,18 @@ pub(super) struct Forwarded {
     pub sent: Option<(u64, Instant)>,
 }
 
+impl fmt::Debug for Forwarded {
+    /// Without the variables, which may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Forwarded({:?}, {:?})", self.upstream, self.child)
+    }
+}
+
 impl Forwarded {
     /// Bytes of the budget that it holds.
     pub fn held_bytes(&self) -> usize {
-        bytes_of(&self.environment)
+        let forward = self.forward.as_ref().map_or(0, |forward| forward.bytes());
+        bytes_of(&self.environment) + forward
     }
 }
 

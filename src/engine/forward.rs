@@ -51,7 +51,7 @@ impl Engine {
     }
 
     /// The variables that the headers of the request in hand become.
-    fn environment_of(&self, spec: &UpstreamSpec) -> Vec<(String, String)> {
+    pub(super) fn environment_of(&self, spec: &UpstreamSpec) -> Vec<(String, String)> {
         let value = |header: &str| {
             let mut headers = self.forwarded.iter();
             headers
@@ -81,10 +81,14 @@ impl Engine {
 
     /// Gives a call to a child of its upstream, which is started if need be.
     pub fn forward(&mut self, now: Instant, key: Key<Call>, forward: Box<Forward>) {
-        let Some(call) = self.calls.get_mut(key) else {
+        if !self.calls.contains(key) {
             return;
-        };
-        let forwarded = call.forwarded.as_mut().expect("it is for an upstream");
+        }
+        if !self.take_bytes(forward.bytes()) {
+            let text = "no memory left for this: the operator can raise limits.memory";
+            return self.refuse_forward(now, key, text);
+        }
+        let forwarded = self.forwarded_mut(key);
         debug_assert!(forwarded.child.is_none() && forwarded.sent.is_none());
         forwarded.forward = Some(forward);
         self.place_call(now, key);
@@ -192,6 +196,8 @@ impl Engine {
         let call = self.calls.get_mut(key).expect("a call that waits is there");
         let forwarded = call.forwarded.as_mut().expect("it is for an upstream");
         let forward = forwarded.forward.take().expect("it has not been sent");
+        // From here on the conversation holds it.
+        self.pool.give(forward.bytes());
         forwarded.sent = Some((record.lines, now));
         record.calls += 1;
         record.was_used = true;
