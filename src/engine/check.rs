@@ -87,6 +87,9 @@ impl Engine {
         }
         let children = self.children.slab.iter();
         held += children.map(|(_, child)| child.held_bytes).sum::<usize>();
+        let upstreams = self.children.upstreams.iter();
+        let environments = upstreams.map(|upstream| super::child::bytes_of(&upstream.environment));
+        held += environments.sum::<usize>();
         held += payloads.values().sum::<usize>();
         held += self.watch.held_bytes();
         held += self.offers_held_bytes();

@@ -13,6 +13,7 @@ use crate::upstream::UpstreamIndex;
 use crate::upstream::conversation::Conversation;
 use crate::upstream::supervise::State;
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -90,7 +91,6 @@ pub enum Instance {
 }
 
 /// What a call has to do with an upstream.
-#[derive(Debug)]
 pub(super) struct Forwarded {
     /// Whose call it is.
     pub upstream: UpstreamIndex,
@@ -104,6 +104,13 @@ pub(super) struct Forwarded {
     pub child: Option<Key<Child>>,
     /// How many lines the child had written when the call was sent to it, and when that was.
     pub sent: Option<(u64, Instant)>,
+}
+
+impl fmt::Debug for Forwarded {
+    /// Without the variables, which may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Forwarded({:?}, {:?})", self.upstream, self.child)
+    }
 }
 
 impl Forwarded {

@@ -100,7 +100,9 @@ impl Engine {
     pub fn with_upstreams(mut self, specs: Vec<UpstreamSpec>) -> Engine {
         self.children.upstreams = specs.into_iter().map(Upstream::new).collect();
         for place in 0..self.children.upstreams.len() {
-            self.tend(Instant::ZERO, UpstreamIndex::new(place));
+            let index = UpstreamIndex::new(place);
+            self.recollect(Instant::ZERO, index);
+            self.tend(Instant::ZERO, index);
         }
         self
     }

@@ -51,7 +51,7 @@ impl Engine {
     }
 
     /// The variables that the headers of the request in hand become.
-    fn environment_of(&self, spec: &UpstreamSpec) -> Vec<(String, String)> {
+    pub(super) fn environment_of(&self, spec: &UpstreamSpec) -> Vec<(String, String)> {
         let value = |header: &str| {
             let mut headers = self.forwarded.iter();
             headers

@@ -187,12 +187,16 @@ impl Engine {
                 self.child_event(now, key, Event::Unfit);
             }
             Effect::Probed => self.probe_heard(now, key),
-            Effect::Listed(listing) => self.take_listing(now, index, listing),
+            Effect::Listed(listing) => {
+                self.take_listing(now, index, listing);
+                self.keep_known(index);
+            }
             Effect::Relisted(kind, entries) => {
                 let known = self.children.upstreams[index.as_usize()].offered();
                 let listing = known.map(|offered| offered.listing.clone());
                 let listing = listing.unwrap_or_default().with(kind, entries);
                 self.take_listing(now, index, Box::new(listing));
+                self.keep_known(index);
             }
             Effect::Stale => self.plan_refresh(now, key),
             Effect::Said(tag, said) => self.child_said(now, key, tag, said),

@@ -41,6 +41,7 @@ mod check;
 pub mod child;
 mod children;
 pub mod connection;
+mod contents;
 mod dispatch;
 mod doors;
 mod drain;
@@ -57,6 +58,7 @@ mod probing;
 mod progress;
 mod quota;
 mod rates;
+mod renew;
 mod replay;
 mod report;
 mod round;
@@ -202,6 +204,13 @@ pub enum Job {
         /// Bytes that one line of its stdout may have.
         line_bytes_max: usize,
     },
+    /// Keep what is known of an upstream for the next start of the daemon.
+    Keep {
+        /// Its name.
+        upstream: Box<str>,
+        /// What [`kept`](crate::upstream::kept) reads.
+        text: Vec<u8>,
+    },
     /// There is something for the child's stdin: [`Engine::child_output`].
     Feed(Key<Child>),
     /// Close the child's stdin: it is asked to end.
@@ -291,6 +300,8 @@ pub struct Engine {
     /// Headers of the request in hand that children of upstreams may be started with: names in
     /// lower case, and values.
     forwarded: Vec<(Box<str>, Box<str>)>,
+    /// What was kept of upstreams, by their names; `None` where nothing is to be kept.
+    kept: Option<Box<dyn Fn(&str) -> Option<Vec<u8>>>>,
     /// What tells environments apart that come from headers. Drawn when it is first needed.
     environment_key: Option<SessionId>,
     /// Draws session ids. Chance comes from outside, so that a simulation can repeat itself.
@@ -354,6 +365,7 @@ impl Engine {
             listening: 0,
             door: DoorKind::None,
             forwarded: Vec::new(),
+            kept: None,
             environment_key: None,
             config,
             memory,

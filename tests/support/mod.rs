@@ -55,6 +55,8 @@ pub struct Server {
     pub killed: Vec<Key<Call>>,
     /// Calls that were dropped without a word.
     pub forgotten: Vec<Key<Call>>,
+    /// What was to be kept of upstreams, by their names.
+    pub kept: Vec<(String, Vec<u8>)>,
     /// Children of upstreams, in the order they were started in, those that are gone as well.
     pub children: Vec<TestChild>,
 }
@@ -218,6 +220,7 @@ impl Server {
             killed: Vec::new(),
             forgotten: Vec::new(),
             children: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -452,6 +455,7 @@ impl Server {
                 is_terminated: false,
                 is_killed: false,
             }),
+            Job::Keep { upstream, text } => self.kept.push((upstream.into(), text)),
             Job::Feed(child) => {
                 let output = self.engine.child_output(child).to_vec();
                 self.engine.child_written(child, output.len());
