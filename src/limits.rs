@@ -263,29 +263,6 @@ pub const TASKS_SHOWN_MAX: usize = 20;
 /// MCP servers behind this one. Each is a process of 20 to 130 MB.
 pub const UPSTREAMS_MAX: usize = 32;
 
-/// Bytes that the listings of one upstream may have together. Servers with a hundred tools have
-/// 100 KiB; a model is told all of it.
-pub const LISTING_BYTES_MAX: usize = 256 * KIB;
-
-/// Pages of one listing. Servers send 10 to 100 entries on each.
-pub const LISTING_PAGES_MAX: usize = 100;
-
-/// Bytes of a listing's cursor, which goes back to the child as it came.
-pub const CURSOR_BYTES_MAX: usize = 4 * KIB;
-
-/// Bytes of an upstream's instructions, and of what it says of its name and looks.
-pub const INTRODUCTION_BYTES_MAX: usize = 16 * KIB;
-
-/// Bytes of the file that keeps what is known of one upstream. Instructions may be six times as long
-/// there as they are, if all of them is control characters.
-pub const KEPT_BYTES_MAX: usize = 512 * KIB;
-
-const _: () = assert!(KEPT_BYTES_MAX > LISTING_BYTES_MAX + 7 * INTRODUCTION_BYTES_MAX + 4 * KIB);
-
-/// How long a throw-away child may take to answer `server/discover` before it is asked for a
-/// handshake as well. Servers of older revisions may pass the question over.
-pub const PROBE_WAIT: Duration = Duration::from_secs(2);
-
 /// Children that start at once; the others wait for their turn. An interpreter that loads its
 /// packages keeps a core and the disk of a small machine busy for seconds.
 pub const STARTS_MAX: usize = 2;
@@ -322,6 +299,43 @@ pub const STDERR_LINES: u32 = 60;
 
 /// Bytes of a child's last words on stderr that are kept for whoever asks why it has ended.
 pub const LAST_WORDS_BYTES_MAX: usize = 256;
+
+/// Bytes that the listings of one upstream may have together. Servers with a hundred tools have
+/// 100 KiB; a model is told all of it.
+pub const LISTING_BYTES_MAX: usize = 256 * KIB;
+
+/// Pages of one listing. Servers send 10 to 100 entries on each.
+pub const LISTING_PAGES_MAX: usize = 100;
+
+/// Bytes of a listing's cursor, which goes back to the child as it came.
+pub const CURSOR_BYTES_MAX: usize = 4 * KIB;
+
+/// Bytes of an upstream's instructions, and of what it says of its name and looks.
+pub const INTRODUCTION_BYTES_MAX: usize = 16 * KIB;
+
+/// Bytes of the file that keeps what is known of one upstream. Instructions may be six times as long
+/// there as they are, if all of them is control characters.
+pub const KEPT_BYTES_MAX: usize = 512 * KIB;
+
+const _: () = assert!(KEPT_BYTES_MAX > LISTING_BYTES_MAX + 7 * INTRODUCTION_BYTES_MAX + 4 * KIB);
+
+/// How long a throw-away child may take to answer `server/discover` before it is asked for a
+/// handshake as well. Servers of older revisions may pass the question over.
+pub const PROBE_WAIT: Duration = Duration::from_secs(2);
+/// Characters of a name that is made for a tool or prompt of an upstream: what models' APIs take.
+pub const TOOL_NAME_CHARS_MAX: usize = 64;
+
+/// Tools of all upstreams together, besides [`TOOLS_MAX`] of one's own. No model chooses well among
+/// a tenth of that.
+pub const OFFERED_TOOLS_MAX: usize = 1024;
+
+/// Bytes of what several upstreams together say to a model of themselves. Every conversation begins
+/// with it.
+pub const INSTRUCTIONS_BYTES_MAX: usize = 8 * KIB;
+
+/// How long after the start a request for everything waits for upstreams of which nothing is known
+/// yet. Some clients give up after 10 s.
+pub const OFFERS_WAIT: Duration = Duration::from_secs(5);
 
 /// Times that a child may ask in one call by answering with questions.
 pub const ASK_ROUNDS_MAX: u8 = 10;

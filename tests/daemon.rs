@@ -1,6 +1,8 @@
 //! The real daemon over real sockets: what the pure tests cannot show, and what goes wrong outside:
 //! clients that vanish, descriptors that run out, processes that are shot.
 
+#[path = "daemon/children.rs"]
+mod children;
 #[path = "daemon/commands.rs"]
 mod commands;
 #[path = "daemon/connections.rs"]

@@ -3,8 +3,8 @@
 use super::snippets::Snippet;
 use super::stats::DoorKind;
 use crate::mcp::revision::Revision;
-use crate::tool::{ToolSpec, registry};
-use crate::wire::json;
+use crate::tool::{Tool, registry};
+use crate::wire::json::{self, Object};
 
 /// One thing that can be asked of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,16 +48,9 @@ pub const ENTRANCES: [Entrance; 22] = [
 ];
 
 /// `{"tools":[...]}`, each as in `tools/list`, all on one page.
-pub fn tools_json<'a>(tools: impl Iterator<Item = &'a ToolSpec>) -> Vec<u8> {
-    let mut out = b"{\"tools\":[".to_vec();
-    for (index, tool) in tools.enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(registry::entry(tool).as_bytes());
-    }
-    out.extend_from_slice(b"]}");
-    out
+pub fn tools_json<'a>(tools: impl Iterator<Item = (&'a str, &'a dyn Tool)>) -> Vec<u8> {
+    let entries = tools.map(|(name, tool)| registry::entry(name, tool));
+    Object::default().list("tools", entries).end()
 }
 
 /// Name, version, revisions and doors of the server.
@@ -112,7 +105,7 @@ mod tests {
     fn tools_are_listed_as_the_protocol_lists_them() {
         assert_eq!(tools_json([].into_iter()), b"{\"tools\":[]}");
         let (echo, facts) = (builtin::Echo::new(), builtin::SystemInfo::new());
-        let tools = [echo.spec(), facts.spec()];
+        let tools: [(&str, &dyn Tool); 2] = [("echo", &echo), ("system-info", &facts)];
         let listed: Value = serde_json::from_slice(&tools_json(tools.into_iter())).unwrap();
         let names = listed["tools"]
             .as_array()

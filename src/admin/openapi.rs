@@ -85,8 +85,11 @@ const SCHEMAS: &str = concat!(
     r#""message":{"type":"string"}}}}}"#,
 );
 
-/// The document for these tools.
-pub fn openapi<'a>(about: &About<'_>, tools: impl Iterator<Item = &'a ToolSpec>) -> Vec<u8> {
+/// The document for these tools, each with the name that it is called by.
+pub fn openapi<'a>(
+    about: &About<'_>,
+    tools: impl Iterator<Item = (&'a str, &'a ToolSpec)>,
+) -> Vec<u8> {
     let operations = operations(tools);
     let mut out = Vec::new();
     push_about(&mut out, about);
@@ -154,6 +157,8 @@ fn push_responses(out: &mut Vec<u8>) {
 struct Operation<'a> {
     /// Its name there, different from all others.
     id: String,
+    /// What it is called by.
+    name: &'a str,
     spec: &'a ToolSpec,
     /// Its input schema, if it takes anything.
     input: Option<String>,
@@ -162,10 +167,10 @@ struct Operation<'a> {
 }
 
 /// The tools with names that importers take.
-fn operations<'a>(tools: impl Iterator<Item = &'a ToolSpec>) -> Vec<Operation<'a>> {
+fn operations<'a>(tools: impl Iterator<Item = (&'a str, &'a ToolSpec)>) -> Vec<Operation<'a>> {
     let mut operations: Vec<Operation<'a>> = Vec::new();
-    for spec in tools {
-        let id = operation_id(&spec.name, |id| operations.iter().any(|twin| twin.id == id));
+    for (name, spec) in tools {
+        let id = operation_id(name, |id| operations.iter().any(|twin| twin.id == id));
         let input = schema(spec.input_schema.get(), &id, "input");
         // Quotes within a string are escaped, so nothing else looks like this.
         let takes_something = input.contains(r#""properties":{""#);
@@ -173,6 +178,7 @@ fn operations<'a>(tools: impl Iterator<Item = &'a ToolSpec>) -> Vec<Operation<'a
         operations.push(Operation {
             input: takes_something.then_some(input),
             output: output.map(|output| schema(output.get(), &id, "output")),
+            name,
             spec,
             id,
         });
@@ -224,11 +230,11 @@ impl Operation<'_> {
     /// The path with what can be asked there.
     fn push_path(&self, out: &mut Vec<u8>) {
         let spec = self.spec;
-        json::push_string(out, &format!("/mcp/tools/{}", path_segment(&spec.name)));
+        json::push_string(out, &format!("/mcp/tools/{}", path_segment(self.name)));
         push(out, r#":{"post":{"operationId":"#);
         json::push_string(out, &self.id);
         push(out, r#","summary":"#);
-        json::push_string(out, spec.title.as_deref().unwrap_or(&spec.name));
+        json::push_string(out, spec.title.as_deref().unwrap_or(self.name));
         push(out, r#","description":"#);
         json::push_string(out, &spec.description);
         if self.input.is_some() {

@@ -207,7 +207,7 @@ impl Role {
 }
 
 /// Whether `name` is what `glob` describes: `*` stands for any letters, also for none.
-fn matches(glob: &str, name: &str) -> bool {
+pub(crate) fn matches(glob: &str, name: &str) -> bool {
     match glob.split_once('*') {
         None => glob == name,
         Some((head, tail)) => name.strip_prefix(head).is_some_and(|rest| {

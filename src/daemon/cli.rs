@@ -159,7 +159,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             | Flag::Name
             | Flag::Role
             | Flag::Url
-            | Flag::TokenFile => value(row, &mut parser)?,
+            | Flag::TokenFile
+            | Flag::McpServers => value(row, &mut parser)?,
         };
         flags.push((row, value));
     }
@@ -289,6 +290,10 @@ impl Given {
                 self.options.overrides.listen.push(text(row, value)?);
                 Ok(())
             }
+            Flag::McpServers => {
+                let path = &mut self.options.overrides.mcp_servers;
+                once(path, row, PathBuf::from(value))
+            }
             Flag::Set => self.options.read_set(text(row, value)?),
             Flag::Name => once(&mut self.name, row, text(row, value)?),
             Flag::Role => {
@@ -386,7 +391,7 @@ mod tests {
             overrides: Overrides {
                 set: set.iter().map(pair).collect(),
                 listen: listen.iter().map(|text| text.to_string()).collect(),
-                command: Vec::new(),
+                ..Overrides::default()
             },
         }
     }
@@ -395,6 +400,8 @@ mod tests {
     fn command_lines_that_make_sense() {
         let plain = options(None, &[], &[]);
         let file = options(Some("a.toml"), &[], &[]);
+        let mut servers = plain.clone();
+        servers.overrides.mcp_servers = Some(PathBuf::from("a.json"));
         let mut wrapped = plain.clone();
         wrapped.overrides.command = ["npx", "-y", "a"].map(String::from).to_vec();
         let set = options(None, &[("a", "1"), ("b", "x=y")], &[]);
@@ -421,7 +428,7 @@ mod tests {
                 token_file: token_file.map(PathBuf::from),
             })
         };
-        let table: [(&[&str], Command); 28] = [
+        let table: [(&[&str], Command); 29] = [
             (&[], Command::Serve(plain.clone())),
             (&["serve"], Command::Serve(plain.clone())),
             (&["check"], Command::Check(plain.clone())),
@@ -436,6 +443,7 @@ mod tests {
                 &["--set", "a="],
                 Command::Serve(options(None, &[("a", "")], &[])),
             ),
+            (&["--mcp-servers", "a.json"], Command::Serve(servers)),
             (
                 &["--listen", "8000", "--listen=unix:/a"],
                 Command::Serve(listen),
@@ -502,7 +510,10 @@ mod tests {
                 &["--confg", "a"],
                 "unknown option --confg, did you mean --config?",
             ),
-            (&["--mcp-servers", "a"], "unknown option --mcp-servers"),
+            (
+                &["--mcp-servers"],
+                "--mcp-servers needs a value: --mcp-servers FILE",
+            ),
             (&["-x"], "unknown option -x"),
             (&["-c"], "--config needs a value: --config FILE"),
             (&["-c", ""], "--config needs a value: --config FILE"),
@@ -577,7 +588,7 @@ mod tests {
                 row.long
             );
         }
-        for later in ["stdio", "connect", "mcp-servers"] {
+        for later in ["slimcp stdio", "slimcp connect"] {
             assert!(!help.contains(later), "{later}");
         }
     }

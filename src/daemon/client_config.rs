@@ -200,6 +200,7 @@ mod tests {
         ];
         for (text, is_configured, base, expected) in table {
             let loaded = Loaded {
+                notes: Vec::new(),
                 settings: settings(text),
                 sources: is_configured
                     .then(|| "a.toml".to_string())

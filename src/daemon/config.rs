@@ -18,6 +18,7 @@ mod complaint;
 mod document;
 mod entries;
 mod kind;
+mod mcp_servers;
 mod print;
 mod prompt;
 mod resolve;
@@ -49,12 +50,13 @@ use crate::tool::command::nearest;
 use access::Written;
 use complaint::Complaints;
 use document::{Data, Entry, Value};
+use mcp_servers::ReadVariable;
 use prompt::Prompt;
 use resource::Resource;
 use server::Server;
 use setting::SETTINGS;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use table::unknown_key;
 use tool::Tool;
 
@@ -74,6 +76,8 @@ pub struct Overrides {
     pub set: Vec<(String, String)>,
     /// Each `--listen`; together they replace `listen`.
     pub listen: Vec<String>,
+    /// The file of `--mcp-servers`.
+    pub mcp_servers: Option<PathBuf>,
     /// What stands behind `--`: program and arguments of one more server; empty for none.
     pub command: Vec<String>,
 }
@@ -121,24 +125,47 @@ pub fn parse(
     environment: &Environment,
     overrides: &Overrides,
 ) -> Result<Settings, Vec<Complaint>> {
-    parse_with(sources, environment, overrides, &|_| Ok(None))
+    let nothing = Around {
+        mcp_servers: None,
+        read_secret: &|_| Ok(None),
+        read_variable: &|_| None,
+    };
+    let parsed = parse_with(sources, environment, overrides, &nothing)?;
+    Ok(parsed.0)
 }
 
-/// As [`parse`], with the key that `read_secret` finds.
+/// What settings come from beside texts of TOML.
+struct Around<'a> {
+    /// The file of `--mcp-servers`.
+    mcp_servers: Option<&'a Source>,
+    /// Finds the key of `jwt.secret_file`.
+    read_secret: SecretReader<'a>,
+    /// Finds what the servers of that file name.
+    read_variable: ReadVariable<'a>,
+}
+
+/// As [`parse`], with what is around; and what the operator should know of it all.
 fn parse_with(
     sources: &[Source],
     environment: &Environment,
     overrides: &Overrides,
-    read_secret: SecretReader<'_>,
-) -> Result<Settings, Vec<Complaint>> {
+    around: &Around<'_>,
+) -> Result<(Settings, Vec<String>), Vec<Complaint>> {
     let mut reader = Reader::new();
     for source in sources {
         reader.read_source(source);
     }
     reader.read_overrides(overrides);
-    reader.read_wrapped(overrides, sources.is_empty());
+    if let Some(Source { name, text }) = around.mcp_servers {
+        reader.read_mcp_servers(name, text, around.read_variable);
+    }
+    reader.read_wrapped(overrides);
+    if sources.is_empty() {
+        reader.leave_servers_alone();
+    }
     reader.read_environment(environment);
-    reader.finish(read_secret)
+    let notes = std::mem::take(&mut reader.notes);
+    Ok((reader.finish(around.read_secret)?, notes))
 }
 
 /// The defaults of the table, read as any other text would be.
@@ -216,6 +243,8 @@ struct Reader {
     resources: Vec<Resource>,
     prompts: Vec<Prompt>,
     servers: Vec<Server>,
+    /// What is no complaint and yet worth a line.
+    notes: Vec<String>,
     complaints: Complaints,
 }
 
@@ -229,6 +258,7 @@ impl Reader {
             resources: Vec::new(),
             prompts: Vec::new(),
             servers: Vec::new(),
+            notes: Vec::new(),
             complaints: Complaints::default(),
         }
     }

@@ -33,8 +33,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
 /// `slimcp check`: the configuration is sound, and this is what it comes to.
 fn check(loaded: &Loaded) -> Exit {
     let settings = &loaded.settings;
-    for warning in config::warnings(settings) {
-        complain(&warning);
+    for warning in loaded.notes.iter().chain(&config::warnings(settings)) {
+        complain(warning);
     }
     match serve::registry(settings) {
         Ok(_) => print(&config::report(

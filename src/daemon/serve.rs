@@ -25,6 +25,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
     let Loaded {
         mut settings,
         sources,
+        notes,
     } = loaded;
     if logging::start(settings.log.level, settings.log.format).is_err() {
         run::complain(&"the log was started twice");
@@ -56,7 +57,7 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
         }
     };
     announce(&settings, &sources, &registry, &doors);
-    warn(&settings);
+    warn(&notes, &settings);
     let executor = Rc::new(Executor::new());
     let start = Start {
         settings,
@@ -98,7 +99,8 @@ pub fn registry(settings: &Settings) -> Result<Registry, String> {
 fn announce(settings: &Settings, sources: &[String], registry: &Registry, doors: &[Door]) {
     let version = env!("CARGO_PKG_VERSION");
     log::info!(
-        "slimcp {version} tools={} tokens={} configuration={sources:?}",
+        "slimcp {version} servers={} tools={} tokens={} configuration={sources:?}",
+        settings.upstreams.len(),
         registry.len(),
         settings.access.tokens.len()
     );
@@ -112,23 +114,28 @@ fn announce(settings: &Settings, sources: &[String], registry: &Registry, doors:
     }
     let first = doors.iter().find_map(|door| door.address);
     if let Some(address) = first.filter(|_| sources.is_empty()) {
+        let text = welcome(address, &settings.upstreams);
         // Nobody has to be there to read it.
-        let _ = std::io::stderr().write_all(welcome(address).as_bytes());
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
 
 /// What is no reason not to serve.
-fn warn(settings: &Settings) {
-    for warning in config::warnings(settings) {
+fn warn(notes: &[String], settings: &Settings) {
+    for warning in notes.iter().chain(&config::warnings(settings)) {
         log::warn!("{warning}");
     }
 }
 
 /// What to give to which client.
-fn welcome(address: SocketAddr) -> String {
+fn welcome(address: SocketAddr, upstreams: &[UpstreamSpec]) -> String {
+    let served = match upstreams {
+        [] => "the built-in tools",
+        [spec, ..] => &spec.name,
+    };
     format!(
         "\n\
-         No configuration file: serving the built-in tools.\n\
+         No configuration file: serving {served}.\n\
          \n\
          \x20 Streamable HTTP  http://{address}/mcp   most clients\n\
          \x20 HTTP+SSE         http://{address}/sse   clients of 2024\n\
@@ -138,7 +145,7 @@ fn welcome(address: SocketAddr) -> String {
          \x20 Cursor, LM Studio: {{\"mcpServers\":{{\"slimcp\":{{\"url\":\"http://{address}/mcp\"}}}}}}\n\
          \x20 curl http://{address}/health\n\
          \n\
-         Your own tools: write slimcp.toml (see the README) and start again.\n\n"
+         More tools and servers: write slimcp.toml (see the README) and start again.\n\n"
     )
 }
 
@@ -251,21 +258,26 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
             .join("; ")
     });
     let renewed = loaded.and_then(|loaded| {
-        let mut settings = loaded.settings;
+        let Loaded {
+            mut settings,
+            notes,
+            ..
+        } = loaded;
         // What was cut at the start is cut again, and has been told.
         descriptors::fit(&mut settings.limits, descriptors::raise());
         let registry = registry(&settings)?;
-        Ok((settings, registry))
+        Ok((settings, notes, registry))
     });
     match renewed {
-        Ok((settings, registry)) => {
+        Ok((settings, notes, registry)) => {
             for key in needs_restart(&settings, running) {
                 log::warn!("{key} has changed: it takes a restart");
             }
             log::set_max_level(settings.log.level.to_level_filter());
-            warn(&settings);
+            warn(&notes, &settings);
             let tokens = settings.access.tokens.len();
-            log::info!("reloaded tools={} tokens={tokens}", registry.len());
+            let (tools, servers) = (registry.len(), settings.upstreams.len());
+            log::info!("reloaded servers={servers} tools={tools} tokens={tokens}");
             let config = engine_config(&settings);
             let catalogue = catalogue(&settings, &running.limits);
             world.input(|engine, now| {

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | stdout, stderr have a line | the line |
 //! | a line is too long, or there is no memory for it | noise, once; the line is left out |
-//! | stdin or stdout is closed, and the process lives on | noise |
+//! | stdin or stdout is closed, and the process lives on | that, once |
 //! | the process has ended | all that is in its pipes, then its exit, once |
 
 use super::process::{self, READ_BYTES, Source, Started, TURN_READS};
@@ -167,7 +167,7 @@ pub fn handle(world: &Rc<World>, number: u32, flags: EventFlags) {
         STDIN if flags.contains(EventFlags::ERR) => {
             let closed = |place: &mut Place| place.stdin = None;
             world.with_child(key, closed);
-            suspect(world, key, "it has closed its stdin");
+            suspect(world, key, "has closed its stdin");
         }
         STDIN => {
             feed(world, key);
@@ -245,7 +245,7 @@ fn read(world: &Rc<World>, key: Key<Child>, source: Source) {
             Ok(0) | Err(_) => {
                 output.heard.finish(world);
                 if source == Source::Stdout {
-                    suspect(world, key, "it has closed its stdout");
+                    suspect(world, key, "has closed its stdout");
                 }
                 return;
             }
@@ -255,7 +255,7 @@ fn read(world: &Rc<World>, key: Key<Child>, source: Source) {
 }
 
 /// Says that a pipe is closed, unless its process ends.
-fn suspect(world: &Rc<World>, key: Key<Child>, noise: &'static str) {
+fn suspect(world: &Rc<World>, key: Key<Child>, why: &'static str) {
     let was_suspect = |place: &mut Place| std::mem::replace(&mut place.is_suspect, true);
     if world.with_child(key, was_suspect) != Some(false) {
         return;
@@ -264,7 +264,7 @@ fn suspect(world: &Rc<World>, key: Key<Child>, noise: &'static str) {
     let waiting = async move {
         Timer::after(CLOSE_GRACE).await;
         if own.with_child(key, |_| ()).is_some() {
-            own.input(|engine, now| engine.handle_child_noise(now, key, noise));
+            own.input(|engine, now| engine.handle_child_closed(now, key, why));
         }
     };
     world.executor.spawn(waiting).detach();

@@ -168,7 +168,7 @@ impl Serving {
         let tasks = doors
             .into_iter()
             .map(|door| listener::run(world.clone(), door.listener, unacknowledged));
-        Ok(Serving {
+        let serving = Serving {
             _reaping: executor.spawn(child::reap(world.clone())),
             listening: tasks.map(|task| executor.spawn(task)).collect(),
             carrying: [
@@ -177,7 +177,10 @@ impl Serving {
             ],
             world,
             paths,
-        })
+        };
+        // The engine may want children before anybody has asked for anything.
+        serving.world.settle();
+        Ok(serving)
     }
 
     /// Ends when `told` does, or with an error if a part breaks that nothing works without: the

@@ -33,6 +33,7 @@ use crate::mcp::stateless;
 use crate::time::Instant;
 use crate::tool::catalogue::listing_fingerprint;
 use crate::tool::command::Stopped;
+use crate::tool::forward::Scope;
 use crate::tool::handler::{Ended, Told};
 use crate::tool::registry::ToolIndex;
 use crate::tool::{CallLimits, Outcome, Work};
@@ -52,6 +53,8 @@ pub struct Call {
     pub session: Option<Key<Session>>,
     /// Whose it is.
     pub principal: Principal,
+    /// What is offered where it was asked.
+    pub scope: Scope,
     /// What it has to do with an upstream; `None` for what is done here.
     pub(super) forwarded: Option<Box<Forwarded>>,
     /// What was asked for.
@@ -259,6 +262,7 @@ impl Engine {
             id: wanted.id,
             session: session_key,
             principal: asker.principal,
+            scope: asker.scope,
             forwarded,
             method: wanted.method,
             era: asker.era,
@@ -465,7 +469,8 @@ impl Engine {
         status: Status,
     ) {
         if (call.era, status, call.task) == (Era::Stateless, Status::Ok, None) {
-            self.stamp("complete", call.method.freshness(), &mut payload);
+            let freshness = call.method.freshness();
+            self.stamp(call.scope, "complete", freshness, &mut payload);
         }
         match (call.task, call.stream) {
             (Some(task), _) => {

@@ -7,7 +7,9 @@ use super::session::{Interests, Session};
 use super::{Asker, Engine, Era};
 use crate::bounded::Key;
 use crate::limits;
-use crate::mcp::message::{CompletionParams, GetPromptParams, ListParams, Meta, ResourceParams};
+use crate::mcp::message::{
+    CompletionParams, GetPromptParams, ListParams, Meta, NameParams, Reference, ResourceParams,
+};
 use crate::mcp::method::Method;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::stateless;
@@ -17,8 +19,11 @@ use crate::tool::catalogue::{
     Source,
 };
 use crate::tool::command::Stopped;
+use crate::tool::forward::{Forward, Scope, UpstreamIndex};
 use crate::tool::handler::Ended;
 use crate::tool::{CallLimits, Content, Outcome, Work};
+use crate::upstream::offered::Entry;
+use crate::upstream::request;
 use crate::wire::json::Object;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use serde_json::value::RawValue;
@@ -56,6 +61,11 @@ impl Engine {
         let has_other_resources =
             old.resources_fingerprint() != self.catalogue.resources_fingerprint();
         let has_other_prompts = old.prompts_fingerprint() != self.catalogue.prompts_fingerprint();
+        let changed = self.merge_offers(now);
+        debug_assert!(
+            changed.is_empty(),
+            "tools are named without a look at prompts"
+        );
         if has_other_prompts {
             self.prompts_changed(now);
         }
@@ -75,7 +85,7 @@ impl Engine {
         params: Option<&RawValue>,
         payload: &mut Vec<u8>,
     ) -> Dispatched {
-        match self.consulted(asker.era, method, params) {
+        match self.consulted(&asker, method, params) {
             Ok(Consulted::Result(result)) => {
                 jsonrpc::response_raw(payload, id, &result);
                 Dispatched::Answered
@@ -104,33 +114,41 @@ impl Engine {
 
     fn consulted(
         &self,
-        era: Era,
+        asker: &Asker,
         method: Method,
         params: Option<&RawValue>,
     ) -> Result<Consulted, Wrong> {
-        let catalogue = &self.catalogue;
+        let (scope, own) = (asker.scope, self.own(asker.scope));
         match method {
-            Method::ResourcesList if catalogue.lister.is_some() => self.list_resources(era, params),
+            Method::ResourcesList if own.is_some_and(|own| own.lister.is_some()) => {
+                self.list_resources(asker.era, params)
+            }
             Method::ResourcesList => {
-                let entry = |place: usize| catalogue.resources[place].entry();
-                list("resources", catalogue.resources.len(), &entry, params)
+                let own = own.map_or(&[][..], |own| &own.resources);
+                let further = self.entries_in(scope, |offered| &offered.resources);
+                let further = Further::new(scope, "uri", &further, own.len());
+                list("resources", &further, &|place| own[place].entry(), params)
             }
             Method::ResourceTemplatesList => {
-                let entry = |place: usize| catalogue.templates[place].entry();
+                let own = own.map_or(&[][..], |own| &own.templates);
+                let further = self.entries_in(scope, |offered| &offered.templates);
+                let further = Further::new(scope, "uriTemplate", &further, own.len());
                 list(
                     "resourceTemplates",
-                    catalogue.templates.len(),
-                    &entry,
+                    &further,
+                    &|place| own[place].entry(),
                     params,
                 )
             }
             Method::PromptsList => {
-                let entry = |place: usize| catalogue.prompts[place].entry();
-                list("prompts", catalogue.prompts.len(), &entry, params)
+                let own = own.map_or(&[][..], |own| &own.prompts);
+                let further = self.entries_in(scope, |offered| &offered.prompts);
+                let further = Further::new(scope, "name", &further, own.len());
+                list("prompts", &further, &|place| own[place].entry(), params)
             }
-            Method::ResourcesRead => self.read_resource(era, params),
-            Method::PromptsGet => self.get_prompt(era, params),
-            Method::CompletionComplete => self.complete(era, params),
+            Method::ResourcesRead => self.read_resource(asker, params),
+            Method::PromptsGet => self.get_prompt(asker, params),
+            Method::CompletionComplete => self.complete(asker, params),
             Method::Initialize
             | Method::Ping
             | Method::ToolsList
@@ -165,11 +183,15 @@ impl Engine {
     }
 
     /// `resources/read`.
-    fn read_resource(&self, era: Era, params: Option<&RawValue>) -> Result<Consulted, Wrong> {
-        let params: ResourceParams<'_> = parse(params)?;
-        let uri = &*params.uri;
-        let unknown = || resource_unknown(era, uri);
-        let found = self.catalogue.find(uri).ok_or_else(unknown)?;
+    fn read_resource(&self, asker: &Asker, params: Option<&RawValue>) -> Result<Consulted, Wrong> {
+        let ResourceParams { uri } = parse(params)?;
+        let (uri, era) = (&*uri, asker.era);
+        let Some(found) = self.own(asker.scope).and_then(|own| own.find(uri)) else {
+            let upstream = self.upstream_with(asker.scope, uri);
+            let upstream = upstream.ok_or_else(|| resource_unknown(era, uri))?;
+            let forwarded = request::forwarded(params, None);
+            return Ok(self.ask_upstream(upstream, Method::ResourcesRead, forwarded, params, uri));
+        };
         match found.source {
             Source::Fixed(body) => {
                 let body = body.filled(&found.variables);
@@ -188,13 +210,19 @@ impl Engine {
     }
 
     /// `prompts/get`.
-    fn get_prompt(&self, era: Era, params: Option<&RawValue>) -> Result<Consulted, Wrong> {
+    fn get_prompt(&self, asker: &Asker, params: Option<&RawValue>) -> Result<Consulted, Wrong> {
+        let NameParams { name } = parse(params)?;
+        if let Some((upstream, prompt)) = self.prompt_of_upstream(asker.scope, &name) {
+            let forwarded = request::forwarded(params, Some(("name", &prompt.key)));
+            return Ok(self.ask_upstream(upstream, Method::PromptsGet, forwarded, params, &name));
+        }
         let GetPromptParams {
             name,
             mut arguments,
         } = parse(params)?;
         let unknown = || wrong_params(format!("unknown prompt \"{name:.64}\""));
-        let prompt = self.catalogue.prompt(&name).ok_or_else(unknown)?;
+        let own = self.own(asker.scope);
+        let prompt = own.and_then(|own| own.prompt(&name)).ok_or_else(unknown)?;
         if let Some(argument) = prompt.missing(&arguments) {
             let text = format!("prompt {name:?} needs argument {argument:?}");
             return Err(wrong_params(text));
@@ -214,14 +242,26 @@ impl Engine {
                     arguments: &arguments,
                     typed: None,
                 };
-                self.begin(era, Method::PromptsGet, &**live, &asked)
+                self.begin(asker.era, Method::PromptsGet, &**live, &asked)
             }
         }
     }
 
     /// `completion/complete`.
-    fn complete(&self, era: Era, params: Option<&RawValue>) -> Result<Consulted, Wrong> {
-        let params: CompletionParams<'_> = parse(params)?;
+    fn complete(&self, asker: &Asker, sent: Option<&RawValue>) -> Result<Consulted, Wrong> {
+        let params: CompletionParams<'_> = parse(sent)?;
+        if let Some((upstream, forwarded)) = self.completion_of_upstream(asker.scope, &params, sent)
+        {
+            let (Reference::Prompt { name } | Reference::Resource { uri: name }) =
+                &params.reference;
+            return Ok(self.ask_upstream(
+                upstream,
+                Method::CompletionComplete,
+                forwarded,
+                sent,
+                name,
+            ));
+        }
         let offered = self.catalogue.offered(&params).map_err(wrong_params)?;
         let typed = &*params.typed.value;
         match offered.completion {
@@ -235,9 +275,69 @@ impl Engine {
                     arguments: &params.arguments,
                     typed: Some(&params.typed),
                 };
-                self.begin(era, Method::CompletionComplete, &**live, &asked)
+                self.begin(asker.era, Method::CompletionComplete, &**live, &asked)
             }
         }
+    }
+
+    /// The server's own resources and prompts, where they are offered.
+    pub(super) fn own(&self, scope: Scope) -> Option<&Catalogue> {
+        match scope {
+            Scope::Everything => Some(&self.catalogue),
+            Scope::One(_) => None,
+        }
+    }
+
+    /// The upstream that has a prompt, unless the server has one of this name itself.
+    fn prompt_of_upstream(&self, scope: Scope, name: &str) -> Option<(UpstreamIndex, &Entry)> {
+        let own = self.own(scope).and_then(|own| own.prompt(name));
+        match own {
+            Some(_) => None,
+            None => self.prompt_in(scope, name),
+        }
+    }
+
+    /// The upstream that knows what an argument may be, and what it is asked.
+    fn completion_of_upstream(
+        &self,
+        scope: Scope,
+        params: &CompletionParams<'_>,
+        sent: Option<&RawValue>,
+    ) -> Option<(UpstreamIndex, Box<str>)> {
+        match &params.reference {
+            Reference::Prompt { name } => {
+                let (upstream, prompt) = self.prompt_of_upstream(scope, name)?;
+                Some((upstream, request::forwarded_completion(sent, &prompt.key)))
+            }
+            Reference::Resource { uri } => {
+                let own = self.own(scope).map_or(&[][..], |own| &own.templates);
+                if own.iter().any(|own| own.spec().uri == **uri) {
+                    return None;
+                }
+                let upstream = self.upstream_of_template(scope, uri)?;
+                Some((upstream, request::forwarded(sent, None)))
+            }
+        }
+    }
+
+    /// What an upstream is to do: a call, named by what it is about.
+    fn ask_upstream(
+        &self,
+        upstream: UpstreamIndex,
+        method: Method,
+        forwarded: Box<str>,
+        sent: Option<&RawValue>,
+        name: &str,
+    ) -> Consulted {
+        let forward = Forward {
+            upstream,
+            method,
+            params: forwarded,
+            meta: request::meta_of(sent),
+        };
+        let bounds = self.children.upstreams[upstream.as_usize()].spec.limits;
+        let work = Work::Upstream(Box::new(forward));
+        Consulted::Work(work, bounds, name.to_string())
     }
 
     /// Asks what is live: it has the answer, or knows what has to be done for it.
@@ -262,7 +362,7 @@ impl Engine {
             name: asked.name,
             bytes_max: bounds.output_bytes_max.unwrap_or(output_bytes_max),
         };
-        answer(&self.catalogue, subject, &ended).map(Consulted::Result)
+        self.answer_with(subject, &ended).map(Consulted::Result)
     }
 
     /// What a call that is none of a tool is answered with.
@@ -271,7 +371,7 @@ impl Engine {
             .calls
             .get(key)
             .expect("the edge reports each call once");
-        answer(&self.catalogue, Subject::of(call), ended)
+        self.answer_with(Subject::of(call), ended)
     }
 
     /// The same for one that a process or the edge itself has worked for.
@@ -298,11 +398,7 @@ impl Engine {
             ));
         }
         let contents = outcome.content.iter().map(contents_of).collect();
-        answer(
-            &self.catalogue,
-            Subject::of(call),
-            &Ended::Contents(contents),
-        )
+        self.answer_with(Subject::of(call), &Ended::Contents(contents))
     }
 
     /// `resources/subscribe`. Without memory for it, it is refused.
@@ -316,8 +412,14 @@ impl Engine {
             Ok(params) => params.uri,
             Err(wrong) => return Ok(Err(wrong)),
         };
-        if !self.catalogue.has_resource(&uri) {
-            return Ok(Err(resource_unknown(asker.era, &uri)));
+        match self.owner_of(asker.scope, &uri) {
+            None => return Ok(Err(resource_unknown(asker.era, &uri))),
+            Some(owner) if !self.can_look_after(owner, &uri) => {
+                let text =
+                    "so many resources are looked at already, or nobody can look at this one";
+                return Ok(Err(wrong_params(text.to_string())));
+            }
+            Some(_) => {}
         }
         let key = asker.session.expect("the method needs a session");
         let session = self.sessions.get_mut(key).expect("the caller has found it");
@@ -332,10 +434,6 @@ impl Engine {
             return Ok(Err(wrong_params(text)));
         }
         let bytes = session.bytes_to_hear(Interests::bytes_of(&uri));
-        if !self.can_watch(&uri) {
-            let text = "so many resources are looked at already: unsubscribe from another one";
-            return Ok(Err(wrong_params(text.to_string())));
-        }
         if !self.take_bytes(bytes) {
             return Err(Refusal::MemoryFull);
         }
@@ -343,12 +441,14 @@ impl Engine {
         let interests = session.interests.get_or_insert_default();
         interests.resources.push(Box::from(&*uri));
         self.watch(now);
+        self.heed(now);
         Ok(Ok(()))
     }
 
     /// `resources/unsubscribe`. What is not subscribed to is left alone.
     pub(super) fn unsubscribe(
         &mut self,
+        now: Instant,
         session: Option<Key<Session>>,
         params: Option<&RawValue>,
     ) -> Result<(), Wrong> {
@@ -361,6 +461,7 @@ impl Engine {
         }
         let freed = before - session.held_bytes();
         self.pool.give(freed);
+        self.heed(now);
         Ok(())
     }
 }
@@ -376,65 +477,113 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// One page of a list.
+/// What upstreams have behind so many entries of the server's own.
+struct Further<'a> {
+    entries: &'a [&'a Entry],
+    scope: Scope,
+    /// What the name of an entry is called.
+    member: &'static str,
+    own: usize,
+}
+
+impl<'a> Further<'a> {
+    fn new(
+        scope: Scope,
+        member: &'static str,
+        entries: &'a [&'a Entry],
+        own: usize,
+    ) -> Further<'a> {
+        Further {
+            entries,
+            scope,
+            member,
+            own,
+        }
+    }
+
+    /// The entry at this place of the whole list.
+    fn entry(&self, place: usize) -> Object {
+        let entry = self.entries[place - self.own];
+        let name = entry.name_in(self.scope);
+        entry.object(self.member, name.expect("others are not listed"))
+    }
+}
+
+/// One page of a list; `own` says the entries of the server's own.
 fn list(
     name: &str,
-    entries: usize,
-    entry: &dyn Fn(usize) -> Object,
+    further: &Further<'_>,
+    own: &dyn Fn(usize) -> Object,
     params: Option<&RawValue>,
 ) -> Result<Consulted, Wrong> {
     let params: ListParams<'_> = parse(params)?;
-    let page = catalogue::page(name, entries, entry, params.cursor.as_deref());
+    let count = further.own + further.entries.len();
+    let entry = |place| match place < further.own {
+        true => own(place),
+        false => further.entry(place),
+    };
+    let page = catalogue::page(name, count, &entry, params.cursor.as_deref());
     page.map(Consulted::Result).ok_or_else(cursor_unknown)
 }
 
-/// The result that something live has come to.
-fn answer(catalogue: &Catalogue, subject: Subject<'_>, ended: &Ended) -> Result<Vec<u8>, RpcError> {
-    let (bytes, most) = (ended.bytes(), subject.bytes_max);
-    if bytes > most {
-        let text = format!(
-            "the answer has {bytes} bytes, more than {most}: the operator can raise limits.output"
-        );
-        return Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text));
-    }
-    let name = subject.name;
-    match (subject.method, ended) {
-        (_, Ended::Failed(error)) => Err(error.clone()),
-        (_, Ended::Result(json)) => Ok(json.as_bytes().to_vec()),
-        (Method::ResourcesList, Ended::Listed(found)) => {
-            let cursor = Some(name).filter(|cursor| !cursor.is_empty());
-            let page = catalogue::page_with(&catalogue.resources, found, cursor);
-            page.ok_or_else(cursor_unknown)
+impl Engine {
+    /// The result that something live has come to.
+    fn answer_with(&self, subject: Subject<'_>, ended: &Ended) -> Result<Vec<u8>, RpcError> {
+        let catalogue = &self.catalogue;
+        let (bytes, most) = (ended.bytes(), subject.bytes_max);
+        if bytes > most {
+            let text = format!(
+                "the answer has {bytes} bytes, more than {most}: the operator can raise limits.output"
+            );
+            return Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text));
         }
-        (_, Ended::ResourceUnknown) => Err(resource_unknown(subject.era, name)),
-        (Method::ResourcesRead, Ended::Contents(contents)) if !contents.is_empty() => {
-            let mime_type = catalogue.find(name).and_then(|found| found.mime_type);
-            Ok(catalogue::encode_contents(name, mime_type, contents))
-        }
-        (
-            Method::PromptsGet,
-            Ended::Messages {
-                description,
-                messages,
-            },
-        ) => {
-            let listed = || catalogue.prompt(name)?.description.as_deref();
-            let description = description.as_deref().or_else(listed);
-            let messages = messages.iter().map(PromptMessage::encode);
-            Ok(catalogue::encode_messages(description, messages))
-        }
-        (Method::CompletionComplete, Ended::Values(values)) => Ok(values.encode()),
-        (
-            method,
-            Ended::Outcome(_)
-            | Ended::Contents(_)
-            | Ended::Messages { .. }
-            | Ended::Values(_)
-            | Ended::Listed(_)
-            | Ended::Seen(_),
-        ) => {
-            let text = format!("what was made is no answer to {}", method.name());
-            Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text))
+        let name = subject.name;
+        match (subject.method, ended) {
+            (_, Ended::Failed(error)) => Err(error.clone()),
+            (_, Ended::Result(json)) => Ok(json.as_bytes().to_vec()),
+            (Method::ResourcesList, Ended::Listed(found)) => {
+                let cursor = Some(name).filter(|cursor| !cursor.is_empty());
+                let own = catalogue::all_resources(&catalogue.resources, found);
+                let further = self.entries_in(Scope::Everything, |offered| &offered.resources);
+                let further = Further::new(Scope::Everything, "uri", &further, own.len());
+                let count = own.len() + further.entries.len();
+                let entry = |place: usize| match own.get(place) {
+                    Some(own) => own.listed(),
+                    None => further.entry(place),
+                };
+                let page = catalogue::page("resources", count, &entry, cursor);
+                page.ok_or_else(cursor_unknown)
+            }
+            (_, Ended::ResourceUnknown) => Err(resource_unknown(subject.era, name)),
+            (Method::ResourcesRead, Ended::Contents(contents)) if !contents.is_empty() => {
+                let mime_type = catalogue.find(name).and_then(|found| found.mime_type);
+                Ok(catalogue::encode_contents(name, mime_type, contents))
+            }
+            (
+                Method::PromptsGet,
+                Ended::Messages {
+                    description,
+                    messages,
+                },
+            ) => {
+                let listed = || catalogue.prompt(name)?.description.as_deref();
+                let description = description.as_deref().or_else(listed);
+                let messages = messages.iter().map(PromptMessage::encode);
+                Ok(catalogue::encode_messages(description, messages))
+            }
+            (Method::CompletionComplete, Ended::Values(values)) => Ok(values.encode()),
+            (
+                method,
+                Ended::Outcome(_)
+                | Ended::Contents(_)
+                | Ended::Messages { .. }
+                | Ended::Values(_)
+                | Ended::Listed(_)
+                | Ended::Seen(_),
+            ) => {
+                let text = format!("what was made is no answer to {}", method.name());
+                Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text))
+            }
         }
     }
 }

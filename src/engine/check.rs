@@ -89,6 +89,7 @@ impl Engine {
         held += children.map(|(_, child)| child.held_bytes).sum::<usize>();
         held += payloads.values().sum::<usize>();
         held += self.watch.held_bytes();
+        held += self.offers_held_bytes();
         let tasks = self.tasks.iter().map(|(_, task)| task.held_bytes());
         held += tasks.sum::<usize>();
         assert_eq!(

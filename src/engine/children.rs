@@ -8,14 +8,12 @@ use super::{Deadline, Engine, Job};
 use crate::bounded::{Key, Slab, Timer};
 use crate::limits;
 use crate::time::Instant;
-use crate::tool::Tool;
 use crate::tool::command::Exit;
-use crate::tool::registry::{Registry, Unfit};
 use crate::upstream::UpstreamIndex;
 use crate::upstream::listing::{Eras, Listing};
+use crate::upstream::offered::Offered;
 use crate::upstream::spec::UpstreamSpec;
 use crate::upstream::supervise::{Action, Event, State, step};
-use crate::upstream::tool::UpstreamTool;
 use crate::upstream::view::{Counts, UpstreamView};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -36,6 +34,8 @@ pub(super) struct Upstream {
     pub eras: Option<Eras>,
     /// What it offers, once it has said so.
     pub listing: Option<Box<Listing>>,
+    /// The same, as listings are made of it.
+    pub offered: Option<Box<Offered>>,
     /// Its children ask questions while they work.
     pub is_interactive: bool,
     /// A reload has taken it out of the configuration: its place is free once no child is left.
@@ -60,6 +60,7 @@ impl Upstream {
             spec: Rc::new(spec),
             eras: None,
             listing: None,
+            offered: None,
             is_removed: false,
             environment: Vec::new(),
             failures: Vec::new(),
@@ -341,35 +342,5 @@ impl Engine {
         for key in keys {
             self.end_child(now, key, "is stopped with the daemon");
         }
-    }
-
-    /// What an upstream offers has come in.
-    pub(super) fn take_listing(
-        &mut self,
-        now: Instant,
-        index: UpstreamIndex,
-        listing: Box<Listing>,
-    ) {
-        self.children.upstreams[index.as_usize()].listing = Some(listing);
-        match self.with_offered(self.own_tools.clone()) {
-            Ok(registry) => {
-                self.replace_tools(now, registry);
-                self.tools_changed(now);
-            }
-            Err(unfit) => log::error!("{unfit}"),
-        }
-    }
-
-    /// All tools: these, and those of the upstreams.
-    fn with_offered(&self, mut tools: Vec<Rc<dyn Tool>>) -> Result<Registry, Unfit> {
-        for (index, upstream) in self.children.configured() {
-            let entries = upstream
-                .listing
-                .iter()
-                .flat_map(|listing| listing.tools.iter());
-            let offered = entries.filter_map(|entry| UpstreamTool::read(index, entry));
-            tools.extend(offered.map(|tool| Rc::new(tool) as Rc<dyn Tool>));
-        }
-        Registry::new(tools)
     }
 }

@@ -4,7 +4,6 @@ use super::call::{self, Call, Wanted};
 use super::session::Session;
 use super::stream::Stream;
 use super::{Asker, Engine, Era};
-use crate::auth::Principal;
 use crate::auth::role::Role;
 use crate::bounded::Key;
 use crate::mcp::capability::Capabilities;
@@ -13,8 +12,10 @@ use crate::mcp::method::{Method, Notice};
 use crate::mcp::refusal::{Refusal, What};
 use crate::mcp::stateless;
 use crate::time::Instant;
-use crate::tool::registry::ToolIndex;
-use crate::tool::{Outcome, Start, ToolSpec};
+use crate::tool::forward::Scope;
+use crate::tool::registry::{Registry, ToolIndex};
+use crate::tool::{Outcome, Start, Work};
+use crate::upstream::request;
 use crate::wire::json;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use serde_json::value::RawValue;
@@ -69,7 +70,9 @@ impl Engine {
         match &dispatched {
             // Calls say themselves what kind of result they have.
             Dispatched::Answered if known == Method::ToolsCall => {}
-            Dispatched::Answered => self.stamp("complete", known.freshness(), payload),
+            Dispatched::Answered => {
+                self.stamp(asker.scope, "complete", known.freshness(), payload);
+            }
             Dispatched::Called(call) => self.prepare_to_ask(*call, known, params),
             Dispatched::Wrong(_) | Dispatched::ToolUnknown | Dispatched::Refused(_) => {}
         }
@@ -90,18 +93,18 @@ impl Engine {
         if known.needs_session() && session.is_none() {
             return Dispatched::Refused(Refusal::SessionNeeded);
         }
-        if !self.is_offered(known) {
+        if !self.is_offered(asker.scope, known) {
             return self.answer_wrong(payload, id, &not_offered(known));
         }
         let result = match known {
             Method::ToolsCall => return self.call_tool(now, asker, id, params, payload),
             Method::Initialize => return self.initialize_again(session, id, params, payload),
-            Method::ToolsList => match self.list_tools(asker.principal, id, params, payload) {
+            Method::ToolsList => match self.list_tools(asker, id, params, payload) {
                 Ok(()) => return Dispatched::Answered,
                 Err(wrong) => Err(wrong),
             },
             Method::ServerDiscover => {
-                self.discover(id, payload);
+                self.discover(asker.scope, id, payload);
                 return Dispatched::Answered;
             }
             Method::Ping => Ok(()),
@@ -114,7 +117,7 @@ impl Engine {
                 Ok(result) => result,
                 Err(refusal) => return Dispatched::Refused(refusal),
             },
-            Method::ResourcesUnsubscribe => self.unsubscribe(session, params),
+            Method::ResourcesUnsubscribe => self.unsubscribe(now, session, params),
             Method::ResourcesList
             | Method::ResourceTemplatesList
             | Method::ResourcesRead
@@ -133,24 +136,26 @@ impl Engine {
         }
     }
 
-    /// Whether there is something here that the method is about.
-    fn is_offered(&self, method: Method) -> bool {
+    /// Whether there is something in the scope that the method is about.
+    fn is_offered(&self, scope: Scope, method: Method) -> bool {
+        let is_own = scope == Scope::Everything;
+        let offer = || self.offer_in(scope);
         match method {
             Method::Initialize
             | Method::Ping
-            | Method::ToolsList
-            | Method::ToolsCall
-            | Method::LoggingSetLevel
             | Method::ServerDiscover
             | Method::SubscriptionsListen => true,
-            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => self.offers_tasks(),
-            Method::ResourcesList
-            | Method::ResourceTemplatesList
-            | Method::ResourcesRead
-            | Method::ResourcesSubscribe
-            | Method::ResourcesUnsubscribe => self.catalogue.has_resources(),
-            Method::PromptsList | Method::PromptsGet => self.catalogue.has_prompts(),
-            Method::CompletionComplete => self.catalogue.has_completions(),
+            Method::ToolsList | Method::ToolsCall => is_own || offer().tools,
+            Method::LoggingSetLevel => is_own || offer().logging,
+            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => {
+                self.offers_tasks_in(scope)
+            }
+            Method::ResourcesList | Method::ResourceTemplatesList | Method::ResourcesRead => {
+                offer().resources
+            }
+            Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => offer().subscribe,
+            Method::PromptsList | Method::PromptsGet => offer().prompts,
+            Method::CompletionComplete => offer().completions,
         }
     }
 
@@ -192,11 +197,10 @@ impl Engine {
         }
     }
 
-    /// `tools/list`: a page, encoded once when the tools were registered; put together for roles
-    /// that may not use them all.
+    /// `tools/list`: a page of those that the role may use.
     fn list_tools(
         &self,
-        principal: Principal,
+        asker: Asker,
         id: &Id,
         params: Option<&RawValue>,
         payload: &mut Vec<u8>,
@@ -205,15 +209,10 @@ impl Engine {
             Some(_) => parse::<ListParams>(params)?.cursor,
             None => None,
         };
-        let (cursor, role) = (cursor.as_deref(), self.config.access.role(principal.role));
-        if role.may_use_all() {
-            let page = self.registry.page(cursor).ok_or_else(cursor_unknown)?;
-            jsonrpc::response_raw(payload, id, page.as_bytes());
-        } else {
-            let page = self.registry.page_of(cursor, |spec| may_use(role, spec));
-            let page = page.ok_or_else(cursor_unknown)?;
-            jsonrpc::response_raw(payload, id, page.as_bytes());
-        }
+        let role = self.config.access.role(asker.principal.role);
+        let may_use = |tool| may_use(role, &self.registry, tool);
+        let page = self.registry.page(asker.scope, cursor.as_deref(), &may_use);
+        jsonrpc::response_raw(payload, id, &page.ok_or_else(cursor_unknown)?);
         Ok(())
     }
 
@@ -242,15 +241,12 @@ impl Engine {
             Ok(params) => params,
             Err(wrong) => return self.answer_wrong(payload, id, &wrong),
         };
-        let Some(index) = self.registry.find(&params.name) else {
+        let Some(index) = self.registry.find_in(asker.scope, &params.name) else {
             self.answer_wrong(payload, id, &tool_unknown(&params.name));
             return Dispatched::ToolUnknown;
         };
         let role = asker.principal.role;
-        if !may_use(
-            self.config.access.role(role),
-            self.registry.get(index).spec(),
-        ) {
+        if !may_use(self.config.access.role(role), &self.registry, index) {
             return Dispatched::Refused(Refusal::RoleForbids(role, What::Tool));
         }
         let token = || call_token(params.meta);
@@ -271,7 +267,10 @@ impl Engine {
                 self.say_outcome(asker, id, &outcome, payload)
             }
             Start::TaskStatus(task) => self.tell_status(asker, id, task.as_deref(), payload),
-            Start::Work(work) => {
+            Start::Work(mut work) => {
+                if let (Work::Upstream(forward), Some(meta)) = (&mut work, params.meta) {
+                    forward.meta = request::foreign(meta);
+                }
                 let progress_token = token().ok().flatten().map(ToOwned::to_owned);
                 let wanted = Wanted {
                     id: id.clone(),
@@ -308,7 +307,7 @@ impl Engine {
     /// A result of a call that is whole.
     pub(super) fn whole(&self, asker: Asker, payload: &mut Vec<u8>) -> Dispatched {
         if asker.era == Era::Stateless {
-            self.stamp("complete", None, payload);
+            self.stamp(asker.scope, "complete", None, payload);
         }
         Dispatched::Answered
     }
@@ -353,9 +352,10 @@ impl Engine {
 const TASKS_NEEDED: &str = "this tool was not run: it works in the background only, for clients \
                             of 2026-07-28 with the extension io.modelcontextprotocol/tasks";
 
-/// Whether the role may use the tool.
-pub(super) fn may_use(role: &Role, tool: &ToolSpec) -> bool {
-    role.may_use(&tool.name, tool.annotations.read_only == Some(true))
+/// Whether the role may use the tool: in every scope by its name where everything is offered.
+pub(super) fn may_use(role: &Role, registry: &Registry, tool: ToolIndex) -> bool {
+    let annotations = &registry.get(tool).spec().annotations;
+    role.may_use(registry.name(tool), annotations.read_only == Some(true))
 }
 
 pub(super) fn cursor_unknown() -> Wrong {

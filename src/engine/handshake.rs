@@ -4,11 +4,16 @@ use super::Engine;
 use super::dispatch::{Dispatched, parse};
 use super::session::Session;
 use crate::bounded::Key;
-use crate::mcp::message::{InitializeParams, Offer};
+use crate::limits;
+use crate::mcp::message::{InitializeParams, Offer, discovered, initialized};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::revision::{MODERN, Revision};
+use crate::tool::catalogue::Catalogue;
+use crate::tool::forward::Scope;
+use crate::upstream::offered as upstream;
 use crate::wire::jsonrpc::{self, Id};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 impl Engine {
     /// `initialize` in a session that there is already: HTTP+SSE opens one with its stream.
@@ -63,30 +68,88 @@ impl Engine {
                 client.version
             );
         }
-        let result = self
-            .config
-            .server()
-            .initialized(revision.date(), self.offer());
+        let scope = session.scope;
+        let server = self.server_in(scope);
+        let instructions = self.instructions_in(scope);
+        let offer = self.offer_in(scope);
+        let result = initialized(revision.date(), offer, &server, instructions.as_deref());
         jsonrpc::response_raw(payload, id, &result);
     }
 
-    /// What this server offers in every era.
-    fn offer(&self) -> Offer {
+    /// What is offered in a scope, in every era.
+    pub(super) fn offer_in(&self, scope: Scope) -> Offer {
+        let own = self.own(scope);
         Offer {
-            resources: self.catalogue.has_resources(),
-            prompts: self.catalogue.has_prompts(),
-            completions: self.catalogue.has_completions(),
+            tools: own.is_some() || self.any_offers(scope, |offers| offers.tools),
+            logging: own.is_some() || self.any_offers(scope, |offers| offers.logging),
+            resources: own.is_some_and(Catalogue::has_resources)
+                || self.any_offers(scope, |offers| offers.resources),
+            subscribe: own.is_some_and(Catalogue::has_resources)
+                || self.any_offers(scope, |offers| offers.subscribe),
+            prompts: own.is_some_and(Catalogue::has_prompts)
+                || self.any_offers(scope, |offers| offers.prompts),
+            completions: own.is_some_and(Catalogue::has_completions)
+                || self.any_offers(scope, |offers| offers.completions),
             tasks: false,
         }
     }
 
+    /// Who serves a scope: the object that says so.
+    fn server_in(&self, scope: Scope) -> Vec<u8> {
+        let voice = self.voice(scope);
+        let info = voice.and_then(|voice| voice.introduction.server_info.as_ref());
+        match (info, self.children.name_of(scope)) {
+            (Some(info), _) => info.get().as_bytes().to_vec(),
+            (None, Some(name)) => upstream::unknown_server(name),
+            (None, None) => self.config.server().object().end(),
+        }
+    }
+
+    /// What a model should know of a scope. Where several servers are, each says its own.
+    fn instructions_in(&self, scope: Scope) -> Option<Cow<'_, str>> {
+        if scope == Scope::Everything && self.config.instructions.is_some() {
+            return self.config.instructions.as_deref().map(Cow::Borrowed);
+        }
+        if let Some(voice) = self.voice(scope) {
+            return voice
+                .introduction
+                .instructions
+                .as_deref()
+                .map(Cow::Borrowed);
+        }
+        let mut all = String::new();
+        for (index, offered) in self.offered_in(scope) {
+            let name = self.children.name_of(Scope::One(index)).unwrap_or_default();
+            let Some(text) = &offered.introduction.instructions else {
+                continue;
+            };
+            let paragraph = name.len() + text.len() + 4;
+            if all.len() + paragraph > limits::INSTRUCTIONS_BYTES_MAX {
+                continue;
+            }
+            if !all.is_empty() {
+                all.push_str("\n\n");
+            }
+            all.push_str(name);
+            all.push_str(": ");
+            all.push_str(text);
+        }
+        Some(all).filter(|all| !all.is_empty()).map(Cow::Owned)
+    }
+
     /// `server/discover`: what `initialize` says, without a session.
-    pub(super) fn discover(&self, id: &Id, payload: &mut Vec<u8>) {
+    pub(super) fn discover(&self, scope: Scope, id: &Id, payload: &mut Vec<u8>) {
         let offer = Offer {
-            tasks: self.offers_tasks(),
-            ..self.offer()
+            tasks: self.offers_tasks_in(scope),
+            ..self.offer_in(scope)
         };
-        let result = self.config.server().discovered(MODERN, offer);
+        let instructions = self.instructions_in(scope);
+        let result = discovered(MODERN, offer, instructions.as_deref());
         jsonrpc::response_raw(payload, id, &result);
+    }
+
+    /// Whether there are tasks in a scope: upstreams make none here.
+    pub(super) fn offers_tasks_in(&self, scope: Scope) -> bool {
+        scope == Scope::Everything && self.offers_tasks()
     }
 }

@@ -75,6 +75,14 @@ impl Engine {
         self.answer_lost(now, key);
     }
 
+    /// A child has closed its stdin or its stdout and has not ended: `why` goes on from its name.
+    pub fn handle_child_closed(&mut self, now: Instant, key: Key<Child>, why: &'static str) {
+        if self.children.slab.contains(key) {
+            self.set_reason(key, why);
+            self.child_event(now, key, Event::Hung);
+        }
+    }
+
     /// Logs each kind of nonsense once.
     fn note_noise(&mut self, key: Key<Child>, noise: &'static str) {
         let child = self.children.slab.get_mut(key).expect("the caller has it");
@@ -185,7 +193,7 @@ impl Engine {
                 self.children.upstreams[index.as_usize()].is_interactive = true;
             }
             Effect::Noise(noise) => self.note_noise(key, noise),
-            Effect::Updated(uri) => self.handle_resource_updated(now, &uri),
+            Effect::Updated(uri) => self.child_resource_updated(now, key, &uri),
             Effect::Probed | Effect::Subscribed(..) | Effect::Log { .. } => {}
         }
     }

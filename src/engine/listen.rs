@@ -14,6 +14,7 @@ use crate::bounded::Key;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::subscription::{self, Honoured, List, ListenParams, Lists};
 use crate::time::Instant;
+use crate::tool::forward::Scope;
 use crate::wire::jsonrpc::Id;
 
 impl Engine {
@@ -21,7 +22,7 @@ impl Engine {
     /// acknowledgement, is in its ring.
     pub(super) fn open_subscription(
         &mut self,
-        principal: Principal,
+        (principal, scope): (Principal, Scope),
         id: &Id,
         wanted: &ListenParams<'_>,
         framing: Framing,
@@ -31,13 +32,15 @@ impl Engine {
             return Err(Refusal::Stopping);
         }
         self.allow_subscription(principal)?;
-        let subscription = self.honour(principal, id, wanted);
+        let subscription = self.honour((principal, scope), id, wanted);
         let tasks = subscription.tasks.iter();
         let tasks: Vec<&str> = tasks.map(|task| self.name_of_task(*task)).collect();
-        let wants_tasks = !wanted.tasks.is_empty() && self.offers_tasks();
+        let wants_tasks = !wanted.tasks.is_empty() && self.offers_tasks_in(scope);
         let honoured = Honoured {
             lists: subscription.lists,
-            resources: self.offers_any(wanted).then_some(&*subscription.resources),
+            resources: self
+                .offers_any(scope, wanted)
+                .then_some(&*subscription.resources),
             tasks: wants_tasks.then_some(&tasks),
         };
         let acknowledgement = message(subscription::acknowledgement(id, honoured));
@@ -57,30 +60,41 @@ impl Engine {
     }
 
     /// What is honoured of the wanted: what there is, and of tasks the principal's own.
-    fn honour(&self, principal: Principal, id: &Id, wanted: &ListenParams<'_>) -> Subscription {
+    fn honour(
+        &self,
+        (principal, scope): (Principal, Scope),
+        id: &Id,
+        wanted: &ListenParams<'_>,
+    ) -> Subscription {
+        let is_honoured = |uri: &str| {
+            let owner = self.owner_of(scope, uri);
+            owner.is_some_and(|owner| self.can_look_after(owner, uri))
+        };
         let uris = wanted.resources.iter();
-        let known = uris.filter(|uri| self.catalogue.find(uri).is_some() && self.can_watch(uri));
+        let known = uris.filter(|uri| is_honoured(uri));
         let tasks = wanted.tasks.iter();
         let own = tasks.filter_map(|task| self.find_task(principal, task));
         Subscription {
             id: id.clone(),
             principal,
-            lists: wanted.lists.and(self.lists_offered()),
+            scope,
+            lists: wanted.lists.and(self.lists_offered(scope)),
             resources: known.map(|uri| Box::from(&**uri)).collect(),
             tasks: own.collect(),
         }
     }
 
     /// Whether resources are asked for, and are something that the server offers.
-    fn offers_any(&self, wanted: &ListenParams<'_>) -> bool {
-        !wanted.resources.is_empty() && self.catalogue.has_resources()
+    fn offers_any(&self, scope: Scope, wanted: &ListenParams<'_>) -> bool {
+        !wanted.resources.is_empty() && self.offer_in(scope).resources
     }
 
-    /// The listings that the server offers.
-    pub(super) fn lists_offered(&self) -> Lists {
-        let lists = Lists::NONE.with(List::Tools, true);
-        let lists = lists.with(List::Prompts, self.catalogue.has_prompts());
-        lists.with(List::Resources, self.catalogue.has_resources())
+    /// The listings that are offered in a scope.
+    pub(super) fn lists_offered(&self, scope: Scope) -> Lists {
+        let offer = self.offer_in(scope);
+        let lists = Lists::NONE.with(List::Tools, offer.tools);
+        let lists = lists.with(List::Prompts, offer.prompts);
+        lists.with(List::Resources, offer.resources)
     }
 
     /// The subscriptions that go on and that `wants` holds for.
@@ -94,9 +108,14 @@ impl Engine {
         found.map(|(key, _)| key).collect()
     }
 
-    /// Tells the subscriptions to a listing that it has changed.
-    pub(super) fn tell_subscriptions(&mut self, now: Instant, list: List) {
-        for key in self.subscriptions(|_| true) {
+    /// Tells the subscriptions to a listing that it has changed in their scopes.
+    pub(super) fn tell_subscriptions(
+        &mut self,
+        now: Instant,
+        list: List,
+        is_in: &dyn Fn(Scope) -> bool,
+    ) {
+        for key in self.subscriptions(|wanted| is_in(wanted.scope)) {
             self.tell_subscription_changed(now, key, list);
         }
     }
@@ -110,9 +129,14 @@ impl Engine {
         }
     }
 
-    /// Tells the subscriptions to a resource that it has changed.
-    pub(super) fn tell_resource_updated(&mut self, now: Instant, uri: &str) {
-        for key in self.subscriptions(|wanted| wanted.has_resource(uri)) {
+    /// Tells those subscriptions to a resource that `hears` holds for that it has changed.
+    pub(super) fn tell_resource_updated(
+        &mut self,
+        now: Instant,
+        uri: &str,
+        hears: &dyn Fn(&Subscription) -> bool,
+    ) {
+        for key in self.subscriptions(|wanted| wanted.has_resource(uri) && hears(wanted)) {
             let payload = subscription::resource_updated(&self.subscription(key).id, uri);
             self.push(now, key, payload);
         }
@@ -125,6 +149,11 @@ impl Engine {
             let payload = subscription::task_changed(&self.subscription(key).id, &detail);
             self.push(now, key, payload);
         }
+    }
+
+    /// What is offered where a subscription was opened.
+    pub(super) fn scope_of_subscription(&self, key: Key<Stream>) -> Scope {
+        self.subscription(key).scope
     }
 
     /// The subscription that this stream is. Telling one or ending one ends no other.
@@ -161,14 +190,16 @@ impl Engine {
     }
 
     /// The connection of a subscription is gone, which is how clients end one, or has it all.
-    pub(super) fn close_subscription(&mut self, key: Key<Stream>) {
+    pub(super) fn close_subscription(&mut self, now: Instant, key: Key<Stream>) {
         self.listening -= 1;
         self.remove_stream(key);
+        self.heed(now);
     }
 
     /// Ends a subscription with the response to the request that has opened it.
     pub(super) fn end_subscription(&mut self, key: Key<Stream>) {
-        let payload = subscription::complete(&self.subscription(key).id, &self.stamp);
+        let wanted = self.subscription(key);
+        let payload = subscription::complete(&wanted.id, self.stamp_in(wanted.scope));
         if self.try_push(key, message(payload)).is_err() {
             self.stats.lagging += 1;
             return self.remove_stream(key);

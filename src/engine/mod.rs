@@ -46,8 +46,10 @@ mod drain;
 mod forward;
 mod handshake;
 mod heard;
+mod heed;
 mod listen;
 mod news;
+mod offers;
 mod places;
 mod progress;
 mod quota;
@@ -96,6 +98,7 @@ use child::Child;
 use children::Children;
 use connection::Connection;
 use drain::Drain;
+use heed::Heeded;
 use places::ToolState;
 use rates::Rates;
 use session::{Session, SessionId, Sessions};
@@ -145,7 +148,6 @@ impl Config {
             name: &self.name,
             title: self.title.as_deref(),
             version: env!("CARGO_PKG_VERSION"),
-            instructions: self.instructions.as_deref(),
         }
     }
 }
@@ -267,6 +269,8 @@ pub struct Engine {
     reclaim_hand: u32,
     drain: Option<Drain>,
     watch: Watch,
+    /// Resources of upstreams that somebody wants to hear of.
+    heeded: Vec<Heeded>,
     rates: Rates,
     /// What every result of 2026-07-28 has: members without braces.
     stamp: String,
@@ -338,6 +342,7 @@ impl Engine {
             reclaim_hand: 0,
             drain: None,
             watch: Watch::default(),
+            heeded: Vec::new(),
             asks_sent: 0,
             seal_key: None,
             stats: Stats::default(),

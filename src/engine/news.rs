@@ -11,6 +11,7 @@ use crate::bounded::Key;
 use crate::mcp::subscription::List;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
+use crate::tool::forward::Scope;
 use crate::tool::registry::Registry;
 use crate::wire::dialect::About;
 use crate::wire::json;
@@ -26,46 +27,57 @@ impl Engine {
             self.rates = Rates::new(&self.config.access, &mut self.draw_id);
         }
         self.stamp = self.config.stamp();
-        let has_changed = registry.fingerprint() != self.registry.fingerprint();
-        self.replace_tools(now, registry);
+        self.own_tools = registry.iter().cloned().collect();
+        let changed = self.merge_offers(now);
         self.renew_calls(now, &old);
         self.renew_tasks(now, &old);
         let mut sessions: Vec<Key<Session>> = self.sessions.iter().map(|(key, _)| key).collect();
         sessions.retain(|key| self.renew_session(now, *key, &old));
         let subscriptions = self.renew_subscriptions(&old);
-        if has_changed {
-            return self.tools_changed(now);
-        }
+        // Whoever is in a scope with other tools is told of that, and once is enough.
+        let is_in = |scope: Scope| changed.contains(&scope);
         for key in sessions {
-            self.tell_changed(now, key, List::Tools);
+            if self
+                .sessions
+                .get(key)
+                .is_some_and(|session| !is_in(session.scope))
+            {
+                self.tell_changed(now, key, List::Tools);
+            }
         }
         for key in subscriptions {
-            self.tell_subscription_changed(now, key, List::Tools);
+            if !is_in(self.scope_of_subscription(key)) {
+                self.tell_subscription_changed(now, key, List::Tools);
+            }
         }
+        self.list_changed(now, List::Tools, &is_in);
     }
 
     /// The tools are others, or say other things of themselves: tells everybody who lists them.
     pub fn tools_changed(&mut self, now: Instant) {
-        self.list_changed(now, List::Tools);
+        self.list_changed(now, List::Tools, &|scope| scope == Scope::Everything);
     }
 
     /// The same for prompts.
     pub fn prompts_changed(&mut self, now: Instant) {
-        self.list_changed(now, List::Prompts);
+        self.list_changed(now, List::Prompts, &|scope| scope == Scope::Everything);
     }
 
     /// The same for resources and their templates. What a resource says is another matter: see
     /// [`Engine::handle_resource_updated`].
     pub fn resources_changed(&mut self, now: Instant) {
-        self.list_changed(now, List::Resources);
+        self.list_changed(now, List::Resources, &|scope| scope == Scope::Everything);
     }
 
-    fn list_changed(&mut self, now: Instant, list: List) {
-        let sessions: Vec<Key<Session>> = self.sessions.iter().map(|(key, _)| key).collect();
+    /// A listing is another one in the scopes that `is_in` holds for.
+    pub(super) fn list_changed(&mut self, now: Instant, list: List, is_in: &dyn Fn(Scope) -> bool) {
+        let sessions = self.sessions.iter();
+        let sessions = sessions.filter(|(_, session)| is_in(session.scope));
+        let sessions: Vec<Key<Session>> = sessions.map(|(key, _)| key).collect();
         for key in sessions {
             self.tell_changed(now, key, list);
         }
-        self.tell_subscriptions(now, list);
+        self.tell_subscriptions(now, list, is_in);
     }
 
     /// Gives a session the role that its principal has now, or ends it. Returns whether it may use
@@ -119,7 +131,7 @@ impl Engine {
             return;
         };
         let role = self.config.access.role(call.principal.role);
-        if !may_use(role, self.registry.get(tool).spec()) {
+        if !may_use(role, &self.registry, tool) {
             self.stop_call(now, key, Stopped::Removed);
         }
     }
@@ -153,6 +165,18 @@ impl Engine {
     /// A resource changed: tells the sessions that subscribed to it and listen, and the
     /// subscriptions to it.
     pub fn handle_resource_updated(&mut self, now: Instant, uri: &str) {
+        let is_in = |scope| scope == Scope::Everything;
+        self.tell_updated(now, uri, &|_, session| is_in(session.scope));
+        self.tell_resource_updated(now, uri, &|wanted| is_in(wanted.scope));
+    }
+
+    /// Tells those sessions that subscribed to a resource and that `hears` holds for.
+    pub(super) fn tell_updated(
+        &mut self,
+        now: Instant,
+        uri: &str,
+        hears: &dyn Fn(Key<Session>, &Session) -> bool,
+    ) {
         let is_wanted = |session: &Session| {
             let interests = session.interests.as_deref();
             interests.is_some_and(|wanted| wanted.resources.iter().any(|known| **known == *uri))
@@ -160,7 +184,7 @@ impl Engine {
         let wanted = self
             .sessions
             .iter()
-            .filter(|(_, session)| is_wanted(session));
+            .filter(|(key, session)| is_wanted(session) && hears(*key, session));
         let stream = |(_, session): (_, &Session)| Some((session.stream?, session.dialect));
         let streams: Vec<_> = wanted.filter_map(stream).collect();
         for (stream, dialect) in streams {
@@ -168,6 +192,5 @@ impl Engine {
             let payload = notification("notifications/resources/updated", &params);
             self.say(now, stream, dialect, payload, About::Notice);
         }
-        self.tell_resource_updated(now, uri);
     }
 }

@@ -5,6 +5,7 @@ use super::call::Call;
 use crate::bounded::Key;
 use crate::time::Instant;
 use crate::tool::command::Stopped;
+use crate::tool::forward::Scope;
 use crate::tool::registry::{Registry, ToolIndex};
 use crate::tool::{CallLimits, Tool};
 use std::collections::VecDeque;
@@ -13,7 +14,9 @@ use std::rc::Rc;
 /// How busy one tool is.
 #[derive(Debug)]
 pub(super) struct ToolState {
-    /// Its name.
+    /// The scope of its own, in which its name is never another one.
+    scope: Scope,
+    /// Its name there.
     pub name: Rc<str>,
     /// Its calls that the edge works on.
     pub running: u32,
@@ -24,9 +27,9 @@ pub(super) struct ToolState {
 impl ToolState {
     /// One state per tool, in the registry's order.
     pub fn for_registry(registry: &Registry) -> Vec<ToolState> {
-        let name = |tool: &Rc<dyn Tool>| Rc::from(tool.spec().name.as_str());
-        let idle = |tool| ToolState {
-            name: name(tool),
+        let idle = |tool: &Rc<dyn Tool>| ToolState {
+            scope: tool.upstream().map_or(Scope::Everything, Scope::One),
+            name: Rc::from(tool.spec().name.as_str()),
             running: 0,
             queue: VecDeque::new(),
         };
@@ -54,8 +57,10 @@ impl Engine {
     pub(super) fn replace_tools(&mut self, now: Instant, registry: Registry) {
         let mut states = ToolState::for_registry(&registry);
         let old = std::mem::take(&mut self.tools);
-        let moved: Vec<Option<ToolIndex>> =
-            old.iter().map(|state| registry.find(&state.name)).collect();
+        let moved: Vec<Option<ToolIndex>> = old
+            .iter()
+            .map(|state| registry.find_in(state.scope, &state.name))
+            .collect();
         let mut orphans = Vec::new();
         for (state, to) in old.into_iter().zip(&moved) {
             match to {

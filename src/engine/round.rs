@@ -106,11 +106,12 @@ impl Engine {
         let state = self.seal_round(now, key);
         let call = self.calls.get_mut(key).expect("the caller has seen it");
         call.since = now;
+        let scope = call.scope;
         let result = Object::default()
             .json("inputRequests", &super::ask::pending_json(call))
             .text(STATE, &state);
         jsonrpc::response_raw(payload, id, &result.end());
-        self.stamp("input_required", None, payload);
+        self.stamp(scope, "input_required", None, payload);
         let timer = self.calls.get_mut(key).and_then(|call| call.timer.take());
         self.cancel(timer);
         self.watch_call(now, key);

@@ -113,6 +113,9 @@ impl Engine {
         self.cancel(session.timer);
         self.pool.give(session.held_bytes());
         self.stats.session_over(now.since(session.opened()));
+        if session.interests.is_some() {
+            self.heed(now);
+        }
     }
 
     /// Ends a session that its client would have gone on with. One that listens is told so, as far

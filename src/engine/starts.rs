@@ -279,9 +279,9 @@ impl Engine {
             era: start.era,
             client,
             lists: !is_private || upstream.listing.is_none(),
+            roots: upstream.spec.roots.clone(),
             listing_bytes_max: limits::LISTING_BYTES_MAX,
             probes: false,
-            roots: upstream.spec.roots.clone(),
             is_private: matches!(start.instance, Instance::Session(_)),
         };
         let mut child = Child::new(&start, Conversation::new(plan));

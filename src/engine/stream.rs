@@ -26,6 +26,7 @@ use crate::auth::Principal;
 use crate::auth::origin::Cors;
 use crate::bounded::{Key, Ring, Timer};
 use crate::mcp::subscription::Lists;
+use crate::tool::forward::Scope;
 use crate::wire::dialect::Name;
 use crate::wire::jsonrpc::Id;
 use crate::wire::status::Status;
@@ -126,6 +127,8 @@ pub struct Subscription {
     pub id: Id,
     /// Whose it is.
     pub principal: Principal,
+    /// What is offered where it was opened.
+    pub scope: Scope,
     /// Listings whose changes are told.
     pub lists: Lists,
     /// Resources whose changes are told.

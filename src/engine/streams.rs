@@ -289,7 +289,7 @@ impl Engine {
                 self.listening -= 1;
                 self.stream_detached(now, session.expect("listening streams have a session"));
             }
-            (Kind::Subscription, _) => self.close_subscription(key),
+            (Kind::Subscription, _) => self.close_subscription(now, key),
             (Kind::Answer, _) if resumable => {
                 // A function may have begun the stream before it was parked.
                 self.watch_calls_of(now, key);

@@ -19,6 +19,7 @@ use crate::mcp::tasks::TaskParams;
 use crate::time::Instant;
 use crate::tool::builtin::TASK_STATUS;
 use crate::tool::command::Stopped;
+use crate::tool::forward::Scope;
 use crate::tool::registry::ToolIndex;
 use crate::tool::{Outcome, Tool, Work};
 use crate::wire::json::{self, Object};
@@ -113,7 +114,7 @@ impl Engine {
     fn tell_task(&self, task: &Task, id: &Id, payload: &mut Vec<u8>) {
         let described = task.describe(None).end();
         jsonrpc::response_raw(payload, id, &described);
-        self.stamp("task", None, payload);
+        self.stamp(Scope::Everything, "task", None, payload);
     }
 
     /// Adds the task of a call that is begun or goes on. The oldest of those that are over makes

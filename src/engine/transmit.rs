@@ -140,7 +140,8 @@ impl Engine {
                 self.touch(now, session);
                 self.remove_stream(key);
                 // What was lost may have been this; saying it once too often does no harm.
-                let lists = self.lists_offered();
+                let scope = self.sessions.get(session).map(|session| session.scope);
+                let lists = self.lists_offered(scope.unwrap_or_default());
                 let session = self.sessions.get_mut(session);
                 session.expect("it was just touched").unheard = lists;
             }
@@ -274,7 +275,7 @@ impl Engine {
         match (kind, session) {
             (Kind::Answer, Some(_)) => self.keep_for_replay(now, key),
             (Kind::Answer, None) => self.remove_stream(key),
-            (Kind::Subscription, _) => self.close_subscription(key),
+            (Kind::Subscription, _) => self.close_subscription(now, key),
             (Kind::HttpSse, session) => {
                 self.listening -= 1;
                 self.end_session(now, session.expect("listening streams have a session"));

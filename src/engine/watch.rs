@@ -11,6 +11,7 @@ use crate::limits;
 use crate::mcp::subscription::List;
 use crate::time::Instant;
 use crate::tool::catalogue::{Live, Source};
+use crate::tool::forward::Scope;
 use std::rc::Rc;
 
 /// What stands for the listing of all collections among what is looked at; no URI is empty.
@@ -133,14 +134,16 @@ impl Engine {
                 wants_listing |= collections.iter().any(|collection| collection.has(uri));
             }
         };
-        for (_, session) in self.sessions.iter() {
+        let is_own = |scope| scope == Scope::Everything;
+        for (_, session) in self.sessions.iter().filter(|(_, one)| is_own(one.scope)) {
             if let Some(wanted) = &session.interests {
                 take_all(&wanted.resources);
             }
         }
         let mut hears_lists = false;
         for (_, stream) in self.streams.iter() {
-            if let Some(wanted) = &stream.subscription {
+            let wanted = stream.subscription.as_deref();
+            if let Some(wanted) = wanted.filter(|wanted| is_own(wanted.scope)) {
                 take_all(&wanted.resources);
                 hears_lists |= wanted.lists.has(List::Resources);
             }

@@ -96,45 +96,54 @@ pub struct ServerInfo<'a> {
     pub title: Option<&'a str>,
     /// Version of this program.
     pub version: &'a str,
-    /// `instructions` of the configuration.
-    pub instructions: Option<&'a str>,
 }
 
 impl ServerInfo<'_> {
     /// As results name it.
-    pub(super) fn object(&self) -> json::Object {
+    pub(crate) fn object(&self) -> json::Object {
         json::Object::default()
             .text("name", self.name)
             .optional_text("title", self.title)
             .text("version", self.version)
     }
-
-    /// Result of `initialize`, in a session that speaks `revision`.
-    pub fn initialized(&self, revision: &str, offer: Offer) -> Vec<u8> {
-        json::Object::default()
-            .text("protocolVersion", revision)
-            .object("capabilities", offer.object())
-            .object("serverInfo", self.object())
-            .optional_text("instructions", self.instructions)
-            .end()
-    }
-
-    /// Result of `server/discover`: the one `version` that a request may claim.
-    pub fn discovered(&self, version: &str, offer: Offer) -> Vec<u8> {
-        json::Object::default()
-            .json("supportedVersions", format!("[\"{version}\"]").as_bytes())
-            .object("capabilities", offer.object())
-            .optional_text("instructions", self.instructions)
-            .end()
-    }
 }
 
-/// What a server offers beside tools, and messages from a command's stderr to clients that set a
-/// level.
+/// Result of `initialize`, in a session that speaks `revision`; `server` is the object that says
+/// who serves it.
+pub(crate) fn initialized(
+    revision: &str,
+    offer: Offer,
+    server: &[u8],
+    instructions: Option<&str>,
+) -> Vec<u8> {
+    json::Object::default()
+        .text("protocolVersion", revision)
+        .object("capabilities", offer.object())
+        .json("serverInfo", server)
+        .optional_text("instructions", instructions)
+        .end()
+}
+
+/// Result of `server/discover`: the one `version` that a request may claim.
+pub(crate) fn discovered(version: &str, offer: Offer, instructions: Option<&str>) -> Vec<u8> {
+    json::Object::default()
+        .json("supportedVersions", format!("[\"{version}\"]").as_bytes())
+        .object("capabilities", offer.object())
+        .optional_text("instructions", instructions)
+        .end()
+}
+
+/// What a server offers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Offer {
-    /// Resources, and news of them.
+    /// Tools.
+    pub tools: bool,
+    /// Log messages, whose level can be set.
+    pub logging: bool,
+    /// Resources, and news of which there are.
     pub resources: bool,
+    /// News of what they say.
+    pub subscribe: bool,
     /// Prompts.
     pub prompts: bool,
     /// Argument completion.
@@ -149,10 +158,15 @@ impl Offer {
         const CHANGING: &str = r#"{"listChanged":true}"#;
         const SUBSCRIBABLE: &str = r#"{"subscribe":true,"listChanged":true}"#;
         const TASKS: &str = r#"{"io.modelcontextprotocol/tasks":{}}"#;
+        let resources = if self.subscribe {
+            SUBSCRIBABLE
+        } else {
+            CHANGING
+        };
         json::Object::default()
-            .plain("tools", CHANGING)
-            .plain("logging", "{}")
-            .optional("resources", self.resources.then_some(SUBSCRIBABLE))
+            .optional("tools", self.tools.then_some(CHANGING))
+            .optional("logging", self.logging.then_some("{}"))
+            .optional("resources", self.resources.then_some(resources))
             .optional("prompts", self.prompts.then_some(CHANGING))
             .optional("completions", self.completions.then_some("{}"))
             .optional("extensions", self.tasks.then_some(TASKS))
@@ -253,6 +267,21 @@ impl<'a> Params<'a> for ResourceParams<'a> {
         let [uri] = members(params, ["uri"])?;
         let uri = text(uri, "uri")?;
         Ok(ResourceParams { uri })
+    }
+}
+
+/// `params` of a request, as far as they say what it is about.
+#[derive(Debug)]
+pub struct NameParams<'a> {
+    /// The tool or the prompt.
+    pub name: Cow<'a, str>,
+}
+
+impl<'a> Params<'a> for NameParams<'a> {
+    fn read(params: &'a str) -> Result<NameParams<'a>, String> {
+        let [name] = members(params, ["name"])?;
+        let name = text(name, "name")?;
+        Ok(NameParams { name })
     }
 }
 

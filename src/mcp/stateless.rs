@@ -173,8 +173,11 @@ pub(super) const META: &str = ",\"_meta\":{";
 /// What every result of this revision has, made once: `resultType` and who the server is. The
 /// members stand without braces, a comma before them.
 pub fn stamp(server: ServerInfo<'_>) -> String {
-    let server = server.object().end();
-    let server = String::from_utf8(server).expect("texts make a text");
+    stamp_of(&server.object().text_end())
+}
+
+/// The same for a server that this object describes.
+pub fn stamp_of(server: &str) -> String {
     format!("{META}\"io.modelcontextprotocol/serverInfo\":{server}}}")
 }
 

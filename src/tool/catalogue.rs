@@ -24,7 +24,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub(crate) use collection::page_with;
+pub(crate) use collection::all_resources;
 pub use collection::{Collection, fingerprint as listing_fingerprint};
 pub use complete::{Completion, Offered, Values};
 pub use pattern::Pattern;

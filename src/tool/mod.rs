@@ -118,6 +118,17 @@ pub trait Tool {
         CallLimits::default()
     }
 
+    /// The upstream that it is of, if any.
+    fn upstream(&self) -> Option<forward::UpstreamIndex> {
+        None
+    }
+
+    /// What its entry in listings says beside names and schemas, as whoever offers it has said it:
+    /// a JSON object. Without one, annotations and icons of the spec are said.
+    fn said(&self) -> Option<&str> {
+        None
+    }
+
     /// Checks `arguments` (a JSON object) and starts a call. A wrong argument is an outcome with
     /// `is_error`, which names the argument: models read it and try again.
     fn start(&self, arguments: &RawValue) -> Start;

@@ -1,32 +1,33 @@
 //! The tools of one server: found by name, listed in a fixed order.
 //!
-//! What `tools/list` says is encoded once, when the registry is made: a listing then costs a copy.
-//! The invariant is that a registry never changes. A reload makes a new one, and its fingerprint
-//! tells whether clients have to be told (`notifications/tools/list_changed`).
+//! One registry serves all scopes: a tool of an upstream has one place and one set of limits, and
+//! may have two names. The invariant is that a registry never changes. A reload, or news of an
+//! upstream, makes a new one, and its fingerprints tell which clients have to be told
+//! (`notifications/tools/list_changed`).
 
-use super::{Annotations, Tool, ToolSpec};
-use crate::limits::{PAGE_ENTRIES_MAX, TOOLS_MAX};
+use super::forward::{Scope, UpstreamIndex};
+use super::{Annotations, Tool};
+use crate::limits::{OFFERED_TOOLS_MAX, PAGE_ENTRIES_MAX, TOOLS_MAX};
 use crate::mcp::header::{self, HeaderParam};
-use crate::wire::json;
+use crate::mcp::streamable;
+use crate::wire::json::Object;
 use std::fmt;
 use std::rc::Rc;
 
 // Indices are kept in 16 bits.
-const _: () = assert!(TOOLS_MAX <= u16::MAX as usize);
+const _: () = assert!(TOOLS_MAX + OFFERED_TOOLS_MAX <= u16::MAX as usize);
 const _: () = assert!(PAGE_ENTRIES_MAX > 0);
 
-/// The tools of one server.
+/// The tools of one server, and of those behind it.
 pub struct Registry {
-    /// In the order they are listed in.
+    /// Those of the server itself, then those of each upstream, each in the order of its listing.
     tools: Box<[Rc<dyn Tool>]>,
-    /// Places in `tools`, sorted by name.
-    by_name: Box<[ToolIndex]>,
+    /// The name of each where everything is offered; empty if it is left out there.
+    names: Box<[Box<str>]>,
     /// The arguments of each tool that headers repeat (2026-07-28); empty if no tool has any.
     header_params: Box<[Box<[HeaderParam]>]>,
-    /// What `tools/list` answers; never empty.
-    pages: Box<[Page]>,
-    /// Hash of everything that `tools/list` says.
-    fingerprint: u64,
+    /// Everything, then each upstream.
+    views: Box<[View]>,
 }
 
 /// The place of a tool in the registry that found it.
@@ -40,32 +41,15 @@ impl ToolIndex {
     }
 }
 
-/// One page of `tools/list`.
-struct Page {
-    /// What the client sends to get it; nothing for the first.
-    cursor: Option<String>,
-    /// The result object.
-    json: String,
-    /// Where each entry ends in `json`. The first begins behind [`PAGE_BEGIN`], and a comma stands
-    /// between two.
-    ends: Box<[u32]>,
-}
-
-/// What every page begins with.
-const PAGE_BEGIN: &str = "{\"tools\":[";
-
-/// Bytes that no page has more of behind its entries, cursor included.
-const PAGE_END_BYTES: usize = 48;
-
-impl Page {
-    /// The entry at this place of the page.
-    fn entry(&self, place: usize) -> &str {
-        let begin = match place.checked_sub(1) {
-            None => PAGE_BEGIN.len(),
-            Some(before) => self.ends[before] as usize + 1,
-        };
-        &self.json[begin..self.ends[place] as usize]
-    }
+/// The tools that are offered in one scope.
+#[derive(Default)]
+struct View {
+    /// In the order they are listed in.
+    listed: Box<[ToolIndex]>,
+    /// The same, sorted by name.
+    by_name: Box<[ToolIndex]>,
+    /// Hash of everything that `tools/list` says.
+    fingerprint: u64,
 }
 
 /// Why some tools do not make a registry.
@@ -80,34 +64,110 @@ pub enum Unfit {
 }
 
 impl Registry {
-    /// Takes the tools in the order in which they will be listed.
+    /// Takes the tools of the server itself, in the order in which they will be listed.
     pub fn new(tools: Vec<Rc<dyn Tool>>) -> Result<Registry, Unfit> {
         if tools.len() > TOOLS_MAX {
             return Err(Unfit::TooMany(tools.len()));
         }
-        let by_name = sorted_by_name(&tools)?;
-        let entries: Vec<String> = tools.iter().map(|tool| entry(tool.spec())).collect();
-        let fingerprint = fingerprint(&entries);
-        Ok(Registry {
-            header_params: header_params(&tools)?,
-            pages: pages(&entries, fingerprint),
-            tools: tools.into_boxed_slice(),
-            by_name,
-            fingerprint,
-        })
+        for tool in &tools {
+            let spec = tool.spec();
+            let found = header::header_params(spec.input_schema.get());
+            found.map_err(|why| Unfit::Header(spec.name.clone(), why))?;
+        }
+        let registry = Registry::with_offered(tools, Vec::new(), 0);
+        let by_name = registry.views[0].by_name.iter();
+        let names: Vec<&str> = by_name.map(|index| registry.name(*index)).collect();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(Unfit::Duplicate(pair[0].to_owned())),
+            None => Ok(registry),
+        }
     }
 
-    /// The tool of this name.
+    /// The tools of a server itself, which make a registry of their own, and those of so many
+    /// upstreams, one upstream after the other, with their names where everything is offered. Names
+    /// differ in each scope, but for the empty ones of what is left out.
+    pub fn with_offered(
+        own: Vec<Rc<dyn Tool>>,
+        offered: Vec<(Rc<dyn Tool>, Box<str>)>,
+        upstreams: usize,
+    ) -> Registry {
+        let own = own.into_iter().map(|tool| {
+            let name = Box::from(tool.spec().name.as_str());
+            (tool, name)
+        });
+        let (tools, names): (Vec<_>, Vec<_>) = own.chain(offered).unzip();
+        assert!(tools.len() <= usize::from(u16::MAX), "places have 16 bits");
+        let mut registry = Registry {
+            header_params: header_params(&tools),
+            tools: tools.into(),
+            names: names.into(),
+            views: Box::default(),
+        };
+        let scopes = (0..upstreams).map(|place| Scope::One(UpstreamIndex::new(place)));
+        let scopes = std::iter::once(Scope::Everything).chain(scopes);
+        registry.views = scopes.map(|scope| registry.view(scope)).collect();
+        registry
+    }
+
+    /// What is offered in a scope.
+    fn view(&self, scope: Scope) -> View {
+        let all = (0..self.tools.len() as u16).map(ToolIndex);
+        let listed: Box<[ToolIndex]> = all.filter(|index| self.is_in(scope, *index)).collect();
+        let mut by_name = listed.clone();
+        by_name.sort_unstable_by_key(|index| self.name_in(scope, *index));
+        let entries = listed.iter().map(|index| self.entry(scope, *index));
+        // Entries are JSON objects, so their borders need no mark.
+        let fingerprint = hash(entries.flat_map(Object::end));
+        View {
+            listed,
+            by_name,
+            fingerprint,
+        }
+    }
+
+    fn is_in(&self, scope: Scope, index: ToolIndex) -> bool {
+        match scope {
+            Scope::Everything => !self.name(index).is_empty(),
+            Scope::One(upstream) => self.get(index).upstream() == Some(upstream),
+        }
+    }
+
+    fn view_of(&self, scope: Scope) -> Option<&View> {
+        let place = match scope {
+            Scope::Everything => 0,
+            Scope::One(upstream) => upstream.as_usize() + 1,
+        };
+        self.views.get(place)
+    }
+
+    /// The tool of this name where everything is offered.
     pub fn find(&self, name: &str) -> Option<ToolIndex> {
-        self.by_name
-            .binary_search_by(|&index| self.get(index).spec().name.as_str().cmp(name))
-            .ok()
-            .map(|place| self.by_name[place])
+        self.find_in(Scope::Everything, name)
+    }
+
+    /// The tool of this name in a scope.
+    pub fn find_in(&self, scope: Scope, name: &str) -> Option<ToolIndex> {
+        let by_name = &self.view_of(scope)?.by_name;
+        let place = by_name.binary_search_by(|index| self.name_in(scope, *index).cmp(name));
+        place.ok().map(|place| by_name[place])
     }
 
     /// The tool at a place that this very registry gave out; another one's may not exist here.
     pub fn get(&self, index: ToolIndex) -> &Rc<dyn Tool> {
         &self.tools[usize::from(index.0)]
+    }
+
+    /// Its name where everything is offered, which is what roles go by; empty if it is left out
+    /// there.
+    pub fn name(&self, index: ToolIndex) -> &str {
+        &self.names[usize::from(index.0)]
+    }
+
+    fn name_in(&self, scope: Scope, index: ToolIndex) -> &str {
+        match scope {
+            Scope::Everything => self.name(index),
+            Scope::One(_) => &self.get(index).spec().name,
+        }
     }
 
     /// Whether headers repeat arguments of any tool.
@@ -121,9 +181,15 @@ impl Registry {
         found.map_or(&[], |params| params)
     }
 
-    /// The tools in the order in which they are listed.
+    /// All tools.
     pub fn iter(&self) -> impl Iterator<Item = &Rc<dyn Tool>> {
         self.tools.iter()
+    }
+
+    /// The tools of a scope in the order in which they are listed.
+    pub fn listed(&self, scope: Scope) -> impl Iterator<Item = ToolIndex> {
+        let listed = self.view_of(scope).map_or(&[][..], |view| &view.listed);
+        listed.iter().copied()
     }
 
     /// How many tools there are.
@@ -137,56 +203,68 @@ impl Registry {
     }
 
     /// The result of `tools/list` for this cursor, `{"tools":[...],"nextCursor":"..."}` on one
-    /// line. `None` for a cursor that this registry did not give out: one of an earlier set of
-    /// tools is refused as well, since its pages no longer fit together (-32602, MCP 2025-03-26
+    /// line, for a client that may use the tools that `may_use` holds for. Pages have the borders
+    /// of everybody's, so that cursors are the same; those on which nothing would be left are
+    /// passed over.
+    ///
+    /// `None` for a cursor that this registry did not give out for the scope: one of an earlier set
+    /// of tools is refused as well, since its pages no longer fit together (-32602, MCP 2025-03-26
     /// server/utilities/pagination).
-    pub fn page(&self, cursor: Option<&str>) -> Option<&str> {
-        self.pages
-            .iter()
-            .find(|page| page.cursor.as_deref() == cursor)
-            .map(|page| page.json.as_str())
-    }
-
-    /// As [`Registry::page`] for a client that may use only the tools that `may_use` holds for. Its
-    /// pages have the borders of everybody's, so that cursors are the same; those on which nothing
-    /// would be left are passed over.
-    pub fn page_of(
+    pub fn page(
         &self,
+        scope: Scope,
         cursor: Option<&str>,
-        may_use: impl Fn(&ToolSpec) -> bool,
-    ) -> Option<String> {
-        let is_seen = |(number, place): (usize, usize)| {
-            may_use(self.tools[number * PAGE_ENTRIES_MAX + place].spec())
+        may_use: &dyn Fn(ToolIndex) -> bool,
+    ) -> Option<Vec<u8>> {
+        let none = View::default();
+        let view = self.view_of(scope).unwrap_or(&none);
+        let begin = match cursor {
+            None => 0,
+            Some(cursor) => view.begin_of_page(cursor)?,
         };
-        let has_some = |number: &usize| {
-            let places = 0..self.pages[*number].ends.len();
-            places.into_iter().any(|place| is_seen((*number, place)))
-        };
-        let mut pages = self.pages.iter();
-        let asked = pages.position(|page| page.cursor.as_deref() == cursor)?;
-        let mut numbers = (asked..self.pages.len()).filter(has_some);
-        let number = numbers.next().unwrap_or(asked);
-        let page = &self.pages[number];
-        let places = (0..page.ends.len()).filter(|place| is_seen((number, *place)));
-        let entries: Vec<&str> = places.map(|place| page.entry(place)).collect();
-        let next = numbers
-            .next()
-            .and_then(|next| self.pages[next].cursor.as_deref());
-        Some(page_json(&entries, next))
+        let chunks = view.listed[begin..].chunks(PAGE_ENTRIES_MAX);
+        let mut pages = chunks
+            .enumerate()
+            .filter(|(_, page)| page.iter().any(|tool| may_use(*tool)));
+        let (_, page) = pages.next().unwrap_or_default();
+        let next = pages.next();
+        let next = next.map(|(further, _)| view.cursor(begin / PAGE_ENTRIES_MAX + further));
+        let entries = page.iter().filter(|tool| may_use(**tool));
+        let entries = entries.map(|tool| self.entry(scope, *tool));
+        let page = Object::default().list("tools", entries);
+        Some(page.optional_text("nextCursor", next.as_deref()).end())
     }
 
-    /// The same for two registries exactly if they list the same tools, wording and order included
-    /// (up to a collision of 64 bits, and nobody gains from one).
-    pub fn fingerprint(&self) -> u64 {
-        self.fingerprint
+    fn entry(&self, scope: Scope, index: ToolIndex) -> Object {
+        entry(self.name_in(scope, index), &**self.get(index))
+    }
+
+    /// The same for two registries exactly if they list the same tools in a scope, wording and
+    /// order included (up to a collision of 64 bits, and nobody gains from one).
+    pub fn fingerprint(&self, scope: Scope) -> u64 {
+        self.view_of(scope).map_or(0, |view| view.fingerprint)
+    }
+}
+
+impl View {
+    /// What a client sends to get a page but the first.
+    fn cursor(&self, number: usize) -> String {
+        format!("{:016x}.{number}", self.fingerprint)
+    }
+
+    /// The place of the first tool on the page of this cursor.
+    fn begin_of_page(&self, cursor: &str) -> Option<usize> {
+        let (_, number) = cursor.split_once('.')?;
+        let number = streamable::parse_digits(number)? as usize;
+        let begin = number.checked_mul(PAGE_ENTRIES_MAX)?;
+        let is_ours = 0 < begin && begin < self.listed.len() && self.cursor(number) == cursor;
+        is_ours.then_some(begin)
     }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.iter().map(|tool| &tool.spec().name))
-            .finish()
+        f.debug_list().entries(&self.names).finish()
     }
 }
 
@@ -207,37 +285,18 @@ impl fmt::Display for Unfit {
 
 impl std::error::Error for Unfit {}
 
-/// What each tool's schema marks for headers; nothing at all if none does.
-fn header_params(tools: &[Rc<dyn Tool>]) -> Result<Box<[Box<[HeaderParam]>]>, Unfit> {
+/// What each tool's schema marks for headers; nothing at all if none does. Whoever offers a tool
+/// has seen to it that the marks are right.
+fn header_params(tools: &[Rc<dyn Tool>]) -> Box<[Box<[HeaderParam]>]> {
     let of_tool = |tool: &Rc<dyn Tool>| {
-        let spec = tool.spec();
-        let found = header::header_params(spec.input_schema.get());
-        found.map_err(|why| Unfit::Header(spec.name.clone(), why))
+        let found = header::header_params(tool.spec().input_schema.get());
+        found.unwrap_or_default()
     };
-    let all = tools.iter().map(of_tool);
-    let all: Box<[Box<[HeaderParam]>]> = all.collect::<Result<_, Unfit>>()?;
-    Ok(match all.iter().all(|params| params.is_empty()) {
+    let all: Box<[Box<[HeaderParam]>]> = tools.iter().map(of_tool).collect();
+    match all.iter().all(|params| params.is_empty()) {
         true => Box::default(),
         false => all,
-    })
-}
-
-fn sorted_by_name(tools: &[Rc<dyn Tool>]) -> Result<Box<[ToolIndex]>, Unfit> {
-    let name = |index: ToolIndex| tools[usize::from(index.0)].spec().name.as_str();
-    let mut by_name: Box<[ToolIndex]> = (0..tools.len() as u16).map(ToolIndex).collect();
-    by_name.sort_unstable_by_key(|&index| name(index));
-    match by_name
-        .windows(2)
-        .find(|pair| name(pair[0]) == name(pair[1]))
-    {
-        Some(pair) => Err(Unfit::Duplicate(name(pair[0]).to_owned())),
-        None => Ok(by_name),
     }
-}
-
-/// Entries are JSON objects, so their borders need no mark.
-fn fingerprint(entries: &[String]) -> u64 {
-    hash(entries.iter().flat_map(|entry| entry.bytes()))
 }
 
 /// FNV-1a with 64 bits.
@@ -247,104 +306,46 @@ pub(crate) fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
     })
 }
 
-fn pages(entries: &[String], fingerprint: u64) -> Box<[Page]> {
-    // No tool at all is one page as well.
-    let count = entries.len().div_ceil(PAGE_ENTRIES_MAX).max(1);
-    let cursor = |number: usize| {
-        (0 < number && number < count).then(|| format!("{fingerprint:016x}.{number}"))
-    };
-    let mut chunks = entries.chunks(PAGE_ENTRIES_MAX);
-    (0..count)
-        .map(|number| {
-            let entries = chunks.next().unwrap_or_default();
-            Page {
-                cursor: cursor(number),
-                json: page_json(entries, cursor(number + 1).as_deref()),
-                ends: ends(entries),
-            }
-        })
-        .collect()
-}
-
-/// Where each entry ends on its page.
-fn ends(entries: &[String]) -> Box<[u32]> {
-    let mut end = PAGE_BEGIN.len() - 1;
-    let lengths = entries.iter().map(|entry| entry.len() + 1);
-    let ends = lengths.map(|length| {
-        end += length;
-        u32::try_from(end).expect("a page is far shorter than 4 GiB")
-    });
-    ends.collect()
-}
-
-fn page_json(entries: &[impl AsRef<str>], cursor_next: Option<&str>) -> String {
-    let bytes: usize = entries.iter().map(|entry| entry.as_ref().len() + 1).sum();
-    let mut json = String::with_capacity(PAGE_BEGIN.len() + bytes + PAGE_END_BYTES);
-    json.push_str(PAGE_BEGIN);
-    for (place, entry) in entries.iter().enumerate() {
-        if place > 0 {
-            json.push(',');
-        }
-        json.push_str(entry.as_ref());
-    }
-    json.push(']');
-    if let Some(cursor) = cursor_next {
-        json.push_str(",\"nextCursor\":\"");
-        json.push_str(cursor);
-        json.push('"');
-    }
-    json.push('}');
-    json
-}
-
 /// One entry of `tools/list`.
-pub(crate) fn entry(spec: &ToolSpec) -> String {
-    let mut out = Vec::new();
-    out.extend_from_slice(b"{\"name\":");
-    json::push_string(&mut out, &spec.name);
-    if let Some(title) = &spec.title {
-        out.extend_from_slice(b",\"title\":");
-        json::push_string(&mut out, title);
+pub(crate) fn entry(name: &str, tool: &dyn Tool) -> Object {
+    let (spec, said) = (tool.spec(), tool.said());
+    let description = Some(spec.description.as_str());
+    // What an upstream has not said is not said here.
+    let description = description.filter(|text| said.is_none() || !text.is_empty());
+    let entry = Object::default()
+        .text("name", name)
+        .optional_text("title", spec.title.as_deref())
+        .optional_text("description", description)
+        .compact("inputSchema", spec.input_schema.get());
+    let entry = match &spec.output_schema {
+        Some(schema) => entry.compact("outputSchema", schema.get()),
+        None => entry,
+    };
+    if let Some(said) = said {
+        return entry.members_of(said);
     }
-    out.extend_from_slice(b",\"description\":");
-    json::push_string(&mut out, &spec.description);
-    out.extend_from_slice(b",\"inputSchema\":");
-    json::push_compact(&mut out, spec.input_schema.get());
-    if let Some(schema) = &spec.output_schema {
-        out.extend_from_slice(b",\"outputSchema\":");
-        json::push_compact(&mut out, schema.get());
+    let entry = match spec.annotations == Annotations::default() {
+        true => entry,
+        false => entry.object("annotations", annotations(&spec.annotations)),
+    };
+    match &spec.icons {
+        Some(icons) => entry.compact("icons", icons.get()),
+        None => entry,
     }
-    push_annotations(&mut out, &spec.annotations);
-    if let Some(icons) = &spec.icons {
-        out.extend_from_slice(b",\"icons\":");
-        json::push_compact(&mut out, icons.get());
-    }
-    out.push(b'}');
-    String::from_utf8(out).expect("it was put together from strings")
 }
 
-fn push_annotations(out: &mut Vec<u8>, annotations: &Annotations) {
-    let hints = [
-        ("readOnlyHint", annotations.read_only),
-        ("destructiveHint", annotations.destructive),
-        ("idempotentHint", annotations.idempotent),
-        ("openWorldHint", annotations.open_world),
-    ];
-    let hints: Vec<String> = hints
-        .iter()
-        .filter_map(|(name, hint)| hint.map(|hint| format!("\"{name}\":{hint}")))
-        .collect();
-    if !hints.is_empty() {
-        out.extend_from_slice(b",\"annotations\":{");
-        out.extend_from_slice(hints.join(",").as_bytes());
-        out.push(b'}');
-    }
+fn annotations(annotations: &Annotations) -> Object {
+    Object::default()
+        .optional("readOnlyHint", annotations.read_only)
+        .optional("destructiveHint", annotations.destructive)
+        .optional("idempotentHint", annotations.idempotent)
+        .optional("openWorldHint", annotations.open_world)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::{Background, Outcome, Start};
+    use crate::tool::{Background, Outcome, Start, ToolSpec};
     use serde_json::Value;
     use serde_json::value::RawValue;
 
@@ -384,15 +385,23 @@ mod tests {
         Registry::new(tools((0..count).map(|n| format!("tool-{n}")))).unwrap()
     }
 
+    fn everybodys(registry: &Registry, cursor: Option<&str>) -> Option<Vec<u8>> {
+        registry.page(Scope::Everything, cursor, &|_| true)
+    }
+
+    /// What gets the page with this number.
+    fn cursor(registry: &Registry, number: usize) -> String {
+        registry.views[0].cursor(number)
+    }
+
     /// Reads all pages like a client does: the names on each.
     fn read(registry: &Registry) -> Vec<Vec<String>> {
         let mut cursor = None;
         let mut pages = Vec::new();
         loop {
-            let text = registry
-                .page(cursor.as_deref())
-                .expect("our own cursor must be known");
-            let page: Value = serde_json::from_str(text).unwrap();
+            let text = everybodys(registry, cursor.as_deref());
+            let text = text.expect("our own cursor must be known");
+            let page: Value = serde_json::from_slice(&text).unwrap();
             let entries = page["tools"].as_array().unwrap();
             pages.push(
                 entries
@@ -459,29 +468,16 @@ mod tests {
         let mut cursor: Option<String> = None;
         let mut pages = Vec::new();
         loop {
-            let text = registry.page_of(cursor.as_deref(), |spec| sees(&spec.name));
+            let sees = |tool| sees(registry.name(tool));
+            let text = registry.page(Scope::Everything, cursor.as_deref(), &sees);
             let text = text.expect("our own cursor must be known");
-            let page: Value = serde_json::from_str(&text).unwrap();
+            let page: Value = serde_json::from_slice(&text).unwrap();
             let entries = page["tools"].as_array().unwrap();
             let name = |entry: &Value| entry["name"].as_str().unwrap().to_owned();
             pages.push(entries.iter().map(name).collect());
             match page.get("nextCursor") {
                 Some(next) => cursor = Some(next.as_str().unwrap().to_owned()),
                 None => return pages,
-            }
-        }
-    }
-
-    #[test]
-    fn whoever_may_use_all_tools_gets_everybodys_pages() {
-        for count in [0, 1, PAGE_ENTRIES_MAX, PAGE_ENTRIES_MAX + 1, TOOLS_MAX] {
-            let registry = numbered(count);
-            for page in &registry.pages {
-                let cursor = page.cursor.as_deref();
-                assert_eq!(
-                    registry.page_of(cursor, |_| true).as_ref(),
-                    Some(&page.json)
-                );
             }
         }
     }
@@ -506,21 +502,33 @@ mod tests {
             let has_empty = pages.iter().any(Vec::is_empty);
             assert_eq!(has_empty, names.is_empty(), "{pages:?}");
         }
-        assert_eq!(registry.page_of(Some("1"), |_| true), None);
+        assert_eq!(everybodys(&registry, Some("1")), None);
         // A cursor from before the role lost what stood there.
-        let cursor = registry.pages[2].cursor.as_deref();
-        let rest = registry.page_of(cursor, |spec| spec.name == "tool-0");
-        assert_eq!(rest.as_deref(), Some("{\"tools\":[]}"));
+        let cursor = cursor(&registry, 2);
+        let first = |tool: ToolIndex| tool.as_usize() == 0;
+        let rest = registry.page(Scope::Everything, Some(&cursor), &first);
+        assert_eq!(rest.as_deref(), Some(&b"{\"tools\":[]}"[..]));
     }
 
     #[test]
     fn a_cursor_of_nobody_or_of_other_tools_matches_nothing() {
         let registry = numbered(PAGE_ENTRIES_MAX + 1);
         let other = numbered(PAGE_ENTRIES_MAX + 2);
-        let cursor = other.pages[1].cursor.clone().unwrap();
-        assert!(other.page(Some(&cursor)).is_some());
-        for wrong in ["", "1", "0", &cursor] {
-            assert_eq!(registry.page(Some(wrong)), None, "{wrong}");
+        let (own, others) = (cursor(&registry, 1), cursor(&other, 1));
+        assert!(everybodys(&other, Some(&others)).is_some());
+        let zero = cursor(&registry, 0);
+        let padded = own.replace(".1", ".01");
+        for wrong in [
+            "",
+            "1",
+            "0",
+            ".1",
+            &zero,
+            &padded,
+            &others,
+            &cursor(&registry, 2),
+        ] {
+            assert_eq!(everybodys(&registry, Some(wrong)), None, "{wrong}");
         }
     }
 
@@ -552,7 +560,8 @@ mod tests {
             ),
         ];
         for (spec, expected) in cases {
-            assert_eq!(entry(&spec), expected);
+            let entry = entry(&spec.name.clone(), &Plain(spec)).end();
+            assert_eq!(String::from_utf8(entry).unwrap(), expected);
         }
     }
 
@@ -560,7 +569,8 @@ mod tests {
     fn the_fingerprint_follows_what_is_listed() {
         let with = |names: &[&str]| {
             let names = names.iter().map(|name| name.to_string());
-            Registry::new(tools(names)).unwrap().fingerprint()
+            let registry = Registry::new(tools(names)).unwrap();
+            registry.fingerprint(Scope::Everything)
         };
         assert_eq!(with(&["a", "b"]), with(&["a", "b"]));
         for changed in [&["b", "a"][..], &["a"], &["a", "b", "c"], &["a", "bb"], &[]] {

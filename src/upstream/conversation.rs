@@ -23,6 +23,7 @@ mod news;
 mod opening;
 mod pages;
 mod question;
+mod turn;
 
 use super::Tag;
 use super::listing::{Entries, Kind, Listing, Offers};

@@ -14,15 +14,21 @@
 //! | [`conversation`] | what is said to one child, and what it says |
 //! | [`listing`] | what a server offers, as it said it last |
 //! | [`kept`] | the same as text, for a file |
+//! | [`offered`] | the same, as listings are made of it |
 //! | [`probe`] | which eras a command speaks |
-//! | [`supervise`] | when a child is started and ended |
+//! | `request` | what it is asked, out of what a client has sent |
 //! | [`tool`] | its tools, as the engine has them |
+//! | [`names`] | what they are called where several upstreams are offered together |
+//! | [`supervise`] | when a child is started and ended |
 //! | [`view`] | what operators are shown of it |
 
 pub mod conversation;
 pub mod kept;
 pub mod listing;
+pub mod names;
+pub mod offered;
 pub mod probe;
+pub(crate) mod request;
 pub mod spec;
 pub mod supervise;
 pub mod tool;

@@ -261,12 +261,37 @@ impl Object {
         self
     }
 
-    /// All members of another object that has some.
+    /// All members of another object.
     pub(crate) fn members_of(mut self, object: &str) -> Object {
+        if object == "{}" {
+            return self;
+        }
         self.separate();
         let members = object.trim_start_matches('{').as_bytes();
         self.json.extend_from_slice(&members[..members.len() - 1]);
         self
+    }
+
+    /// The same without white space between its tokens.
+    pub(crate) fn compact(mut self, name: &str, json: &str) -> Object {
+        self.key(name);
+        push_compact(&mut self.json, json);
+        self
+    }
+
+    /// A member whose name is not ours.
+    pub(crate) fn foreign(mut self, name: &str, json: &str) -> Object {
+        self.separate();
+        push_string(&mut self.json, name);
+        self.json.push(b':');
+        push_compact(&mut self.json, json);
+        self
+    }
+
+    /// The object as JSON that is kept.
+    pub(crate) fn text_end(self) -> Box<str> {
+        let text = String::from_utf8(self.end()).expect("texts make a text");
+        text.into()
     }
 
     pub(crate) fn end(mut self) -> Vec<u8> {

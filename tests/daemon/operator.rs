@@ -99,7 +99,7 @@ fn other_tools_are_announced_to_those_who_listen() {
         listed.contains("\"after\"") && !listed.contains("\"before\""),
         "{listed}"
     );
-    daemon.line("reloaded tools=3");
+    daemon.line("reloaded servers=0 tools=3");
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn the_log_tells_why_somebody_was_refused_and_how_many_tokens_there_are() {
     let log = daemon.log();
     assert!(!log.iter().any(|line| line.contains("s3cret")), "{log:?}");
     rewrite(&daemon, "log.format = 'json'\n");
-    daemon.line("reloaded tools=2 tokens=0");
+    daemon.line("reloaded servers=0 tools=2 tokens=0");
     daemon.line("log.format has changed: it takes a restart");
 }
 

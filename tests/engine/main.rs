@@ -28,6 +28,7 @@ mod sessions;
 mod stateless;
 mod streams;
 mod tasks;
+mod upstreams;
 mod watch;
 
 use slimcp::time::Instant;

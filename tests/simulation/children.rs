@@ -9,10 +9,12 @@ mod saying;
 use super::edge::Edge;
 use serde_json::{Value, json};
 use slimcp::bounded::Key;
+use slimcp::engine::Era;
 use slimcp::engine::child::Child;
 use slimcp::tool::command::{CommandLine, Exit, Output};
 use slimcp::upstream::spec::{Per, UpstreamSpec};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::rc::Rc;
 
 /// Which eras a command speaks.
@@ -32,6 +34,8 @@ pub struct Nature {
     pub rudeness: usize,
     /// Its configuration says that it asks questions.
     pub is_interactive: bool,
+    /// Its configuration says which era it speaks, if that is one.
+    pub era_is_known: bool,
 }
 
 /// The era that a child is spoken to in: what came first decides.
@@ -75,7 +79,7 @@ pub struct Process {
 }
 
 /// A call in hand.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Open {
     id: Value,
     /// The number of the client's request.
@@ -100,9 +104,16 @@ pub fn spec(number: usize, nature: Nature) -> UpstreamSpec {
         stdin: None,
         output: Output::Text,
     };
+    let era = match nature.speaks {
+        Speaks::Handshake => Some(Era::Handshake),
+        Speaks::Stateless => Some(Era::Stateless),
+        Speaks::Both => None,
+    };
+    let era = era.filter(|_| nature.era_is_known);
     UpstreamSpec {
         per: nature.per,
         interactive: nature.is_interactive,
+        era,
         ..UpstreamSpec::new(format!("u{number}"), line)
     }
 }
@@ -242,6 +253,8 @@ impl Edge {
 
     /// Whatever children have to do is done, and done well. Returns whether there was anything.
     pub fn finish_children(&mut self) -> bool {
+        // What the engine looks at again as soon as it can.
+        self.wait_until(self.now, false);
         let mut has_done = false;
         for key in self.keys_of_children() {
             let Some(process) = self.process(key) else {
@@ -274,6 +287,28 @@ impl Edge {
     /// Something worth counting has happened.
     pub fn count(&mut self, what: &'static str) {
         *self.happened.entry(what).or_default() += 1;
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "u{} {:?} {:?} {:?}",
+            self.upstream, self.key, self.nature, self.spoken
+        )?;
+        let told = [
+            self.is_closed,
+            self.is_terminated,
+            self.is_killed,
+            self.stalls,
+        ];
+        write!(
+            f,
+            " told {told:?} pipe {:?}",
+            String::from_utf8_lossy(&self.pipe)
+        )?;
+        write!(f, " open {:?} later {:?}", self.open, self.later)
     }
 }
 

@@ -99,6 +99,7 @@ impl World {
         let engine = engine.with_upstreams(specs.collect());
         let mut edge = Edge::new(engine, Random::new(random.bits()));
         edge.natures = natures;
+        edge.settle();
         World {
             edge,
             clients: Vec::new(),
@@ -345,15 +346,22 @@ impl World {
 
     /// Children that nobody uses end.
     fn end_children(&mut self) {
-        for _ in 0..100 {
+        // One that could not be started is tried again and again.
+        for nature in &mut self.edge.natures {
+            nature.rudeness = 0;
+        }
+        for _ in 0..1000 {
             self.edge.finish_children();
-            if self.edge.processes.is_empty() {
+            self.edge.settle();
+            if self.edge.processes.is_empty() && self.edge.engine.gauges().deadlines == 0 {
                 return;
             }
-            let then = self.edge.now + Duration::from_secs(600);
+            let next = self.edge.engine.poll_timeout();
+            let then = next.unwrap_or(self.edge.now + Duration::from_secs(1));
             self.edge.wait_until(then, false);
         }
-        panic!("children are left");
+        let gauges = self.edge.engine.gauges();
+        panic!("children are left: {:#?} {gauges:?}", self.edge.processes);
     }
 
     /// The server begins to stop.
@@ -412,6 +420,7 @@ fn natures(random: &mut Random) -> Vec<Nature> {
         speaks: random.pick(&[Handshake, Stateless, Both]),
         rudeness: random.pick(&[0, 0, 10, 30]),
         is_interactive: random.percent(30),
+        era_is_known: random.percent(30),
     };
     let count = random.below(4);
     (0..count).map(|_| nature(random)).collect()
@@ -475,6 +484,13 @@ fn live(seed: u64) -> Happened {
     });
     if let Err(panic) = catch_unwind(run) {
         eprintln!("\nSEED={seed} failed at step {step} of {steps}");
+        eprintln!("children: {:#?}", world.edge.processes);
+        for view in world.edge.engine.upstreams() {
+            eprintln!(
+                "{} is {}: {:?}",
+                view.spec.name, view.state, view.last_failure
+            );
+        }
         std::panic::resume_unwind(panic);
     }
     let mut happened = happened(world.edge.engine.stats(), world.number);

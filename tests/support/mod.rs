@@ -21,7 +21,7 @@ use slimcp::limits::{Limits, Memory, Timeouts};
 use slimcp::time::Instant;
 use slimcp::tool::ask::Answered;
 use slimcp::tool::command::{
-    Argument, CommandLine, CommandSpec, CommandTool, Kind, Output, Scalar,
+    Argument, CommandLine, CommandSpec, CommandTool, Exit, Kind, Output, Scalar,
 };
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
@@ -59,6 +59,8 @@ pub struct Server {
 /// A process of an upstream as the test plays it.
 pub struct TestChild {
     pub key: Key<Child>,
+    /// The program that it is a process of: the name of its upstream.
+    pub program: String,
     /// Variables that it was given beside those of its line.
     pub environment: Vec<(String, String)>,
     /// Lines that it was sent and that the test has not taken.
@@ -165,6 +167,16 @@ impl Server {
     /// With servers behind it, and no tools but theirs.
     pub fn with_upstreams(specs: Vec<UpstreamSpec>) -> Server {
         Server::before(registry_of(Vec::new()), specs)
+    }
+
+    /// The same within these limits.
+    pub fn with_upstreams_and(limits: Limits, specs: Vec<UpstreamSpec>) -> Server {
+        let mut server = Server::with(limits);
+        let config = server.engine.config().clone();
+        let memory = Memory::of(&config.limits).expect("the limits of a test fit");
+        let engine = Engine::new(config, memory, registry_of(Vec::new()), counting_ids());
+        server.engine = engine.with_upstreams(specs);
+        server
     }
 
     /// With servers behind it, and tools of its own.
@@ -380,6 +392,11 @@ impl Server {
                 self.engine
                     .handle_outcome(now, call, &Outcome::text("a machine"));
             }
+            Job::Start {
+                call,
+                work: Work::Upstream(forward),
+                ..
+            } => self.engine.forward(now, call, forward),
             Job::Start { call, work, .. } => self.started.push((call, work)),
             Job::Answer { call, key, answer } => self.answered.push((call, key, answer)),
             Job::Look { uri, .. } => self.looked.push(uri.into()),
@@ -387,9 +404,13 @@ impl Server {
             Job::Kill(call) => self.killed.push(call),
             Job::Forget(call) => self.forgotten.push(call),
             Job::Spawn {
-                child, environment, ..
+                child,
+                line,
+                environment,
+                ..
             } => self.children.push(TestChild {
                 key: child,
+                program: line.argv[0].clone(),
                 environment,
                 heard: Vec::new(),
                 is_closed: false,
@@ -437,6 +458,34 @@ impl Server {
     pub fn child_says(&mut self, now: Instant, child: usize, line: &str) {
         let key = self.children[child].key;
         self.engine.handle_child_line(now, key, line.as_bytes());
+        self.settle(now);
+    }
+
+    /// What the child was sent and has not read, as JSON.
+    pub fn child_hears(&mut self, child: usize) -> Vec<serde_json::Value> {
+        let lines = std::mem::take(&mut self.children[child].heard);
+        let parse = |line: &String| serde_json::from_str(line).expect("children are sent JSON");
+        lines.iter().map(parse).collect()
+    }
+
+    /// The child answers the request with this id.
+    pub fn child_answers(&mut self, now: Instant, child: usize, id: u64, result: &str) {
+        let line = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+        self.child_says(now, child, &line);
+    }
+
+    /// The child writes a line to stderr.
+    pub fn child_complains(&mut self, now: Instant, child: usize, line: &str) {
+        let key = self.children[child].key;
+        self.engine.handle_child_stderr(now, key, line);
+        self.settle(now);
+    }
+
+    /// The child is gone, or could not be started.
+    pub fn child_ends(&mut self, now: Instant, child: usize, end: Result<Exit, &str>) {
+        let key = self.children[child].key;
+        let end = end.map_err(str::to_string);
+        self.engine.handle_child_exit(now, key, end);
         self.settle(now);
     }
 

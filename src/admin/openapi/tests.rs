@@ -25,7 +25,11 @@ fn document(needs_token: bool, tools: &[ToolSpec]) -> Value {
         server_url: "http://garage-pi.local:8000",
         needs_token,
     };
-    serde_json::from_slice(&openapi(&about, tools.iter())).expect("it must be JSON")
+    serde_json::from_slice(&openapi(
+        &about,
+        tools.iter().map(|spec| (&*spec.name, spec)),
+    ))
+    .expect("it must be JSON")
 }
 
 /// The value that a reference within the document points to.
@@ -149,7 +153,7 @@ fn operation_ids_are_plain_and_differ() {
         &format!("{long}y"),
     ];
     let tools: Vec<ToolSpec> = names.iter().map(|name| spec(name, "{}")).collect();
-    let operations = operations(tools.iter());
+    let operations = operations(tools.iter().map(|spec| (&*spec.name, spec)));
     let ids: Vec<&str> = operations
         .iter()
         .map(|operation| operation.id.as_str())

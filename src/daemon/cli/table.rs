@@ -70,6 +70,8 @@ pub(super) enum Flag {
     Config,
     /// One more listener.
     Listen,
+    /// The file of desktop clients.
+    McpServers,
     /// One more key.
     Set,
     /// The name of a token.
@@ -112,7 +114,7 @@ pub(super) const CONFIGURED: &[Subcommand] = &[
 ];
 
 /// Every option.
-pub(super) const FLAGS: [Row; 10] = [
+pub(super) const FLAGS: [Row; 11] = [
     Row {
         flag: Flag::Config,
         short: Some('c'),
@@ -128,6 +130,14 @@ pub(super) const FLAGS: [Row; 10] = [
         value: "ADDR",
         on: CONFIGURED,
         help: "listen there instead of where the file says; repeatable",
+    },
+    Row {
+        flag: Flag::McpServers,
+        short: None,
+        long: "mcp-servers",
+        value: "FILE",
+        on: CONFIGURED,
+        help: "host the servers of a JSON FILE as desktop clients have it",
     },
     Row {
         flag: Flag::Set,
@@ -197,6 +207,8 @@ pub(super) const FLAGS: [Row; 10] = [
 
 /// What stands below the tables.
 const NOTES: &str = "
+COMMAND: an MCP server on stdin and stdout, hosted beside what the file says or alone, as in
+      slimcp -- npx -y @modelcontextprotocol/server-memory
 ADDR: 127.0.0.1:8000, [::]:8000, localhost:8000, 8000 (127.0.0.1), unix:/path, systemd
 FILE: else $SLIMCP_CONFIG, ./slimcp.toml, $XDG_CONFIG_HOME/slimcp/slimcp.toml,
       /etc/slimcp/slimcp.toml, else defaults; then conf.d/*.toml beside it, by name
@@ -209,7 +221,7 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration
 /// The text of `--help`.
 pub fn help() -> String {
     let mut text = "Hosts MCP tools on small machines.\n\n".to_string();
-    text.push_str("slimcp [SUBCOMMAND] [OPTION]...\n\n");
+    text.push_str("slimcp [SUBCOMMAND] [OPTION]... [-- COMMAND [ARG]...]\n\n");
     for verb in &VERBS {
         push_row(
             &mut text,

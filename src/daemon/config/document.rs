@@ -6,8 +6,12 @@
 use super::complaint::Fault;
 use super::units::Quoted;
 use crate::wire::json;
+use serde_json::value::RawValue;
 use std::fmt;
 use toml::de::{DeTable, DeValue};
+
+/// How deep a JSON file is read. Servers need five levels; whatever is deeper is for others.
+const JSON_DEPTH_MAX: u32 = 8;
 
 /// A value and the line where it begins.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +127,17 @@ pub(super) fn parse(text: &str) -> Result<Vec<Entry>, Vec<Fault>> {
     Err(faults)
 }
 
+/// Reads a JSON file.
+pub(super) fn json(text: &str) -> Result<Data, Fault> {
+    let text = text.trim_start_matches('\u{feff}');
+    let read = serde_json::from_str::<&RawValue>(text);
+    let whole = read.map_err(|error| Fault {
+        line: u32::try_from(error.line()).unwrap_or(u32::MAX),
+        problem: format!("not JSON: {error}"),
+    })?;
+    Ok(Lines::of(text).json(text, whole, JSON_DEPTH_MAX).data)
+}
+
 /// Reads the value of `--set`: TOML if it is TOML, else the text as it stands.
 pub(super) fn parse_value(text: &str) -> Value {
     match DeValue::parse(text) {
@@ -173,6 +188,51 @@ impl Lines {
             DeValue::Table(table) => Data::Table(self.entries(table)),
         };
         Value { line, data }
+    }
+
+    /// A value of JSON, which is a part of the `whole`.
+    fn json(&self, whole: &str, raw: &RawValue, depth_left: u32) -> Value {
+        let json = raw.get();
+        let offset = json.as_ptr() as usize - whole.as_ptr() as usize;
+        let data = match json.as_bytes()[0] {
+            b'{' | b'[' if depth_left == 0 => Data::Strange(json.to_string()),
+            b'{' => {
+                let mut entries = Vec::new();
+                let read = json::each_member(json, &mut |key, value| {
+                    let value = self.json(whole, value, depth_left - 1);
+                    entries.push(Entry {
+                        key: key.into_owned(),
+                        line: value.line,
+                        value,
+                    });
+                    Ok(())
+                });
+                read.expect("it was checked");
+                Data::Table(entries)
+            }
+            b'[' => {
+                let mut items = Vec::new();
+                let read = json::each_element(json, &mut |item| {
+                    items.push(self.json(whole, item, depth_left - 1));
+                    Ok(())
+                });
+                read.expect("it was checked");
+                Data::List(items)
+            }
+            b'"' => match json::text(raw) {
+                Some(text) => Data::Text(text.into_owned()),
+                None => Data::Strange(json.to_string()),
+            },
+            b't' => Data::Boolean(true),
+            b'f' => Data::Boolean(false),
+            _ => json
+                .parse()
+                .map_or_else(|_| Data::Strange(json.to_string()), Data::Integer),
+        };
+        Value {
+            line: self.line(offset),
+            data,
+        }
     }
 
     /// The crate sorts keys by name; the operator's order is the one that counts.

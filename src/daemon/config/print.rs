@@ -2,9 +2,13 @@
 //!
 //! What is printed is itself a configuration: parsed again it gives the same settings. Only the
 //! digests of tokens are left out, and the loader then asks for them, so that no copy of the text
-//! lets in more than the original.
+//! lets in more than the original; and the values of the variables of servers, which often are
+//! keys of somebody else.
 
 mod server;
+
+#[cfg(test)]
+pub(super) use server::ENVIRONMENT_HIDDEN;
 
 use super::access::{ADDRESS_KEYS, ROLE_KEYS, TOKEN_KEYS};
 use super::argument::ARGUMENT_KEYS;

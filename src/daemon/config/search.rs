@@ -1,8 +1,9 @@
 //! Where the configuration lies, and reading it: the only place here that touches files.
 
-use super::{Complaint, Environment, Overrides, Place, Source, parse_with};
+use super::{Around, Complaint, Environment, Overrides, Place, Source, parse_with};
 use crate::auth::jwt::Secret;
 use crate::daemon::settings::{ResourceSettings, ResourceSource, Settings};
+use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -31,6 +32,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// The names of the files that were read, in order; empty when the defaults stand.
     pub sources: Vec<String>,
+    /// What was read otherwise than it is written.
+    pub notes: Vec<String>,
 }
 
 /// The files that are tried, in order, where neither `-c` nor `SLIMCP_CONFIG` names one. A named
@@ -62,11 +65,23 @@ pub fn load(
     overrides: &Overrides,
 ) -> Result<Loaded, Vec<Complaint>> {
     let sources = read_sources(config, environment).map_err(|complaint| vec![complaint])?;
-    let settings = parse_with(&sources, environment, overrides, &read_secret)?;
-    let names = sources.into_iter().map(|source| source.name);
+    let mcp_servers = overrides.mcp_servers.as_deref();
+    let mcp_servers = mcp_servers.map(|path| {
+        let mut room = CONFIG_BYTES_MAX;
+        read_opened(path, File::open(path), &mut room)
+    });
+    let mcp_servers = mcp_servers.transpose().map_err(|one| vec![one])?;
+    let around = Around {
+        mcp_servers: mcp_servers.as_ref(),
+        read_secret: &read_secret,
+        read_variable: &|name| env::var_os(name),
+    };
+    let (settings, notes) = parse_with(&sources, environment, overrides, &around)?;
+    let names = sources.into_iter().chain(mcp_servers);
     Ok(Loaded {
         settings,
-        sources: names.collect(),
+        sources: names.map(|source| source.name).collect(),
+        notes,
     })
 }
 

@@ -277,7 +277,7 @@ fn line(table: &mut Table<'_>) -> CommandLine {
     command_line(
         argv.unwrap_or_default(),
         directory,
-        environment(table),
+        environment(table, "environment"),
         &named.unwrap_or_default(),
     )
 }

@@ -170,7 +170,7 @@ fn spec(table: &mut Table<'_>) -> Option<CommandSpec> {
             .demand("command", COMMAND, command)
             .unwrap_or_default(),
         directory: table.read("directory", text),
-        environment: environment(table),
+        environment: environment(table, "environment"),
         environment_inherit: table
             .read("environment_inherit", variables)
             .unwrap_or_default(),
@@ -199,24 +199,28 @@ fn spec(table: &mut Table<'_>) -> Option<CommandSpec> {
 
 /// Program and arguments.
 pub(super) fn command(value: &Value) -> Result<Vec<String>, Fault> {
-    // An item may be empty: programs tell `""` from nothing.
+    let argv = texts(value, COMMAND)?;
+    match argv.first() {
+        Some(program) if !program.is_empty() => Ok(argv),
+        Some(_) | None => Err(value.refuse(COMMAND)),
+    }
+}
+
+/// Texts for a process. One may be empty: programs tell `""` from nothing. A lone text would look
+/// like a shell line, which it is not.
+pub(super) fn texts(value: &Value, expected: &str) -> Result<Vec<String>, Fault> {
     let item = |item: &Value| match item.as_text() {
         Some(text) if !text.contains('\0') => Ok(text.to_string()),
         Some(_) | None => Err(item.refuse("a text without NUL")),
     };
-    let argv: Vec<String> = match &value.data {
-        Data::List(items) => items.iter().map(item).collect::<Result<_, _>>()?,
-        // A lone text would look like a shell line, which it is not.
+    match &value.data {
+        Data::List(items) => items.iter().map(item).collect(),
         Data::Text(_)
         | Data::Integer(_)
         | Data::Float(_)
         | Data::Boolean(_)
         | Data::Strange(_)
-        | Data::Table(_) => return Err(value.refuse(COMMAND)),
-    };
-    match argv.first() {
-        Some(program) if !program.is_empty() => Ok(argv),
-        Some(_) | None => Err(value.refuse(COMMAND)),
+        | Data::Table(_) => Err(value.refuse(expected)),
     }
 }
 
@@ -253,23 +257,26 @@ pub(super) fn variables(value: &Value) -> Result<Vec<String>, Fault> {
     )
 }
 
-pub(super) fn environment(table: &mut Table<'_>) -> Vec<(String, String)> {
+/// Variables with their values.
+pub(super) fn environment(table: &mut Table<'_>, key: &str) -> Vec<(String, String)> {
     let mut variables = Vec::new();
-    for entry in sub_table(table, "environment") {
+    for entry in sub_table(table, key) {
         let value = entry.value.as_text().filter(|text| !text.contains('\0'));
-        let key = format!("environment.{}", entry.key);
+        let key = format!("{key}.{}", entry.key);
         match value {
             Some(value) if is_variable(&entry.key) => {
                 variables.push((entry.key, value.to_string()));
             }
-            Some(_) => table.fault(
-                &key,
-                Fault {
-                    line: entry.line,
-                    problem: format!("expected {VARIABLE}"),
-                },
-            ),
-            None => table.fault(&key, entry.value.refuse("a text without NUL")),
+            found => {
+                // What is there instead is not shown: it may be a key.
+                let expected = match found {
+                    Some(_) => VARIABLE,
+                    None => "a text without NUL",
+                };
+                let problem = format!("expected {expected}");
+                let line = entry.line;
+                table.fault(&key, Fault { line, problem });
+            }
         }
     }
     variables

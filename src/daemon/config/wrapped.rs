@@ -36,9 +36,8 @@ const OPTIONS: [&str; 11] = [
 const EXTENSIONS: [&str; 6] = [".js", ".mjs", ".cjs", ".ts", ".py", ".sh"];
 
 impl Reader {
-    /// The server behind `--`. Without a configuration file it is all there is: then the built-in
-    /// tools, which nobody has asked for, are left out.
-    pub(super) fn read_wrapped(&mut self, overrides: &Overrides, is_alone: bool) {
+    /// The server behind `--`.
+    pub(super) fn read_wrapped(&mut self, overrides: &Overrides) {
         if overrides.command.is_empty() {
             return;
         }
@@ -51,7 +50,12 @@ impl Reader {
             label: format!("server.{name}"),
             spec: UpstreamSpec::new(name, line),
         });
-        if is_alone && self.is_unset("builtins") {
+    }
+
+    /// Without a configuration file, the servers of the command line are all there is: nobody has
+    /// asked for the built-in tools then.
+    pub(super) fn leave_servers_alone(&mut self) {
+        if !self.servers.is_empty() && self.is_unset("builtins") {
             self.settings.builtins.clear();
         }
     }

@@ -14,6 +14,7 @@ use crate::mcp::method::{Freshness, Method, NamedBy};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::stateless::{self, Claim, Told, mismatch};
 use crate::mcp::subscription::ListenParams;
+use crate::tool::forward::Scope;
 use crate::wire::dialect::Dialect;
 use crate::wire::json;
 use crate::wire::jsonrpc::{self, Id, RpcError};
@@ -58,11 +59,11 @@ impl Engine {
             return Ok(());
         }
         let name = claim.named(NamedBy::Name);
-        let Some(tool) = name.and_then(|name| self.registry.find(&name)) else {
+        let Some(tool) = name.and_then(|name| self.registry.find_in(exchange.scope, &name)) else {
             return Ok(());
         };
         let role = self.config.access.role(exchange.principal.role);
-        if !may_use(role, self.registry.get(tool).spec()) {
+        if !may_use(role, &self.registry, tool) {
             return Ok(());
         }
         let picked = params.and_then(|params| json::pick(params.get(), ["arguments"]).ok());
@@ -124,8 +125,10 @@ impl Engine {
         match wanted {
             Ok(wanted) => {
                 let framing = exchange.framing();
-                let opened = self.open_subscription(asker.principal, id, &wanted, framing);
+                let whose = (asker.principal, asker.scope);
+                let opened = self.open_subscription(whose, id, &wanted, framing);
                 self.watch(exchange.now);
+                self.heed(exchange.now);
                 opened.map(Reply::Stream)
             }
             Err(wrong) => Ok(self.stateless_wrong(exchange, id, &wrong)),
@@ -143,6 +146,7 @@ impl Engine {
     /// Adds to the result in `payload` what every result of this revision has.
     pub(in crate::engine) fn stamp(
         &self,
+        scope: Scope,
         kind: &str,
         freshness: Option<Freshness>,
         payload: &mut Vec<u8>,
@@ -154,7 +158,13 @@ impl Engine {
         let freshness = freshness.as_deref().unwrap_or_default();
         jsonrpc::amend_result(
             payload,
-            &["\"resultType\":\"", kind, "\"", freshness, &self.stamp],
+            &[
+                "\"resultType\":\"",
+                kind,
+                "\"",
+                freshness,
+                self.stamp_in(scope),
+            ],
         );
     }
 }

@@ -10,7 +10,8 @@ use crate::engine::dispatch::may_use;
 use crate::engine::session::{Session, Transport};
 use crate::mcp::refusal::Refusal;
 use crate::time::{Instant, UnixMillis};
-use crate::tool::ToolSpec;
+use crate::tool::Tool;
+use crate::tool::forward::Scope;
 use crate::wire::head::Method;
 use crate::wire::status::Status;
 
@@ -18,11 +19,13 @@ use crate::wire::status::Status;
 const NO_STORE: (&str, &str) = ("Cache-Control", "no-store");
 
 impl Engine {
-    /// The tools that a principal may use.
-    fn tools_for(&self, principal: Principal) -> impl Iterator<Item = &ToolSpec> {
+    /// The tools that a principal may use, with their names.
+    fn tools_for(&self, principal: Principal) -> impl Iterator<Item = (&str, &dyn Tool)> {
         let role = self.config.access.role(principal.role);
-        let specs = self.registry.iter().map(|tool| tool.spec());
-        specs.filter(|spec| may_use(role, spec))
+        let registry = &self.registry;
+        let tools = registry.listed(Scope::Everything);
+        let tools = tools.filter(move |tool| may_use(role, registry, *tool));
+        tools.map(|tool| (registry.name(tool), &**registry.get(tool)))
     }
 
     /// `GET /mcp/tools`.
@@ -42,7 +45,8 @@ impl Engine {
             server_url: &server_url,
             needs_token: self.config.access.is_required(),
         };
-        let body = openapi::openapi(&about, self.tools_for(exchange.principal));
+        let tools = self.tools_for(exchange.principal);
+        let body = openapi::openapi(&about, tools.map(|(name, tool)| (name, tool.spec())));
         Ok(exchange.json(Status::Ok, &[NO_STORE], &body))
     }
 

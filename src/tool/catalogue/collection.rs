@@ -33,25 +33,18 @@ impl Collection {
     }
 }
 
-/// The page of `resources/list` that `cursor` names: `fixed` first, then what was `found` in
-/// collections; all together are cut at [`limits::RESOURCES_MAX`].
-pub(crate) fn page_with(
-    fixed: &[Resource],
-    found: &[ResourceSpec],
-    cursor: Option<&str>,
-) -> Option<Vec<u8>> {
+/// All that `resources/list` says: `fixed` first, then what was `found` in collections; all
+/// together are cut at [`limits::RESOURCES_MAX`].
+pub(crate) fn all_resources<'a>(
+    fixed: &'a [Resource],
+    found: &'a [ResourceSpec],
+) -> Vec<&'a ResourceSpec> {
     let fixed = fixed.iter().map(|resource| &resource.spec);
     // A file of a folder may be a resource by itself too.
     let is_twin = |spec: &&ResourceSpec| fixed.clone().any(|other| other.uri == spec.uri);
     let found = found.iter().filter(|spec| !is_twin(spec));
-    let all = fixed.clone().chain(found).take(limits::RESOURCES_MAX);
-    let all: Vec<&ResourceSpec> = all.collect();
-    super::page(
-        "resources",
-        all.len(),
-        &|place| all[place].entry("uri"),
-        cursor,
-    )
+    let all = fixed.clone().chain(found);
+    all.take(limits::RESOURCES_MAX).collect()
 }
 
 /// What is the same for two listings exactly if they name the same resources (up to a collision of

@@ -121,6 +121,11 @@ impl ResourceSpec {
         }
     }
 
+    /// What the listing of resources says.
+    pub(crate) fn listed(&self) -> Object {
+        self.entry("uri")
+    }
+
     /// What is said of it; `uri` is what its address is called.
     pub(in crate::tool) fn entry(&self, uri: &str) -> Object {
         let entry = Object::default()

@@ -1,13 +1,12 @@
 //! Calls: sent, reported on, answered, cancelled.
 
+use super::turn::Turn;
 use super::{Asking, Conversation, Effect, Purpose};
-use crate::limits::{ASK_AGAIN_MAX, ASK_ROUNDS_MAX, ASKS_MAX, ID_BYTES_MAX};
+use crate::limits::ID_BYTES_MAX;
 use crate::mcp::bridge::{self, Failed, Read};
 use crate::mcp::message::Level;
 use crate::mcp::revision::Era;
-use crate::tool::ask::{Answered, Ask, AskKind};
 use crate::tool::handler::{Ended, Progress, Said};
-use crate::upstream::conversation::question::kind_of;
 use crate::upstream::{Forward, Tag};
 use crate::wire::encode::decimal;
 use crate::wire::json::{self, Object};
@@ -24,30 +23,17 @@ pub(super) struct Open {
     /// What is asked for; it may have to be sent again.
     pub forward: Box<Forward>,
     /// How far it has said to have come.
-    furthest: f64,
+    pub furthest: f64,
     /// What its client is asked, where that has ended the request.
-    turn: Option<Box<Turn>>,
+    pub turn: Option<Box<Turn>>,
     /// Turns so far.
-    rounds: u8,
+    pub rounds: u8,
     /// Turns without a question so far.
-    repeats: u8,
+    pub repeats: u8,
     /// How many questions of each kind it has asked by itself.
     pub asked: [u32; 3],
     /// What its client lacks for what the child has asked.
     pub lacks: Option<Box<RpcError>>,
-}
-
-/// Questions that have ended a request, which is to be made again with the answers.
-#[derive(Debug, Default)]
-struct Turn {
-    /// Those without an answer.
-    asked: Vec<(Box<str>, AskKind)>,
-    /// The answers: members of an object, a comma before each.
-    answers: Vec<u8>,
-    /// What the child wants to see again: a string of JSON.
-    state: Option<Box<str>>,
-    /// The child wants pages to be visited, not answers: what it has said.
-    visit: Option<RpcError>,
 }
 
 impl Open {
@@ -58,10 +44,7 @@ impl Open {
 
     /// Bytes of memory that it holds.
     pub(super) fn bytes(&self) -> usize {
-        let turn = self.turn.as_ref().map_or(0, |turn| {
-            let keys: usize = turn.asked.iter().map(|(key, _)| key.len()).sum();
-            keys + turn.answers.capacity() + turn.state.as_ref().map_or(0, |state| state.len())
-        });
+        let turn = self.turn.as_ref().map_or(0, |turn| turn.bytes());
         let forward = self.forward.params.len() + self.forward.meta.len();
         size_of::<Open>() + size_of::<Forward>() + forward + turn
     }
@@ -88,7 +71,12 @@ impl Conversation {
         });
     }
 
-    fn send_request(&mut self, forward: &Forward, asking: &Asking, turn: Option<&Turn>) -> u64 {
+    pub(super) fn send_request(
+        &mut self,
+        forward: &Forward,
+        asking: &Asking,
+        turn: Option<&Turn>,
+    ) -> u64 {
         let era = self.plan.era;
         let purpose = Purpose::Call(asking.tag);
         self.request_with(forward.method.name(), purpose, &mut |out, id| {
@@ -151,14 +139,14 @@ impl Conversation {
         }
     }
 
-    fn end(&mut self, place: usize, ended: Ended) {
+    pub(super) fn end(&mut self, place: usize, ended: Ended) {
         let open = self.calls.remove(place);
         let tag = open.asking.tag;
         self.end_questions(tag);
         self.effects.push_back(Effect::Ended(tag, ended));
     }
 
-    fn fail(&mut self, place: usize, why: &'static str) {
+    pub(super) fn fail(&mut self, place: usize, why: &'static str) {
         self.end(place, Ended::Failed(RpcError::new(INTERNAL_ERROR, why)));
     }
 
@@ -169,128 +157,6 @@ impl Conversation {
         let is_told = open.asking.era == Era::Stateless;
         let lacks = open.lacks.take().filter(|_| is_told);
         self.end(place, Ended::Failed(lacks.map_or(error, |lacks| *lacks)));
-    }
-
-    /// The child has answered with questions, or wants to be asked again.
-    fn take_turn(&mut self, place: usize, requests: Option<&RawValue>, state: Option<&RawValue>) {
-        let open = &mut self.calls[place];
-        if !open.may_ask() {
-            return self.fail(place, "the server asks where it must not");
-        }
-        let asks = match requests.map_or(Some(Vec::new()), read_asks) {
-            Some(asks) if asks.len() <= ASKS_MAX => asks,
-            Some(_) => return self.fail(place, "the server asks too much at once"),
-            None => return self.fail(place, "the server's questions make no sense"),
-        };
-        if asks.is_empty() && state.is_none() {
-            return self.fail(place, "the server asks for nothing");
-        }
-        open.rounds += 1;
-        open.repeats += u8::from(asks.is_empty());
-        if open.rounds > ASK_ROUNDS_MAX || open.repeats > ASK_AGAIN_MAX {
-            return self.fail(place, "the server does not stop asking");
-        }
-        let turn = Turn {
-            state: state.map(|state| state.get().into()),
-            ..Turn::default()
-        };
-        self.begin_turn(place, turn, asks);
-    }
-
-    /// A child with a handshake wants pages to be visited before it is asked again. What it has
-    /// asked before that is void.
-    fn ask_visits(&mut self, place: usize, visits: &[&RawValue], error: &RawValue) {
-        let open = &mut self.calls[place];
-        open.rounds += 1;
-        if open.rounds > ASK_ROUNDS_MAX || visits.len() > ASKS_MAX {
-            return self.fail(place, "the server does not stop asking");
-        }
-        let tag = open.asking.tag;
-        self.withdraw_questions(tag);
-        let message = json::pick(error.get(), ["message"]).unwrap_or_default();
-        let message = message[0].and_then(json::text).unwrap_or_default();
-        let turn = Turn {
-            visit: Some(RpcError::new(INTERNAL_ERROR, message.into_owned())),
-            ..Turn::default()
-        };
-        let ask = |visit| Ask {
-            key: self.key_for(place, AskKind::Url, None),
-            kind: AskKind::Url,
-            params: bridge::read_question(Some(visit), Some("url")).params,
-        };
-        let asks = visits.iter().copied().map(ask).collect();
-        self.begin_turn(place, turn, asks);
-    }
-
-    fn begin_turn(&mut self, place: usize, mut turn: Turn, asks: Vec<Ask>) {
-        turn.asked = asks
-            .iter()
-            .map(|ask| (ask.key.as_str().into(), ask.kind))
-            .collect();
-        let open = &mut self.calls[place];
-        open.turn = Some(Box::new(turn));
-        let tag = open.asking.tag;
-        if asks.is_empty() {
-            return self.retry(place);
-        }
-        let said = asks
-            .into_iter()
-            .map(|ask| Effect::Said(tag, Said::Ask(ask)));
-        self.effects.extend(said);
-        self.effects.push_back(Effect::Waits(tag));
-    }
-
-    /// All questions of a turn are answered: the request is made again.
-    fn retry(&mut self, place: usize) {
-        let mut open = self.calls.remove(place);
-        let turn = open.turn.take();
-        open.id = Some(self.send_request(&open.forward, &open.asking, turn.as_deref()));
-        // The next request of its client has a token of its own.
-        if open.asking.era == Era::Stateless {
-            open.furthest = f64::NEG_INFINITY;
-        }
-        self.calls.insert(place, open);
-    }
-
-    /// A question of a turn is answered. Returns whether there is a turn.
-    pub(super) fn answer_turn(&mut self, place: usize, key: &str, answer: &Answered) -> bool {
-        let Some(turn) = &mut self.calls[place].turn else {
-            return false;
-        };
-        let Some(at) = turn.asked.iter().position(|(asked, _)| **asked == *key) else {
-            return true;
-        };
-        let (key, kind) = turn.asked.remove(at);
-        if let Some(visit) = &turn.visit
-            && !answer.as_ref().is_ok_and(|answer| is_accepted(answer))
-        {
-            let error = answer.as_ref().err().unwrap_or(visit).clone();
-            self.end(place, Ended::Failed(error));
-            return true;
-        }
-        match (answer, kind) {
-            (Ok(answer), _) => push_answer(&mut turn.answers, &key, answer.get()),
-            // A child must not ask what it was not told that the client can be asked.
-            (Err(error), _) if bridge::is_incapable(error) => {
-                self.fail(place, "the server asks what the client cannot be asked");
-                return true;
-            }
-            (Err(_), AskKind::Form | AskKind::Url) => {
-                push_answer(&mut turn.answers, &key, CANCELLED);
-            }
-            (Err(error), AskKind::Sample | AskKind::SampleWithTools | AskKind::Roots) => {
-                let error = error.clone();
-                self.end(place, Ended::Failed(error));
-                return true;
-            }
-        }
-        if turn.asked.is_empty() {
-            self.retry(place);
-        } else {
-            let tag = self.calls[place].asking.tag;
-            self.effects.push_back(Effect::Waits(tag));
-        }
-        true
     }
 
     /// A call says how far it has come. That of one that is over comes late, and is no fault.
@@ -367,47 +233,11 @@ impl Conversation {
     }
 }
 
-/// A result of a question to a person who was not there.
-pub(super) const CANCELLED: &str = r#"{"action":"cancel"}"#;
-
 /// The value of a number that is not written at length.
 fn number(json: &RawValue) -> Option<f64> {
     let text = json.get();
     let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
     json::float(text).filter(|_| is_number && text.len() <= ID_BYTES_MAX)
-}
-
-fn is_accepted(answer: &RawValue) -> bool {
-    let picked = json::pick(answer.get(), ["action"]);
-    matches!(picked, Ok([Some(action)]) if action.get() == "\"accept\"")
-}
-
-fn push_answer(answers: &mut Vec<u8>, key: &str, answer: &str) {
-    answers.push(b',');
-    json::push_string(answers, key);
-    answers.push(b':');
-    answers.extend_from_slice(answer.as_bytes());
-}
-
-/// The questions of a turn; `None` if one makes no sense or two have one key.
-fn read_asks(requests: &RawValue) -> Option<Vec<Ask>> {
-    let mut asks: Vec<Ask> = Vec::new();
-    let read = json::each_member(requests.get(), &mut |key, request| {
-        let ask = read_ask(&key, request).filter(|ask| asks.iter().all(|one| one.key != ask.key));
-        asks.push(ask.ok_or("no question")?);
-        Ok(())
-    });
-    read.ok().map(|()| asks)
-}
-
-fn read_ask(key: &str, request: &RawValue) -> Option<Ask> {
-    let [method, params] = json::pick(request.get(), ["method", "params"]).ok()?;
-    let params = json::said(params);
-    Some(Ask {
-        key: key.to_string(),
-        kind: kind_of(&json::text(method?)?, params).ok()??,
-        params: params.map_or("{}", RawValue::get).to_string(),
-    })
 }
 
 /// Appends the parameters of a request: those of the client with what the child is to know.
@@ -427,19 +257,7 @@ fn write_params(
     out.extend_from_slice(open.as_bytes());
     let mut separator = if open.ends_with('{') { "" } else { "," };
     if let Some(turn) = turn {
-        if let Some(answers) = turn.answers.get(1..).filter(|_| turn.visit.is_none()) {
-            out.extend_from_slice(separator.as_bytes());
-            out.extend_from_slice(b"\"inputResponses\":{");
-            out.extend_from_slice(answers);
-            out.push(b'}');
-            separator = ",";
-        }
-        if let Some(state) = &turn.state {
-            out.extend_from_slice(separator.as_bytes());
-            out.extend_from_slice(b"\"requestState\":");
-            out.extend_from_slice(state.as_bytes());
-            separator = ",";
-        }
+        separator = turn.write(out, separator);
     }
     let start = out.len();
     out.extend_from_slice(separator.as_bytes());

@@ -4,7 +4,8 @@
 //! [`Conversation`] for whose they are. In 2026-07-28 questions are answers (`call.rs`), and a
 //! child must not make requests.
 
-use super::call::{CANCELLED, Open};
+use super::call::Open;
+use super::turn::CANCELLED;
 use super::{Conversation, Effect};
 use crate::limits::ASKS_MAX;
 use crate::mcp::bridge;

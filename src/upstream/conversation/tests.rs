@@ -16,6 +16,9 @@ use crate::wire::jsonrpc::RpcError;
 use serde_json::value::RawValue;
 use std::rc::Rc;
 
+mod listings;
+mod news;
+mod opening;
 mod questions;
 mod seeded;
 mod turns;

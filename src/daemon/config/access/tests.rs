@@ -388,7 +388,11 @@ fn jwt_are_taken_with_the_key_of_their_file() {
             &sources,
             &Environment::default(),
             &Overrides::default(),
-            read_secret,
+            &crate::daemon::config::Around {
+                mcp_servers: None,
+                read_secret,
+                read_variable: &|_| None,
+            },
         )
     };
     let secret = Secret::parse(&[b'k'; 32]).expect("long enough");
@@ -396,7 +400,7 @@ fn jwt_are_taken_with_the_key_of_their_file() {
         assert_eq!(path.to_str(), Some("/key"));
         Ok(Some(secret.clone()))
     });
-    let jwt = found.expect("a sound file").access.jwt.expect("a key");
+    let jwt = found.expect("a sound file").0.access.jwt.expect("a key");
     assert_eq!(
         (jwt.secret, jwt.role),
         (secret.clone(), Some(RoleIndex::READONLY))

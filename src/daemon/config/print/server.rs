@@ -6,6 +6,9 @@ use crate::daemon::config::units::{Bytes, Quoted};
 use crate::tool::CallLimits;
 use crate::upstream::spec::{Prefix, ToolOverride, UpstreamSpec};
 
+/// What stands in place of the values of `environment`.
+pub(in super::super) const ENVIRONMENT_HIDDEN: &str = "# environment, values are not shown: ";
+
 /// One server as TOML.
 pub(super) fn push_server(text: &mut String, server: &UpstreamSpec) {
     let line = &server.line;
@@ -13,7 +16,7 @@ pub(super) fn push_server(text: &mut String, server: &UpstreamSpec) {
     push_pair(text, "name", Some(Quoted(&server.name)));
     push_pair(text, "command", Some(show_list(&line.argv)));
     push_pair(text, "directory", line.directory.as_deref().map(Quoted));
-    push_table(text, "environment", &line.environment);
+    push_hidden(text, &line.environment);
     let inherit = line.environment_inherit.iter();
     let inherit: Vec<&String> = inherit.filter(|name| !is_inherited(name)).collect();
     push_list(text, "environment_inherit", &inherit);
@@ -57,6 +60,15 @@ pub(super) fn push_limits(text: &mut String, limits: &CallLimits) {
     let bytes = limits.output_bytes_max;
     let output = bytes.map(|bytes| format!("\"{}\"", Bytes(bytes as u64)));
     push_pair(text, "output_limit", output);
+}
+
+/// The names of variables without their values, which often are secrets; the others of the file
+/// are printed as they are.
+fn push_hidden(text: &mut String, variables: &[(String, String)]) {
+    let names: Vec<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+    if !names.is_empty() {
+        push_line(text, &format!("{ENVIRONMENT_HIDDEN}{}", names.join(", ")));
+    }
 }
 
 /// Names with texts, where there are some.

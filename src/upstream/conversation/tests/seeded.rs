@@ -59,7 +59,7 @@ impl World {
         let mut asking = capable(tag, self.any_era(), Capabilities::FORM);
         asking.told.wants_progress = true;
         // Of two calls that want them, neither is told.
-        asking.log_level = (tag % 4 == 0).then_some(Level::Debug);
+        asking.log_level = tag.is_multiple_of(4).then_some(Level::Debug);
         let params = format!(r#"{{"name":"{tag}"}}"#);
         self.child
             .0
@@ -131,7 +131,7 @@ impl World {
                 self.child
                     .says(&format!(r#""method":"{method}","params":{params}"#));
             }
-            (2, Era::Stateless) if tag % 4 != 0 => {}
+            (2, Era::Stateless) if !tag.is_multiple_of(4) => {}
             (2, _) => {
                 let params = format!(r#"{{"level":"info","data":{tag}}}"#);
                 let method = "notifications/message";

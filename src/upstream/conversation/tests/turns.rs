@@ -148,9 +148,9 @@ fn questions_are_asked_at_once_and_the_request_is_made_again() {
     assert!(child.sent().is_empty());
     assert_eq!(child.effects(), ["7 waits"; 4], "as long as one is missing");
     child.answers(7, "model", "{}");
-    let responses = format!(
-        r#"{{"page":{ACCEPTED},"name":{ACCEPTED},"roots":{ACCEPTED},"t\"":{ACCEPTED},"model":{{}}}}"#
-    );
+    let keys = ["page", "name", "roots", "t\\\""];
+    let responses = keys.map(|key| format!(r#""{key}":{ACCEPTED}"#)).join(",");
+    let responses = format!(r#"{{{responses},"model":{{}}}}"#);
     let params =
         format!(r#""params":{{"name":"t","inputResponses":{responses},"requestState":"s\u0041\/""#);
     let expected = format!(r#""id":102,"method":"tools/call",{params}"#);
