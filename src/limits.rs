@@ -295,6 +295,9 @@ pub const BACK_OFF_RESET: Duration = Duration::from_secs(60);
 /// back-off lasts.
 pub const FAILURES_MAX: usize = 16;
 
+/// Bytes of variables that an upstream of which nothing is known is asked with.
+pub const ENVIRONMENT_BYTES_MAX: usize = 4 * KIB;
+
 /// Children of one kind that are held by calls whose clients may never come back with answers,
 /// before one more costs the oldest of those calls its place.
 pub const HELD_CHILDREN_MAX: usize = 2;
@@ -318,7 +321,7 @@ pub const CHILD_INPUT_BYTES_MAX: usize = 2 * MIB;
 pub const CHILD_NOISE_MAX: u32 = 1000;
 
 /// Least time between two readings of what a child offers, however often it says that it changes.
-pub const LISTING_PAUSE: Duration = Duration::from_secs(2);
+pub const LISTING_PAUSE: Duration = Duration::from_millis(500);
 
 /// Lines of a child's stderr that the log has of one burst, and in a minute.
 pub const STDERR_LINES: u32 = 60;

@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn s4_12_the_api_says_what_is_where() {
-        let clients = snippets("pi", "http://pi.lan", true);
+        let clients = snippets("pi", "http://pi.lan", None, true);
         let api: Value =
             serde_json::from_slice(&api_json("a \"b\"", ["files"].into_iter(), &clients)).unwrap();
         assert_eq!(api["clients"][0]["client"], "claude-code");

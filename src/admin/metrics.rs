@@ -1,8 +1,8 @@
 //! `/metrics`: the Prometheus text format, version 0.0.4, from a snapshot of plain values.
 //!
-//! Every label has a small set of values, which the program or the configuration fixes, so the text
-//! has a fixed number of lines: one pass over the counters, whatever the server holds. Nothing in it
-//! names a client, a token or a tool.
+//! Every label has a small set of values, which the program or the configuration fixes, so the
+//! text has a fixed number of lines: one pass over the counters, whatever the server holds. Nothing
+//! in it names a client, a token or a tool.
 //! Five families have the names of older servers, so that their dashboards go on working; all
 //! others begin with `slimcp_`. What is now has `_active` or `_used` in its name, what may be
 //! `_max`, what has been `_total`.
@@ -259,7 +259,8 @@ fn upstreams(text: &mut Text, upstreams: &[UpstreamView<'_>]) {
     }
 }
 
-/// A label's name and value. Values are ours, or names of servers: none has a quote, a backslash or a line end.
+/// A label's name and value. Values are ours, or names of servers: none has a quote, a backslash or
+/// a line end.
 type Label<'a> = Option<(&'static str, &'a str)>;
 
 /// The text as far as it is written.

@@ -62,6 +62,8 @@ pub struct ClientConfig {
     pub client: Option<String>,
     /// The address to use instead of the first listener.
     pub url: Option<String>,
+    /// The one server whose door is meant, not that of everything.
+    pub server: Option<String>,
 }
 
 /// What `notify` is told.
@@ -169,7 +171,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             | Flag::Role
             | Flag::Url
             | Flag::TokenFile
-            | Flag::McpServers => value(row, &mut parser)?,
+            | Flag::McpServers
+            | Flag::Server => value(row, &mut parser)?,
         };
         flags.push((row, value));
     }
@@ -239,6 +242,7 @@ fn resolve(
             },
             options: given.options,
             url: given.url,
+            server: given.server,
         }),
         Subcommand::Notify => Command::Notify(Notify {
             url: words.next()?,
@@ -290,6 +294,7 @@ struct Given {
     name: Option<String>,
     roles: Vec<String>,
     url: Option<String>,
+    server: Option<String>,
     list: bool,
     probe: bool,
     token_file: Option<PathBuf>,
@@ -313,6 +318,7 @@ impl Given {
                 self.roles.push(text(row, value)?);
                 Ok(())
             }
+            Flag::Server => once(&mut self.server, row, text(row, value)?),
             Flag::Url => once(&mut self.url, row, text(row, value)?),
             Flag::TokenFile => once(&mut self.token_file, row, PathBuf::from(value)),
             Flag::List => {
@@ -438,6 +444,7 @@ mod tests {
                 options: options.clone(),
                 client: client.map(str::to_string),
                 url: url.map(str::to_string),
+                server: None,
             })
         };
         let notify = |json: Option<&str>, roles: &[&str], token_file: Option<&str>| {

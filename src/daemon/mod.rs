@@ -11,4 +11,5 @@ pub mod notify;
 pub mod run;
 mod serve;
 pub mod settings;
+mod state;
 pub mod token;

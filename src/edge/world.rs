@@ -58,11 +58,16 @@ pub struct World {
     pub reaper: Rc<Reaper>,
     /// Looks that take their time.
     pub looks: Looks,
+    /// Keeps what is known of an upstream, by its name, for the next start.
+    keep: RefCell<Option<Keep>>,
     /// Set while the engine's wishes are being met, so that meeting one does not begin anew.
     is_settling: Cell<bool>,
     /// Whoever waits for the end of the drain.
     drain_waker: RefCell<Option<Waker>>,
 }
+
+/// Takes the name of an upstream and what is known of it.
+pub type Keep = Box<dyn Fn(&str, &[u8])>;
 
 /// What works for a call.
 pub enum Worker {
@@ -124,9 +129,15 @@ impl World {
             children: RefCell::default(),
             reaper: Reaper::new(orphans)?,
             looks: Looks::default(),
+            keep: RefCell::default(),
             is_settling: Cell::new(false),
             drain_waker: RefCell::default(),
         }))
+    }
+
+    /// Has `keep` called with what is learned of upstreams ([`Engine::with_kept`]).
+    pub fn keep_with(&self, keep: Keep) {
+        *self.keep.borrow_mut() = Some(keep);
     }
 
     /// Gives the engine one input and does everything it then wants done.
@@ -220,6 +231,11 @@ impl World {
                 environment,
                 line_bytes_max,
             } => child::start(self, child, &line, environment, line_bytes_max),
+            Job::Keep { upstream, text } => {
+                if let Some(keep) = &*self.keep.borrow() {
+                    keep(&upstream, &text);
+                }
+            }
             Job::Feed(child) => child::feed(self, child),
             Job::CloseInput(child) => child::close_input(self, child),
             Job::TerminateChild(child) => self.signal_child(child, Group::terminate),

@@ -13,6 +13,7 @@ use crate::upstream::UpstreamIndex;
 use crate::upstream::conversation::Conversation;
 use crate::upstream::supervise::State;
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -37,10 +38,9 @@ pub struct Child {
     pub(super) waiting: VecDeque<Key<Call>>,
     /// Calls that it works on.
     pub(super) calls: u32,
-    /// The call of a client of 2026-07-28 that it works on and that may ask: no other one is sent
-    /// meanwhile.
+    /// The call of a client of 2026-07-28 that has asked last.
     pub(super) asks: Option<Key<Call>>,
-    /// When the questions of that call end its exchange, once it has asked.
+    /// When its questions end its exchange; more may come until then.
     pub(super) asking_until: Option<Instant>,
     /// When what it offers was read again, and is to be.
     pub(super) refreshed: Option<Instant>,
@@ -90,7 +90,6 @@ pub enum Instance {
 }
 
 /// What a call has to do with an upstream.
-#[derive(Debug)]
 pub(super) struct Forwarded {
     /// Whose call it is.
     pub upstream: UpstreamIndex,
@@ -98,7 +97,7 @@ pub(super) struct Forwarded {
     pub instance: Instance,
     /// Variables for that child, if it has to be started. Drawn from the budget.
     pub environment: Vec<(String, String)>,
-    /// What is to be sent, until it is.
+    /// What is to be sent, until it is. Drawn from the budget.
     pub forward: Option<Box<Forward>>,
     /// The child that works on it, or that it waits for.
     pub child: Option<Key<Child>>,
@@ -106,10 +105,18 @@ pub(super) struct Forwarded {
     pub sent: Option<(u64, Instant)>,
 }
 
+impl fmt::Debug for Forwarded {
+    /// Without the variables, which may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Forwarded({:?}, {:?})", self.upstream, self.child)
+    }
+}
+
 impl Forwarded {
     /// Bytes of the budget that it holds.
     pub fn held_bytes(&self) -> usize {
-        bytes_of(&self.environment)
+        let forward = self.forward.as_ref().map_or(0, |forward| forward.bytes());
+        bytes_of(&self.environment) + forward
     }
 }
 

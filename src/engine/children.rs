@@ -100,7 +100,9 @@ impl Engine {
     pub fn with_upstreams(mut self, specs: Vec<UpstreamSpec>) -> Engine {
         self.children.upstreams = specs.into_iter().map(Upstream::new).collect();
         for place in 0..self.children.upstreams.len() {
-            self.tend(Instant::ZERO, UpstreamIndex::new(place));
+            let index = UpstreamIndex::new(place);
+            self.recollect(Instant::ZERO, index);
+            self.tend(Instant::ZERO, index);
         }
         self
     }
@@ -170,7 +172,10 @@ impl Engine {
                 self.resume_waiting(now);
             }
             Action::CloseInput => self.jobs.push_back(Job::CloseInput(key)),
-            Action::Terminate => self.jobs.push_back(Job::TerminateChild(key)),
+            Action::Terminate => {
+                self.hush(key);
+                self.jobs.push_back(Job::TerminateChild(key));
+            }
             Action::Kill => self.jobs.push_back(Job::KillChild(key)),
             Action::Forget => self.forget_child(now, key),
             Action::Enqueue | Action::Refuse => unreachable!("nobody wants it by its key"),
@@ -199,7 +204,8 @@ impl Engine {
                 others.into_iter().chain([idle]).flatten().min()
             }
             State::Closing | State::Terminating => Some(now + limits::KILL_GRACE),
-            State::Down | State::Queued | State::Leaving | State::Killing | State::Failed => None,
+            State::Leaving => others.into_iter().flatten().min(),
+            State::Down | State::Queued | State::Killing | State::Failed => None,
         };
         self.cancel(timer);
         let timer = at.and_then(|at| self.schedule(at, Deadline::Child(key)));
@@ -245,9 +251,10 @@ impl Engine {
                 self.set_reason(key, &text);
                 self.child_event(now, key, Event::Expired);
             }
+            // It ends with its last call.
+            State::Leaving => self.time_child(now, key),
             State::Down
             | State::Queued
-            | State::Leaving
             | State::Closing
             | State::Terminating
             | State::Killing

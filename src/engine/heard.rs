@@ -7,7 +7,7 @@ use crate::limits;
 use crate::mcp::message::{Level, log_params};
 use crate::time::Instant;
 use crate::upstream::conversation::Effect;
-use crate::upstream::supervise::Event;
+use crate::upstream::supervise::{Event, State};
 use crate::wire::dialect::About;
 use crate::wire::jsonrpc;
 
@@ -18,9 +18,18 @@ impl Engine {
             return;
         };
         child.lines += 1;
+        // One whose input is closed cannot be answered, and its calls are over.
+        if child.state.is_ending() {
+            return;
+        }
         let noise = std::mem::take(&mut child.noise);
         child.conversation.handle_line(line);
         self.take_effects(now, key);
+        // What it has just answered may be what calls were held back for.
+        let record = self.children.slab.get(key);
+        if record.is_some_and(|child| child.state == State::Up && !child.waiting.is_empty()) {
+            self.send_waiting(now, key);
+        }
         let Some(child) = self.children.slab.get_mut(key) else {
             return;
         };
@@ -126,23 +135,37 @@ impl Engine {
         let Some(child) = self.children.slab.get(key) else {
             return;
         };
-        let held_bytes = child.conversation.output().len();
-        if held_bytes == 0 {
-            return;
+        let unread_bytes = child.conversation.output().len();
+        if unread_bytes > 0 {
+            self.jobs.push_back(super::Job::Feed(key));
         }
-        self.jobs.push_back(super::Job::Feed(key));
-        let more = held_bytes.saturating_sub(child.held_bytes);
-        let is_slow = held_bytes > limits::CHILD_INPUT_BYTES_MAX;
-        if !is_slow && self.take_bytes(more) {
-            self.children
-                .slab
-                .get_mut(key)
-                .expect("it was there")
-                .held_bytes += more;
-        } else {
+        let is_slow = unread_bytes > limits::CHILD_INPUT_BYTES_MAX;
+        if is_slow || !self.draw_for_child(key) {
             self.set_reason(key, "does not read its input");
             self.child_event(now, key, Event::Hung);
         }
+    }
+
+    /// Draws what a conversation holds from the budget. Returns whether there was enough.
+    fn draw_for_child(&mut self, key: Key<Child>) -> bool {
+        let child = self.children.slab.get(key).expect("the caller has it");
+        let held_bytes = child.conversation.held_bytes();
+        let before = child.held_bytes;
+        if held_bytes > before && !self.take_bytes(held_bytes - before) {
+            return false;
+        }
+        self.pool.give(before.saturating_sub(held_bytes));
+        let child = self.children.slab.get_mut(key).expect("it was there");
+        child.held_bytes = held_bytes;
+        true
+    }
+
+    /// A child is told to end by signals: nothing is said to it any more.
+    pub(super) fn hush(&mut self, key: Key<Child>) {
+        let child = self.children.slab.get_mut(key).expect("the caller has it");
+        child.conversation.give_up();
+        let left = self.draw_for_child(key);
+        debug_assert!(left, "it holds less than before");
     }
 
     /// Does what comes of what a child has said.
@@ -169,12 +192,16 @@ impl Engine {
                 self.child_event(now, key, Event::Unfit);
             }
             Effect::Probed => self.probe_heard(now, key),
-            Effect::Listed(listing) => self.take_listing(now, index, listing),
+            Effect::Listed(listing) => {
+                self.take_listing(now, index, listing);
+                self.keep_known(index);
+            }
             Effect::Relisted(kind, entries) => {
                 let known = self.children.upstreams[index.as_usize()].offered();
                 let listing = known.map(|offered| offered.listing.clone());
                 let listing = listing.unwrap_or_default().with(kind, entries);
                 self.take_listing(now, index, Box::new(listing));
+                self.keep_known(index);
             }
             Effect::Stale => self.plan_refresh(now, key),
             Effect::Said(tag, said) => self.child_said(now, key, tag, said),

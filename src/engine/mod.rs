@@ -18,13 +18,14 @@
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
 //! | [`Engine::handle_child_line`], [`Engine::handle_child_stderr`], [`Engine::handle_child_noise`] | a child of an upstream has written something |
+//! | [`Engine::take_listing`] | what an upstream offers was known before |
 //! | [`Engine::handle_child_closed`] | it can no longer be spoken to |
 //! | [`Engine::handle_child_exit`] | it is gone, or could not be started |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
 //! | out | what |
 //! |---|---|
-//! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, look, close |
+//! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, look, close, give back a request |
 //! | [`Engine::child_output`], [`Engine::child_written`] | bytes for a child, and what it took |
 //! | [`Engine::poll_ready`], [`Engine::poll_transmit`] | a stream with something to send, its bytes |
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
@@ -41,6 +42,7 @@ mod check;
 pub mod child;
 mod children;
 pub mod connection;
+mod contents;
 mod dispatch;
 mod doors;
 mod drain;
@@ -57,6 +59,7 @@ mod probing;
 mod progress;
 mod quota;
 mod rates;
+mod renew;
 mod replay;
 mod report;
 mod round;
@@ -202,6 +205,13 @@ pub enum Job {
         /// Bytes that one line of its stdout may have.
         line_bytes_max: usize,
     },
+    /// Keep what is known of an upstream for the next start of the daemon.
+    Keep {
+        /// Its name.
+        upstream: Box<str>,
+        /// What [`kept`](crate::upstream::kept) reads.
+        text: Vec<u8>,
+    },
     /// There is something for the child's stdin: [`Engine::child_output`].
     Feed(Key<Child>),
     /// Close the child's stdin: it is asked to end.
@@ -291,6 +301,8 @@ pub struct Engine {
     /// Headers of the request in hand that children of upstreams may be started with: names in
     /// lower case, and values.
     forwarded: Vec<(Box<str>, Box<str>)>,
+    /// What was kept of upstreams, by their names; `None` where nothing is to be kept.
+    kept: Option<Box<dyn Fn(&str) -> Option<Vec<u8>>>>,
     /// What tells environments apart that come from headers. Drawn when it is first needed.
     environment_key: Option<SessionId>,
     /// Draws session ids. Chance comes from outside, so that a simulation can repeat itself.
@@ -354,6 +366,7 @@ impl Engine {
             listening: 0,
             door: DoorKind::None,
             forwarded: Vec::new(),
+            kept: None,
             environment_key: None,
             config,
             memory,

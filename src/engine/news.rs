@@ -88,7 +88,9 @@ impl Engine {
             return false;
         };
         let access = &self.config.access;
-        let Some(principal) = access.renew(session.principal(), old) else {
+        let is_served = self.children.has(session.scope);
+        let renewed = access.renew(session.principal(), old);
+        let Some(principal) = renewed.filter(|_| is_served) else {
             // While it is told so it needs a role that there is.
             session.role = RoleIndex::READONLY;
             self.dismiss_session(now, key);

@@ -3,9 +3,13 @@
 use super::Engine;
 use super::children::Children;
 use crate::limits;
+use crate::mcp::message::{CompletionParams, Reference};
+use crate::tool::catalogue::Catalogue;
 use crate::tool::forward::{Scope, UpstreamIndex};
 use crate::upstream::listing::{Kind, Offers};
 use crate::upstream::offered::{Entry, Offered};
+use crate::upstream::request;
+use serde_json::value::RawValue;
 
 /// Who has a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +21,14 @@ pub(super) enum Owner {
 }
 
 impl Children {
+    /// Whether there is such a scope: a reload may have taken an upstream out.
+    pub fn has(&self, scope: Scope) -> bool {
+        match scope {
+            Scope::Everything => true,
+            Scope::One(index) => !self.upstreams[index.as_usize()].is_removed,
+        }
+    }
+
     /// The name of the upstream that a scope is about.
     pub fn name_of(&self, scope: Scope) -> Option<&str> {
         match scope {
@@ -137,5 +149,49 @@ impl Engine {
         entries
             .filter(|(_, entry)| entry.name_in(scope).is_some())
             .collect()
+    }
+
+    /// The server's own resources and prompts, where they are offered.
+    pub(super) fn own(&self, scope: Scope) -> Option<&Catalogue> {
+        match scope {
+            Scope::Everything => Some(&self.catalogue),
+            Scope::One(_) => None,
+        }
+    }
+
+    /// The upstream that has a prompt, unless the server has one of this name itself.
+    pub(super) fn prompt_of_upstream(
+        &self,
+        scope: Scope,
+        name: &str,
+    ) -> Option<(UpstreamIndex, &Entry)> {
+        let own = self.own(scope).and_then(|own| own.prompt(name));
+        match own {
+            Some(_) => None,
+            None => self.prompt_in(scope, name),
+        }
+    }
+
+    /// The upstream that knows what an argument may be, and what it is asked.
+    pub(super) fn completion_of_upstream(
+        &self,
+        scope: Scope,
+        params: &CompletionParams<'_>,
+        sent: Option<&RawValue>,
+    ) -> Option<(UpstreamIndex, Box<str>)> {
+        match &params.reference {
+            Reference::Prompt { name } => {
+                let (upstream, prompt) = self.prompt_of_upstream(scope, name)?;
+                Some((upstream, request::forwarded_completion(sent, &prompt.key)))
+            }
+            Reference::Resource { uri } => {
+                let own = self.own(scope).map_or(&[][..], |own| &own.templates);
+                if own.iter().any(|own| own.spec().uri == **uri) {
+                    return None;
+                }
+                let upstream = self.upstream_of_template(scope, uri)?;
+                Some((upstream, request::forwarded(sent, None)))
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! failed.
 
 use super::call::Call;
-use super::child::{Child, Instance};
+use super::child::{Child, Instance, bytes_of};
 use super::children::Upstream;
 use super::{Deadline, Engine, Job};
 use crate::bounded::Key;
@@ -442,7 +442,12 @@ impl Engine {
     pub(super) fn learn_eras(&mut self, now: Instant, index: UpstreamIndex, eras: Eras) {
         let upstream = &mut self.children.upstreams[index.as_usize()];
         upstream.eras = Some(eras);
+        self.resume_waiting(now);
+        let upstream = &mut self.children.upstreams[index.as_usize()];
         upstream.forgive(Instance::Probe);
+        let environment = std::mem::take(&mut upstream.environment);
+        self.pool.give(bytes_of(&environment));
+        self.keep_known(index);
         self.tend(now, index);
     }
 }

@@ -312,6 +312,21 @@ impl Conversation {
         self.output.capacity() + calls + held + questions + pending + told
     }
 
+    /// Nothing is said any more, and nothing is waited for.
+    pub fn give_up(&mut self) {
+        self.output = Vec::new();
+        self.effects = VecDeque::new();
+        self.pending = Vec::new();
+        self.calls = Vec::new();
+        self.questions = Vec::new();
+        self.pages = Pages::default();
+    }
+
+    /// Whether what the child asks now may be about something else than the calls it has.
+    pub fn is_unclear(&self) -> bool {
+        self.fence.is_some()
+    }
+
     /// Asks what every child answers at once, to see whether this one does.
     pub fn nudge(&mut self) {
         let id = match self.plan.era {

@@ -1,6 +1,6 @@
 //! What a daemon and its children leave in the system: processes, wherever they have gone.
 
-use crate::harness::{Daemon, Peer, call, eventually, post};
+use crate::harness::{Daemon, Peer, call, post};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpStream;

@@ -456,6 +456,7 @@ impl Edge {
             }
             Job::Look { .. } => unreachable!("nothing here changes by itself"),
             Job::Spawn { child, line, .. } => self.spawn(child, &line),
+            Job::Keep { .. } => {}
             Job::Feed(child) => self.feed(child),
             Job::CloseInput(child) => self.tell_child(child, |process| process.is_closed = true),
             Job::TerminateChild(child) => {

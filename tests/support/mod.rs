@@ -55,6 +55,8 @@ pub struct Server {
     pub killed: Vec<Key<Call>>,
     /// Calls that were dropped without a word.
     pub forgotten: Vec<Key<Call>>,
+    /// What was to be kept of upstreams, by their names.
+    pub kept: Vec<(String, Vec<u8>)>,
     /// Children of upstreams, in the order they were started in, those that are gone as well.
     pub children: Vec<TestChild>,
 }
@@ -174,6 +176,18 @@ impl Server {
         Server::before(registry_of(Vec::new()), specs)
     }
 
+    /// Begins anew with servers behind it of which this is kept.
+    pub fn start_with_kept(
+        &mut self,
+        specs: Vec<UpstreamSpec>,
+        kept: Box<dyn Fn(&str) -> Option<Vec<u8>>>,
+    ) {
+        let config = self.engine.config().clone();
+        let memory = Memory::of(&config.limits).expect("the limits of a test fit");
+        let engine = Engine::new(config, memory, registry_of(Vec::new()), counting_ids());
+        self.engine = engine.with_kept(kept).with_upstreams(specs);
+    }
+
     /// The same within these limits.
     pub fn with_upstreams_and(limits: Limits, specs: Vec<UpstreamSpec>) -> Server {
         let mut server = Server::with(limits);
@@ -218,6 +232,7 @@ impl Server {
             killed: Vec::new(),
             forgotten: Vec::new(),
             children: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -452,6 +467,7 @@ impl Server {
                 is_terminated: false,
                 is_killed: false,
             }),
+            Job::Keep { upstream, text } => self.kept.push((upstream.into(), text)),
             Job::Feed(child) => {
                 let output = self.engine.child_output(child).to_vec();
                 self.engine.child_written(child, output.len());

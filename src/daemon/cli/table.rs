@@ -82,6 +82,8 @@ pub(super) enum Flag {
     Url,
     /// Start the servers.
     Probe,
+    /// One server alone.
+    Server,
     /// Which clients there are.
     List,
     /// Where the token is.
@@ -116,7 +118,7 @@ pub(super) const CONFIGURED: &[Subcommand] = &[
 ];
 
 /// Every option.
-pub(super) const FLAGS: [Row; 12] = [
+pub(super) const FLAGS: [Row; 13] = [
     Row {
         flag: Flag::Config,
         short: Some('c'),
@@ -180,6 +182,14 @@ pub(super) const FLAGS: [Row; 12] = [
         value: "URL",
         on: &[Subcommand::ClientConfig],
         help: "client-config: the server is there, not at its first listener",
+    },
+    Row {
+        flag: Flag::Server,
+        short: None,
+        long: "server",
+        value: "NAME",
+        on: &[Subcommand::ClientConfig],
+        help: "client-config: only what the server NAME offers",
     },
     Row {
         flag: Flag::List,

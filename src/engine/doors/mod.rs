@@ -106,6 +106,9 @@ impl Engine {
             Ok(Passed::To(door)) => door.kind(),
             Ok(Passed::Preflight) | Err(_) => DoorKind::None,
         };
+        if passed.is_ok() {
+            self.note_headers(now, &request.head);
+        }
         if let Ok(Passed::To(door)) = passed
             && self.comes_too_early(&exchange, door)
         {

@@ -14,6 +14,9 @@ use crate::wire::json::{self, Object};
 use crate::wire::jsonrpc::{INTERNAL_ERROR, RpcError};
 use serde_json::value::RawValue;
 
+/// Bytes of a request beside what its client has sent, most of the time.
+const REQUEST_BYTES: usize = 512;
+
 /// A call without an answer.
 #[derive(Debug)]
 pub(super) struct Open {
@@ -121,6 +124,8 @@ impl Conversation {
     ) -> u64 {
         let era = self.plan.era;
         let purpose = Purpose::Call(asking.tag);
+        // Room for large ones is not doubled, as it is for what comes bit by bit.
+        self.output.reserve(forward.bytes() + REQUEST_BYTES);
         self.request_with(forward.method.name(), purpose, &mut |out, id| {
             write_params(out, (forward, asking), era, id, turn);
         })
