@@ -26,7 +26,7 @@ impl Engine {
             [List::Prompts, List::Resources].map(print)
         };
         let offered = Offered::read(index, &spec, *listing);
-        let before = self.replace_offered(index, Some(Box::new(offered)));
+        let before = self.replace_offered(index, Box::new(offered));
         let before = prints(&before.unwrap_or_default());
         let after = self.children.upstreams[index.as_usize()].offered();
         let after = prints(after.unwrap_or(&Offered::default()));
@@ -40,42 +40,31 @@ impl Engine {
         self.resume_waiting(now);
     }
 
-    /// The configuration of an upstream is another one, or it is gone: what it offers is read anew.
-    pub(super) fn renew_offered(&mut self, index: UpstreamIndex) {
-        let upstream = &self.children.upstreams[index.as_usize()];
-        let known = upstream.offered().map(|offered| offered.listing.clone());
-        let spec = upstream.spec.clone();
-        let offered = known.map(|listing| Box::new(Offered::read(index, &spec, listing)));
-        self.replace_offered(index, offered);
-    }
-
     /// Keeps what an upstream offers, charged to the budget. Returns what it was before.
     fn replace_offered(
         &mut self,
         index: UpstreamIndex,
-        mut offered: Option<Box<Offered>>,
+        mut offered: Box<Offered>,
     ) -> Option<Box<Offered>> {
         let upstream = &mut self.children.upstreams[index.as_usize()];
         let spec = upstream.spec.clone();
         let before = upstream.offered.take();
-        self.pool
-            .give(before.as_ref().map_or(0, |before| before.held_bytes()));
-        if let Some(new) = &mut offered {
-            let known = before.as_ref().map_or(&[][..], |before| &before.faults);
-            for fault in new.faults.iter().filter(|fault| !known.contains(fault)) {
-                log::warn!("server {:?}: {fault}", spec.name);
-            }
-            let bytes = new.held_bytes();
-            if !self.take_bytes(bytes) {
-                log::error!(
-                    "server {:?}: nothing of what it offers is offered, since that takes {bytes} \
-                     bytes: raise limits.memory",
-                    spec.name
-                );
-                **new = Offered::default();
-            }
+        let known = before.as_ref().map_or(&[][..], |before| &before.faults);
+        for fault in offered.faults.iter().filter(|fault| !known.contains(fault)) {
+            log::warn!("server {:?}: {fault}", spec.name);
         }
-        self.children.upstreams[index.as_usize()].offered = offered;
+        let freed = before.as_ref().map_or(0, |before| before.held_bytes());
+        self.pool.give(freed);
+        let bytes = offered.held_bytes();
+        if !self.take_bytes(bytes) {
+            log::error!(
+                "server {:?}: nothing of what it offers is offered, since that takes {bytes} \
+                 bytes: raise limits.memory",
+                spec.name
+            );
+            *offered = Offered::default();
+        }
+        self.children.upstreams[index.as_usize()].offered = Some(offered);
         before
     }
 

@@ -47,8 +47,7 @@ pub use handle::Handle;
 pub use outcome::{IntoOutcome, Json};
 pub use sampling::{Root, Sampled, Sampling};
 
-pub use crate::edge::reaper::Orphans;
-use crate::edge::serving::{Door, Executor};
+pub use crate::edge::serving::{Door, Executor};
 pub use crate::tool::catalogue::{
     Body, Completion, Contents, Messages, Prompt, PromptMessage, Resource, ResourceSpec, Role,
     Source,
@@ -60,6 +59,7 @@ use crate::auth::origin::Origins;
 use crate::auth::role::RoleIndex;
 use crate::auth::token::Token;
 use crate::edge::listen::Listen;
+use crate::edge::reaper::Orphans;
 use crate::edge::serving::{self, Serving};
 use crate::edge::signal::Orders;
 use crate::engine::Config;

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use slimcp::auth::role::Rate;
 use slimcp::engine::Era;
+use slimcp::tool::command::Exit;
 use slimcp::tool::{Tool, builtin};
 use slimcp::upstream::UpstreamIndex;
 use slimcp::upstream::listing::{Entries, Introduction, Listing, Offers};
@@ -805,4 +806,214 @@ fn a_server_that_stops_answers_whoever_waits() {
     server.engine.drain(at(1));
     server.settle(at(1));
     assert!(server.receive(peer).starts_with("HTTP/1.1 "));
+}
+
+/// Lets a child of this name answer all that it is asked about itself; what else it hears.
+fn play(server: &mut Server, millis: u64, child: usize, name: &str) -> Vec<Value> {
+    let listed = listing(name, &[tool("read")]);
+    let list = |member: &str, entries: &Entries| {
+        let entries: Vec<&str> = entries.iter().map(|entry| entry.get()).collect();
+        format!("{{\"{member}\":[{}]}}", entries.join(","))
+    };
+    let mut rest = Vec::new();
+    loop {
+        let heard = server.child_hears(child);
+        if heard.is_empty() {
+            server.engine.check(0);
+            return rest;
+        }
+        for message in heard {
+            let result = match message["method"].as_str() {
+                Some("initialize") => format!(
+                    r#"{{"protocolVersion":"{REVISION}","serverInfo":{{"name":"{name}",
+                        "version":"1"}},"capabilities":{{"tools":{{}},"prompts":{{}},
+                        "resources":{{"subscribe":true,"listChanged":true}}}}}}"#
+                )
+                .replace('\n', ""),
+                Some("tools/list") => list("tools", &listed.tools),
+                Some("resources/list") => list("resources", &listed.resources),
+                Some("resources/templates/list") => list("resourceTemplates", &listed.templates),
+                Some("prompts/list") => list("prompts", &listed.prompts),
+                Some("notifications/initialized") => continue,
+                _ => {
+                    rest.push(message);
+                    continue;
+                }
+            };
+            let id = message["id"].as_u64().expect("it is a request");
+            server.child_answers(at(millis), child, id, &result);
+        }
+    }
+}
+
+/// `files` and `time`, asked what they offer by the engine itself; their children are gone.
+fn probed() -> Server {
+    let mut server = unknown();
+    for (child, name) in ["files", "time"].into_iter().enumerate() {
+        assert_eq!(play(&mut server, 1, child, name), Vec::<Value>::new());
+        assert!(server.children[child].is_closed, "it was only asked");
+        server.child_ends(at(1), child, Ok(Exit::Status(0)));
+    }
+    server
+}
+
+/// The methods and URIs of what a child hears of resources.
+fn heard_of(messages: &[Value]) -> Vec<(&str, &str)> {
+    messages
+        .iter()
+        .map(|one| {
+            (
+                one["method"].as_str().unwrap_or_default(),
+                one["params"]["uri"].as_str().unwrap_or_default(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_resource_is_looked_after_from_its_first_listener_to_its_last() {
+    let mut server = probed();
+    let about = |method: &str, uri: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":4,"method":"{method}","params":{{"uri":"{uri}"}}}}"#)
+    };
+    let mut sessions = Vec::new();
+    for path in ["/mcp", "/servers/files/mcp", "/servers/time/mcp"] {
+        let fields = session(&mut server, path);
+        let stream = server.connect(at(2));
+        server.send(at(2), stream, get(path, &fields));
+        let subscribe = about("resources/subscribe", "t://same");
+        let answer = ask(&mut server, at(2), post(path, &fields, &subscribe));
+        assert!(answer.body.contains("\"result\":{}"), "{}", answer.body);
+        server.receive(stream);
+        sessions.push((path, fields, stream));
+    }
+    server.wait_until(at(10));
+    // One of each server is started for that, and asked once.
+    let (files, time) = (2, 3);
+    assert_eq!(server.children.len(), 4);
+    for (child, name) in [(files, "files"), (time, "time")] {
+        let heard = play(&mut server, 11, child, name);
+        assert_eq!(heard_of(&heard), [("resources/subscribe", "t://same")]);
+        let id = heard[0]["id"].as_u64().expect("it is a request");
+        server.child_answers(at(11), child, id, "{}");
+    }
+    let update = r#"{"jsonrpc":"2.0","method":"notifications/resources/updated",
+        "params":{"uri":"t://same"}}"#
+        .replace('\n', "");
+    server.child_says(at(12), files, &update);
+    for (path, _, stream) in &sessions {
+        let is_told = server.receive(*stream).contains("resources/updated");
+        assert_eq!(is_told, *path != "/servers/time/mcp", "{path}");
+    }
+    for (number, (path, fields, _)) in sessions.iter().enumerate().take(2) {
+        let unsubscribe = about("resources/unsubscribe", "t://same");
+        ask(&mut server, at(13), post(path, fields, &unsubscribe));
+        server.wait_until(at(20));
+        let heard = server.child_hears(files);
+        let expected: &[_] = match number {
+            0 => &[],
+            _ => &[("resources/unsubscribe", "t://same")],
+        };
+        assert_eq!(heard_of(&heard), expected, "{path}");
+    }
+    let end = format!(
+        "DELETE /servers/time/mcp HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
+        sessions[2].1
+    );
+    assert_eq!(ask(&mut server, at(21), end).head.status, 204);
+    server.wait_until(at(30));
+    let heard = server.child_hears(time);
+    assert_eq!(heard_of(&heard), [("resources/unsubscribe", "t://same")]);
+    server.engine.check(0);
+}
+
+#[test]
+fn a_child_that_is_started_anew_is_asked_again() {
+    let mut server = probed();
+    let listener = server.connect(at(2));
+    let filter = r#""notifications":{"resourceSubscriptions":["t://time","none://x"]}"#;
+    let method = "subscriptions/listen";
+    let request = post("/mcp", &fields(method, ""), &body(method, filter, ""));
+    server.send(at(2), listener, request);
+    let acknowledged = server.receive(listener);
+    assert!(
+        acknowledged.contains("t://time") && !acknowledged.contains("none://"),
+        "{acknowledged}"
+    );
+    server.wait_until(at(10));
+    let heard = play(&mut server, 11, 2, "time");
+    assert_eq!(heard_of(&heard), [("resources/subscribe", "t://time")]);
+    server.child_ends(at(12), 2, Ok(Exit::Signal(9)));
+    server.wait_until(at(10_000));
+    let heard = play(&mut server, 10_001, 3, "time");
+    assert_eq!(heard_of(&heard), [("resources/subscribe", "t://time")]);
+    server.cut(at(10_002), listener);
+    server.wait_until(at(10_010));
+    let heard = server.child_hears(3);
+    assert_eq!(heard_of(&heard), [("resources/unsubscribe", "t://time")]);
+    server.engine.check(0);
+}
+
+#[test]
+fn a_role_goes_by_the_names_of_everything_in_every_scope() {
+    let mut server = two();
+    for (globs, expected) in [
+        (&["files_*"][..], ["files_read", "read", ""]),
+        (&["read"], ["", "", ""]),
+        (&["list", "now"], ["list now", "list", "now"]),
+        (
+            &["*"],
+            [
+                "echo files_read list time_read now time_echo",
+                "read list",
+                "read now echo",
+            ],
+        ),
+    ] {
+        let globs: Vec<String> = globs.iter().map(|glob| glob.to_string()).collect();
+        server.reconfigure(at(0), |config| {
+            for role in &mut config.access.roles {
+                role.tools.clone_from(&globs);
+            }
+        });
+        let own = registry_of(vec![Rc::new(builtin::Echo::new())]);
+        let config = server.engine.config().clone();
+        server.engine.reload(at(0), config, own);
+        let paths = ["/mcp", "/servers/files/mcp", "/servers/time/mcp"];
+        for (path, expected) in paths.into_iter().zip(expected) {
+            let listed = asked(&mut server, path, "tools/list", "");
+            assert_eq!(
+                names(&listed, "tools", "name"),
+                expected,
+                "{globs:?} {path}"
+            );
+        }
+        let peer = server.connect(at(0));
+        let request = body("tools/call", r#""name":"list""#, "");
+        let request = post(
+            "/servers/files/mcp",
+            &fields("tools/call", "list"),
+            &request,
+        );
+        server.send(at(0), peer, request);
+        let is_called = server.forwarded.pop().is_some();
+        assert_eq!(is_called, expected[1].contains("list"), "{globs:?}");
+        server.cut(at(0), peer);
+    }
+}
+
+#[test]
+fn tools_of_servers_are_called_and_described_by_plain_http_as_well() {
+    let mut server = two();
+    let peer = server.connect(at(0));
+    server.send(at(0), peer, post("/mcp/tools/files_read", "", r#"{"a":1}"#));
+    let forward = server.forwarded.pop().expect("it went on");
+    assert_eq!(&*forward.params, r#"{"name":"read","arguments":{"a":1}}"#);
+    for (path, expected) in [
+        ("/mcp/tools", r#""name":"files_read""#),
+        ("/openapi.json", "/mcp/tools/files_read"),
+    ] {
+        let response = ask(&mut server, at(0), get(path, ""));
+        assert!(response.body.contains(expected), "{}", response.body);
+    }
 }
