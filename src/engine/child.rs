@@ -38,10 +38,9 @@ pub struct Child {
     pub(super) waiting: VecDeque<Key<Call>>,
     /// Calls that it works on.
     pub(super) calls: u32,
-    /// The call of a client of 2026-07-28 that it works on and that may ask: no other one is sent
-    /// meanwhile.
+    /// The call of a client of 2026-07-28 that has asked last.
     pub(super) asks: Option<Key<Call>>,
-    /// When the questions of that call end its exchange, once it has asked.
+    /// When its questions end its exchange; more may come until then.
     pub(super) asking_until: Option<Instant>,
     /// When what it offers was read again, and is to be.
     pub(super) refreshed: Option<Instant>,

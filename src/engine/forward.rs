@@ -169,20 +169,44 @@ impl Engine {
         self.feed(now, child);
     }
 
-    /// The next call that a child may have. One that works for a client of 2026-07-28 by asking it
-    /// questions has one call of such clients at a time: nothing else says whose questions those
-    /// are.
+    /// The next call that a child may have. What a child with a handshake asks names no call: one
+    /// that is known to ask has one call that may ask at a time, unless all are of one client. And
+    /// while what it says may be about something else, it gets none whose client can be asked.
     fn next_to_send(&mut self, child: Key<Child>) -> Option<Key<Call>> {
-        let record = self.children.slab.get_mut(child)?;
-        let upstream = &self.children.upstreams[record.upstream.as_usize()];
-        let is_translated = record.era == Era::Handshake && upstream.is_interactive;
-        let is_busy = record.asks.is_some() && is_translated;
+        let record = self.children.slab.get(child)?;
+        if record.waiting.is_empty() {
+            return None;
+        }
+        let is_busy = self.takes_one(record) && self.asking_calls(child).next().is_some();
+        let is_unclear = record.conversation.is_unclear();
         let may_go = |key: &Key<Call>| {
-            let call = self.calls.get(*key);
-            !is_busy || call.is_some_and(|call| call.era == Era::Handshake)
+            let call = self.calls.get(*key).expect("a call that waits is there");
+            let is_held = is_busy || (is_unclear && !call.client.is_empty());
+            !is_held || !call.method.may_ask()
         };
         let place = record.waiting.iter().position(may_go)?;
+        let record = self.children.slab.get_mut(child)?;
         record.waiting.remove(place)
+    }
+
+    /// Whether a child has one call that may ask at a time.
+    fn takes_one(&self, record: &Child) -> bool {
+        let upstream = &self.children.upstreams[record.upstream.as_usize()];
+        let is_private = matches!(record.instance, Instance::Session(_));
+        record.era == Era::Handshake && upstream.is_interactive && !is_private
+    }
+
+    /// Calls that a child works on and that may ask.
+    pub(super) fn asking_calls(&self, child: Key<Child>) -> impl Iterator<Item = Key<Call>> {
+        let is_its = move |call: &Call| {
+            let forwarded = call.forwarded.as_ref();
+            let is_sent =
+                forwarded.is_some_and(|one| one.child == Some(child) && one.sent.is_some());
+            is_sent && call.method.may_ask()
+        };
+        let calls = self.calls.iter();
+        let asking = calls.filter(move |(_, call)| is_its(call));
+        asking.map(|(key, _)| key)
     }
 
     fn send_call(&mut self, now: Instant, child: Key<Child>, key: Key<Call>) {
@@ -201,9 +225,6 @@ impl Engine {
         forwarded.sent = Some((record.lines, now));
         record.calls += 1;
         record.was_used = true;
-        if call.era == Era::Stateless && record.era == Era::Handshake {
-            record.asks = Some(key);
-        }
         let asking = Asking {
             tag: Tag(key.to_bits()),
             told: Told {
@@ -240,15 +261,20 @@ impl Engine {
         };
         let is_question = matches!(said, Said::Ask(_));
         self.handle_said(now, key, said);
+        let call = self.calls.get(key);
+        let is_modern = call.is_some_and(|call| call.era == Era::Stateless);
         let Some(record) = self.children.slab.get_mut(child).filter(|_| is_question) else {
             return;
         };
         // With a handshake nothing says which question is the last one of a turn.
-        let is_translated = record.era == Era::Handshake && record.asks == Some(key);
-        if is_translated && record.asking_until.is_none() {
-            record.asking_until = Some(now + limits::QUESTIONS_WAIT);
-            self.time_child(now, child);
+        if record.era == Era::Handshake && is_modern {
+            record.asks = Some(key);
+            if record.asking_until.is_none() {
+                record.asking_until = Some(now + limits::QUESTIONS_WAIT);
+                self.time_child(now, child);
+            }
         }
+        self.divert(now, child);
     }
 
     /// A call cannot go on without its client.
@@ -461,9 +487,13 @@ impl Engine {
     /// A call has timed out. A child that has said nothing at all since it was sent hangs.
     pub(super) fn silent_child(&self, key: Key<Call>) -> Option<Key<Child>> {
         let forwarded = self.calls.get(key)?.forwarded.as_ref()?;
-        let (child, (lines, _)) = (forwarded.child?, forwarded.sent?);
+        let child = forwarded.child?;
         let record = self.children.slab.get(child)?;
-        (record.lines == lines).then_some(child)
+        let is_silent = match forwarded.sent {
+            Some((lines, _)) => record.lines == lines,
+            None => record.conversation.is_unclear(),
+        };
+        is_silent.then_some(child)
     }
 
     /// The child that has said nothing while a call timed out has to show that it lives.

@@ -312,6 +312,11 @@ impl Conversation {
         self.pages = Pages::default();
     }
 
+    /// Whether what the child asks now may be about something else than the calls it has.
+    pub fn is_unclear(&self) -> bool {
+        self.fence.is_some()
+    }
+
     /// Asks what every child answers at once, to see whether this one does.
     pub fn nudge(&mut self) {
         let id = match self.plan.era {

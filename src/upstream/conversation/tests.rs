@@ -1,7 +1,9 @@
 //! Transcripts: what is sent to a child, what it writes, and what comes of that.
 
 use super::{Asking, Conversation, Effect, Plan};
-use crate::limits::{ASK_AGAIN_MAX, ASK_ROUNDS_MAX, ASKS_MAX, CHILD_FORGOTTEN_MAX};
+use crate::limits::{
+    ASK_AGAIN_MAX, ASK_ROUNDS_MAX, ASKS_MAX, CHILD_FORGOTTEN_MAX, LISTING_BYTES_MAX,
+};
 use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::mcp::method::Method;
@@ -14,6 +16,9 @@ use crate::wire::jsonrpc::RpcError;
 use serde_json::value::RawValue;
 use std::rc::Rc;
 
+mod listings;
+mod news;
+mod opening;
 mod questions;
 mod seeded;
 mod turns;
@@ -26,7 +31,7 @@ fn plan(era: Era) -> Plan {
         era,
         client: Capabilities::NONE,
         lists: false,
-        listing_bytes_max: 10_000,
+        listing_bytes_max: LISTING_BYTES_MAX,
         probes: false,
         roots: Vec::new(),
         is_private: false,
