@@ -148,6 +148,7 @@ fn children_that_read_nothing(limits: &Limits) {
             .handle_child_line(at(2), child, line.as_bytes());
         driver.settle();
     }
+    drop(line);
     let full = tables + driver.most_at_rest - start;
     println!(
         "full of children: {} of {}: {memory}",
