@@ -516,11 +516,10 @@ fn live(seed: u64, kind: Kind) -> Happened {
     if let Err(panic) = catch_unwind(run) {
         eprintln!("\nSEED={seed} failed at step {step} of {steps}");
         eprintln!("children: {:#?}", world.edge.processes);
+        eprintln!("{:?}", world.edge.engine.gauges());
         for view in world.edge.engine.upstreams() {
-            eprintln!(
-                "{} is {}: {:?}",
-                view.spec.name, view.state, view.last_failure
-            );
+            let (name, state, calls) = (&view.spec.name, view.state, view.calls);
+            eprintln!("{name} is {state}, {calls} calls: {:?}", view.last_failure);
         }
         std::panic::resume_unwind(panic);
     }
