@@ -297,6 +297,7 @@ impl World {
 
     /// Everything that is under way arrives, and everything that runs ends.
     fn quiesce(&mut self) {
+        let mut patience = 20;
         for _ in 0..1000 {
             let mut is_over = true;
             while let Some(id) = self.edge.sockets.iter().find(|(_, s)| s.is_abandoned) {
@@ -333,8 +334,12 @@ impl World {
                 };
                 is_over &= !self.clients[index].collect(&mut shared);
             }
+            // Some calls wait for a child that others have left in the midst of a question.
             let mut sockets = self.edge.sockets.values();
-            if is_over && sockets.any(|socket| socket.is_postponed) {
+            let is_postponed = sockets.any(|socket| socket.is_postponed);
+            let has_calls = self.edge.engine.gauges().calls > 0 && patience > 0;
+            if is_over && (is_postponed || has_calls) {
+                patience -= u32::from(!is_postponed);
                 let then = self.edge.now + Duration::from_secs(1);
                 self.edge.wait_until(then, false);
             } else if is_over {
