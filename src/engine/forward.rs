@@ -383,7 +383,8 @@ impl Engine {
         };
         if forwarded.sent.is_none() {
             record.waiting.retain(|one| *one != key);
-            return;
+            // A server that stops has no use for a child that nobody waits for.
+            return self.look_after(now, child);
         }
         record.conversation.cancel(Tag(key.to_bits()));
         self.drop_call(now, child, key);
