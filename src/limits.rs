@@ -263,6 +263,21 @@ pub const TASKS_SHOWN_MAX: usize = 20;
 /// MCP servers behind this one. Each is a process of 20 to 130 MB.
 pub const UPSTREAMS_MAX: usize = 32;
 
+/// Characters of a name that is made for a tool or prompt of an upstream: what models' APIs take.
+pub const TOOL_NAME_CHARS_MAX: usize = 64;
+
+/// Tools of all upstreams together, besides [`TOOLS_MAX`] of one's own. No model chooses well among
+/// a tenth of that.
+pub const OFFERED_TOOLS_MAX: usize = 1024;
+
+/// Bytes of what several upstreams together say to a model of themselves. Every conversation begins
+/// with it.
+pub const INSTRUCTIONS_BYTES_MAX: usize = 8 * KIB;
+
+/// How long after the start a request for everything waits for upstreams of which nothing is known
+/// yet. Some clients give up after 10 s.
+pub const OFFERS_WAIT: Duration = Duration::from_secs(5);
+
 /// Children that start at once; the others wait for their turn. An interpreter that loads its
 /// packages keeps a core and the disk of a small machine busy for seconds.
 pub const STARTS_MAX: usize = 2;
@@ -280,6 +295,17 @@ pub const BACK_OFF_RESET: Duration = Duration::from_secs(60);
 /// back-off lasts.
 pub const FAILURES_MAX: usize = 16;
 
+/// Bytes of variables that an upstream of which nothing is known is asked with.
+pub const ENVIRONMENT_BYTES_MAX: usize = 4 * KIB;
+
+/// Children of one kind that are held by calls whose clients may never come back with answers,
+/// before one more costs the oldest of those calls its place.
+pub const HELD_CHILDREN_MAX: usize = 2;
+
+/// How long a child of which a call has heard nothing may take to answer a question that every
+/// child answers at once.
+pub const HANG_WAIT: Duration = Duration::from_secs(2);
+
 /// How long a child is listened to for further questions before those of one turn go to a client
 /// of 2026-07-28 together.
 pub const QUESTIONS_WAIT: Duration = Duration::from_millis(10);
@@ -294,11 +320,14 @@ pub const CHILD_INPUT_BYTES_MAX: usize = 2 * MIB;
 /// what they were asked, on stdout.
 pub const CHILD_NOISE_MAX: u32 = 1000;
 
+/// Least time between two readings of what a child offers, however often it says that it changes.
+pub const LISTING_PAUSE: Duration = Duration::from_secs(2);
+
 /// Lines of a child's stderr that the log has of one burst, and in a minute.
 pub const STDERR_LINES: u32 = 60;
 
-/// Bytes of a child's last words on stderr that are kept for whoever asks why it has ended.
-pub const LAST_WORDS_BYTES_MAX: usize = 256;
+/// Letters of a child's last words on stderr that are kept for whoever asks why it has ended.
+pub const LAST_WORDS_MAX: usize = 256;
 
 /// Bytes that the listings of one upstream may have together. Servers with a hundred tools have
 /// 100 KiB; a model is told all of it.
@@ -322,20 +351,6 @@ const _: () = assert!(KEPT_BYTES_MAX > LISTING_BYTES_MAX + 7 * INTRODUCTION_BYTE
 /// How long a throw-away child may take to answer `server/discover` before it is asked for a
 /// handshake as well. Servers of older revisions may pass the question over.
 pub const PROBE_WAIT: Duration = Duration::from_secs(2);
-/// Characters of a name that is made for a tool or prompt of an upstream: what models' APIs take.
-pub const TOOL_NAME_CHARS_MAX: usize = 64;
-
-/// Tools of all upstreams together, besides [`TOOLS_MAX`] of one's own. No model chooses well among
-/// a tenth of that.
-pub const OFFERED_TOOLS_MAX: usize = 1024;
-
-/// Bytes of what several upstreams together say to a model of themselves. Every conversation begins
-/// with it.
-pub const INSTRUCTIONS_BYTES_MAX: usize = 8 * KIB;
-
-/// How long after the start a request for everything waits for upstreams of which nothing is known
-/// yet. Some clients give up after 10 s.
-pub const OFFERS_WAIT: Duration = Duration::from_secs(5);
 
 /// Times that a child may ask in one call by answering with questions.
 pub const ASK_ROUNDS_MAX: u8 = 10;

@@ -283,6 +283,17 @@ fn a_client_is_told_of_the_server_that_is_configured() {
         elsewhere["slimcp"]["headers"]["Authorization"],
         "Bearer TOKEN"
     );
+    write(
+        &folder.join("slimcp.toml"),
+        "[[server]]\nname = 'files'\ncommand = ['files']".to_string(),
+    );
+    let alone = zed(&["--server", "files"]);
+    let url = "http://127.0.0.1:8000/servers/files/mcp";
+    assert_eq!(alone["files"]["url"], url);
+    let words = ["client-config", "zed", "--server", "file"];
+    let (code, _, problem) = slimcp(&folder, &words, None);
+    assert_eq!(code, 2);
+    assert!(problem.contains("did you mean files?"), "{problem}");
     let digest = "0".repeat(64);
     write(
         &folder.join("slimcp.toml"),

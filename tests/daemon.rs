@@ -19,6 +19,8 @@ mod operator;
 mod processes;
 #[path = "daemon/resources.rs"]
 mod resources;
+#[path = "daemon/servers.rs"]
+mod servers;
 #[path = "daemon/sockets.rs"]
 mod sockets;
 #[path = "daemon/streams.rs"]

@@ -3,13 +3,20 @@
 //!
 //! The inputs follow from the seeds alone, so a failure comes again; its message has the input.
 
+mod support;
+
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use slimcp::engine::Era;
 use slimcp::limits::HEAD_BYTES_MAX;
+use slimcp::tool::command::Exit;
+use slimcp::upstream::spec::UpstreamSpec;
 use slimcp::wire::body::ChunkDecoder;
 use slimcp::wire::jsonrpc::{self, Incoming, Message};
 use slimcp::wire::lines::{Line, Lines};
 use slimcp::wire::receive::{Received, Receiver};
 use slimcp::wire::sse::Reader;
+use support::{Server, at, post};
 
 const ROUNDS: usize = 6000;
 
@@ -382,5 +389,127 @@ fn check_round_trip(message: &Message<'_>) {
             assert_eq!(text(message), text(&again));
         }
         other => panic!("{other:?} from {}", out.escape_ascii()),
+    }
+}
+
+/// What children write; `@` stands for the id of the call that they work on.
+const CHILD: &[&[u8]] = &[
+    br#"{"jsonrpc":"2.0","id":@,"result":{"content":[{"type":"text","text":"a"}]}}"#,
+    br#"{"jsonrpc":"2.0","id":@,"error":{"code":-32042,"message":"m","data":{"elicitations":[
+        {"mode":"url","url":"http://a","elicitationId":"e","message":"m"}]}}}"#,
+    br#"{"jsonrpc":"2.0","id":@,"result":{"resultType":"input_required","inputRequests":{"k":{
+        "method":"elicitation/create","params":{"message":"m"}}},"requestState":"s"}}"#,
+    br#"{"jsonrpc":"2.0","id":@,"result":{"resultType":"input_required","requestState":"s"}}"#,
+    br#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":@,
+        "progress":1.5,"total":2,"message":"m"}}"#,
+    br#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":[1]}}"#,
+    br#"{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"m"}}"#,
+    br#"{"jsonrpc":"2.0","id":0,"method":"sampling/createMessage","params":{"messages":[]}}"#,
+    br#"{"jsonrpc":"2.0","id":1.5,"method":"roots/list"}"#,
+    br#"{"jsonrpc":"2.0","id":-1,"method":"ping"}"#,
+    br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q"}}"#,
+    br#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#,
+    br#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:b"}}"#,
+    br#"{"jsonrpc":"2.0","id":2,"result":{"tools":[{"name":"x","inputSchema":{}}],
+        "nextCursor":"c"}}"#,
+    br#"[{"jsonrpc":"2.0","id":@,"result":{}},{"jsonrpc":"2.0","id":@,"result":{}}]"#,
+];
+
+/// The id of the one call, as its client has it.
+const CALL_ID: u32 = 7777;
+
+#[test]
+fn whatever_a_child_writes_ends_its_call_once_at_most_and_breaks_nothing() {
+    let mut ended = [0; 2];
+    for (place, era) in [Era::Handshake, Era::Stateless].into_iter().enumerate() {
+        let mut random = Random(6 + place as u64);
+        for life in 0..ROUNDS / 20 {
+            ended[place] += child_writes(&mut random, era, life);
+        }
+    }
+    assert!(ended.iter().all(|count| *count > 50), "{ended:?}");
+}
+
+/// A child writes what it likes while it works on a call. How often the call was answered.
+fn child_writes(random: &mut Random, era: Era, life: usize) -> usize {
+    let spec = UpstreamSpec {
+        era: Some(era),
+        ..support::upstream("u")
+    };
+    let mut server = Server::with_upstreams(vec![spec]);
+    server.settle(at(0));
+    serve(&mut server, 0);
+    let peer = server.connect(at(1));
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":{CALL_ID},"method":"tools/call","params":{{"name":"work",
+           "_meta":{{"progressToken":"t"}}}}}}"#
+    );
+    server.send(at(1), peer, post("/mcp", "", &body));
+    let id = serve(&mut server, 1).expect("the call has reached a child");
+    for now in 2..30 {
+        let line = mutate(random, CHILD, JSON_TOKENS);
+        let line = String::from_utf8_lossy(&line).replace('@', &id.to_string());
+        for line in line.replace("\n        ", "").split('\n') {
+            for child in 0..server.children.len() {
+                let key = server.children[child].key;
+                server
+                    .engine
+                    .handle_child_line(at(now), key, line.as_bytes());
+                server.settle(at(now));
+            }
+            server.engine.check(0);
+        }
+        serve(&mut server, now);
+    }
+    let answers = server.receive(peer);
+    let count = answers.matches(&format!("\"id\":{CALL_ID}")).count();
+    assert!(count <= 1, "{era:?} {life}: {answers}");
+    count
+}
+
+/// Children do what is asked of them, but for calls: the id of the last one.
+fn serve(server: &mut Server, now: u64) -> Option<u64> {
+    let now = at(now);
+    let mut call = None;
+    let mut child = 0;
+    while child < server.children.len() {
+        for message in server.child_hears(child) {
+            let Some(id) = message["id"]
+                .as_u64()
+                .filter(|_| message.get("method").is_some())
+            else {
+                continue;
+            };
+            let result = match message["method"].as_str().expect("methods are texts") {
+                "tools/call" => {
+                    call = Some(id);
+                    continue;
+                }
+                method => result_of(method),
+            };
+            server.child_answers(now, child, id, &result.to_string());
+        }
+        let told = &server.children[child];
+        if told.is_closed || told.is_terminated || told.is_killed {
+            server.child_ends(now, child, Ok(Exit::Status(0)));
+            server.children.remove(child);
+            child = 0;
+        } else {
+            child += 1;
+        }
+    }
+    call
+}
+
+fn result_of(method: &str) -> Value {
+    let offers = json!({"tools": {"listChanged": true}});
+    match method {
+        "initialize" => json!({"protocolVersion": "2025-11-25", "capabilities": offers,
+            "serverInfo": {"name": "c", "version": "1"}}),
+        "server/discover" => json!({"resultType": "complete", "capabilities": offers,
+            "supportedVersions": ["2026-07-28"]}),
+        "tools/list" => json!({"resultType": "complete",
+            "tools": [{"name": "work", "inputSchema": {"type": "object"}}]}),
+        _ => json!({"resultType": "complete"}),
     }
 }

@@ -16,17 +16,19 @@ use slimcp::auth::role::{Rate, RoleIndex};
 use slimcp::auth::token::{Token, parse_digest};
 use slimcp::bounded::Key;
 use slimcp::engine::call::Call;
+use slimcp::engine::child::Child;
 use slimcp::engine::connection::Connection;
 use slimcp::engine::stream::Stream;
-use slimcp::engine::{Engine, Job, Reply, Transmit};
+use slimcp::engine::{Engine, Era, Job, Reply, Transmit};
 use slimcp::limits::{
-    CALL_BYTES, CONNECTION_BYTES, Limits, Memory, SESSION_BYTES, STREAM_BYTES, Size, TASK_BYTES,
-    TASK_MESSAGE_BYTES_MAX,
+    CALL_BYTES, CHILD_BYTES, CONNECTION_BYTES, Limits, Memory, SESSION_BYTES, STREAM_BYTES, Size,
+    TASK_BYTES, TASK_MESSAGE_BYTES_MAX,
 };
 use slimcp::tool::builtin::Echo;
-use slimcp::tool::command::CommandTool;
+use slimcp::tool::command::{CommandTool, Exit};
 use slimcp::tool::registry::Registry;
-use slimcp::tool::{Outcome, Tool};
+use slimcp::tool::{Outcome, Tool, Work};
+use slimcp::upstream::spec::{Per, UpstreamSpec};
 use slimcp::wire::receive::{Received, Receiver};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::rc::Rc;
@@ -87,7 +89,14 @@ fn the_heap_stays_under_the_ceiling() {
     an_idle_session_costs_no_heap_beside_its_place_in_the_tables();
     a_token_costs_no_allocation();
     full_load(&Limits::default());
-    full_load(&Limits {
+    full_load(&small());
+    children_that_read_nothing(&Limits::default());
+    children_that_read_nothing(&small());
+}
+
+/// What a small machine may be given.
+fn small() -> Limits {
+    Limits {
         memory_bytes_max: 3 << 20,
         connections_max: 64,
         sessions_max: 50,
@@ -97,7 +106,64 @@ fn the_heap_stays_under_the_ceiling() {
         body_bytes_max: 128 << 10,
         replay_bytes_max: 16 << 10,
         output_bytes_max: 64 << 10,
-    });
+    }
+}
+
+/// As many children as there may be, each with calls as large as they may be, and none of them
+/// reads. Then all write what is as large as it may be, and go.
+fn children_that_read_nothing(limits: &Limits) {
+    let memory = Memory::of(limits).expect("the limits fit");
+    let sessions = limits.children_max.min(limits.sessions_max) as usize;
+    let engine_max = limits.sessions_max as usize * SESSION_BYTES
+        + limits.connections_max as usize * STREAM_BYTES
+        + limits.tasks_max as usize * TASK_BYTES
+        + limits.children_max as usize * CHILD_BYTES
+        + memory.budget;
+    let large = work("l", &"x".repeat(limits.body_bytes_max - 300));
+    let before = used();
+    let mut driver = Driver::with_children(limits);
+    driver.out = Vec::with_capacity(8 << 20);
+    let start = used();
+    let tables = start - driver.out.capacity() - OVERHEAD - before;
+    driver.open_sessions(sessions);
+    for session in 0..sessions {
+        driver.post(session, &work("first", ""));
+        driver.serve_children();
+    }
+    assert_eq!(driver.children.len(), sessions);
+    driver.most_at_rest = used();
+    for round in 0..limits.calls_max as usize {
+        driver.post(round % sessions, &large);
+    }
+    let held = driver.engine.gauges().budget_bytes;
+    assert!(held > memory.budget / 10 * 6, "{held} of {}", memory.budget);
+    driver.engine.check(0);
+    let line = format!(
+        r#"{{"jsonrpc":"2.0","id":4,"result":{{"content":[{{"type":"text","text":"{}"}}]}}}}"#,
+        "x".repeat(limits.output_bytes_max - 200)
+    );
+    for child in driver.children.clone() {
+        driver
+            .engine
+            .handle_child_line(at(2), child, line.as_bytes());
+        driver.settle();
+    }
+    let full = tables + driver.most_at_rest - start;
+    println!(
+        "full of children: {} of {}: {memory}",
+        Size(full),
+        Size(engine_max)
+    );
+    assert!(full <= engine_max, "{full}");
+    for child in std::mem::take(&mut driver.children) {
+        let end = Ok(Exit::Status(0));
+        driver.engine.handle_child_exit(at(2), child, end);
+        driver.settle();
+    }
+    driver.leave();
+    let left = used() - start;
+    println!("left when all children have gone: {}", Size(left));
+    assert!(left <= QUEUES_BYTES, "{left}");
 }
 
 fn used() -> usize {
@@ -320,9 +386,69 @@ struct Driver {
     /// What the engine has written last. Not counted: the edge has one such buffer.
     out: Vec<u8>,
     calls: Vec<Key<Call>>,
+    /// Children that run.
+    children: Vec<Key<Child>>,
 }
 
 impl Driver {
+    /// One with a server behind it of which each session has a child of its own.
+    fn with_children(limits: &Limits) -> Driver {
+        let spec = UpstreamSpec {
+            era: Some(Era::Handshake),
+            per: Per::Session,
+            ..support::upstream("u")
+        };
+        let mut driver = Driver::new(limits);
+        let engine = driver.engine;
+        driver.engine = engine.with_upstreams(vec![spec]);
+        driver.settle();
+        while !driver.children.is_empty() {
+            driver.serve_children();
+            for child in std::mem::take(&mut driver.children) {
+                let end = Ok(Exit::Status(0));
+                driver.engine.handle_child_exit(at(0), child, end);
+                driver.settle();
+            }
+        }
+        driver
+    }
+
+    /// Children do what is asked of them, but for calls.
+    fn serve_children(&mut self) {
+        for place in 0..self.children.len() {
+            let child = self.children[place];
+            loop {
+                let output = self.engine.child_output(child).to_vec();
+                self.engine.child_written(child, output.len());
+                if output.is_empty() {
+                    break;
+                }
+                let text = String::from_utf8(output).expect("children are sent JSON");
+                for line in text.lines() {
+                    self.answer_for(child, line);
+                }
+            }
+        }
+    }
+
+    fn answer_for(&mut self, child: Key<Child>, line: &str) {
+        let message: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let (id, method) = (&message["id"], message["method"].as_str());
+        let result = match method.expect("it has asked nothing") {
+            "initialize" => {
+                r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},
+                    "serverInfo":{"name":"c","version":"1"}}"#
+            }
+            "tools/list" => r#"{"tools":[{"name":"work","inputSchema":{"type":"object"}}]}"#,
+            "ping" => "{}",
+            _ => return,
+        };
+        let line = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+        let line = line.replace('\n', "");
+        self.engine.handle_child_line(at(1), child, line.as_bytes());
+        self.settle();
+    }
+
     fn new(limits: &Limits) -> Driver {
         let mut engine = Server::with(limits.clone()).engine;
         let mut sleep = support::command("sleep");
@@ -346,6 +472,7 @@ impl Driver {
             most_at_rest: 0,
             out: Vec::new(),
             calls: Vec::with_capacity(limits.calls_max as usize),
+            children: Vec::with_capacity(limits.children_max as usize),
         }
     }
 
@@ -380,7 +507,11 @@ impl Driver {
         self.engine.close_connection(self.poster);
         self.engine.handle_timeout(at(10_000_000));
         self.settle();
-        assert_eq!(self.engine.gauges(), Gauges::default());
+        let mut left = self.engine.gauges();
+        // What servers behind this one offer is kept.
+        assert!(left.budget_bytes < 2000, "{left:?}");
+        left.budget_bytes = 0;
+        assert_eq!(left, Gauges::default());
         self.engine.check(0);
     }
 
@@ -416,7 +547,13 @@ impl Driver {
     fn settle(&mut self) {
         loop {
             match self.engine.poll_job() {
+                Some(Job::Start {
+                    call,
+                    work: Work::Upstream(forward),
+                    ..
+                }) => self.engine.forward(at(1), call, forward),
                 Some(Job::Start { call, .. }) => self.calls.push(call),
+                Some(Job::Spawn { child, .. }) => self.children.push(child),
                 Some(_) => {}
                 None => match self.engine.poll_ready() {
                     Some(stream) => self.transmit(stream),
@@ -444,6 +581,14 @@ fn door(session: usize) -> String {
 
 fn call(id: usize) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"sleep"}}}}"#)
+}
+
+/// A call of a child's tool.
+fn work(id: &str, text: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":"{id}","method":"tools/call","params":{{"name":"work",
+           "arguments":{{"text":"{text}"}}}}}}"#
+    )
 }
 
 fn echo(text: &str) -> String {

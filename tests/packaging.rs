@@ -48,6 +48,7 @@ const DIRECTIVES: [(&str, &[&str]); 4] = [
             "DeviceAllow",
             "DevicePolicy",
             "DynamicUser",
+            "Environment",
             "ExecReload",
             "ExecStart",
             "KillMode",
@@ -94,8 +95,9 @@ const DIRECTIVES: [(&str, &[&str]); 4] = [
 ];
 
 /// The files for systemd, each with the sections it may have.
-const UNITS: [(&str, &[&str]); 3] = [
+const UNITS: [(&str, &[&str]); 4] = [
     ("gpio.conf", &["Service"]),
+    ("servers.conf", &["Service"]),
     ("slimcp.service", &["Unit", "Service", "Install"]),
     ("slimcp.socket", &["Unit", "Socket", "Install"]),
 ];

@@ -53,17 +53,28 @@ pub fn tools_json<'a>(tools: impl Iterator<Item = (&'a str, &'a dyn Tool)>) -> V
     Object::default().list("tools", entries).end()
 }
 
-/// Name, version, revisions and doors of the server.
-pub fn api_json(name: &str, clients: &[Snippet]) -> Vec<u8> {
+/// Name, version, revisions and doors of the server; and those of each server behind it.
+pub fn api_json<'a>(
+    name: &str,
+    upstreams: impl Iterator<Item = &'a str>,
+    clients: &[Snippet],
+) -> Vec<u8> {
     let mut out = b"{\"name\":".to_vec();
     json::push_string(&mut out, name);
     let version = concat!(",\"version\":\"", env!("CARGO_PKG_VERSION"), "\"");
     out.extend_from_slice(version.as_bytes());
     let revisions = Revision::ALL.map(|revision| format!("\"{}\"", revision.date()));
-    let doors = ENTRANCES.map(|Entrance { method, path, kind }| {
+    let door = |method, path: &str, kind: DoorKind| {
         let kind = kind.name();
         format!("{{\"method\":\"{method}\",\"path\":\"{path}\",\"kind\":\"{kind}\"}}")
-    });
+    };
+    let mut doors = ENTRANCES
+        .map(|Entrance { method, path, kind }| door(method, path, kind))
+        .to_vec();
+    for name in upstreams {
+        doors.push(door("POST", &format!("/servers/{name}/mcp"), DoorKind::Mcp));
+        doors.push(door("GET", &format!("/servers/{name}/sse"), DoorKind::Sse));
+    }
     for (member, values) in [("revisions", &revisions[..]), ("doors", &doors[..])] {
         let text = format!(",\"{member}\":[{}]", values.join(","));
         out.extend_from_slice(text.as_bytes());
@@ -118,14 +129,19 @@ mod tests {
 
     #[test]
     fn s4_12_the_api_says_what_is_where() {
-        let clients = snippets("pi", "http://pi.lan", true);
-        let api: Value = serde_json::from_slice(&api_json("a \"b\"", &clients)).unwrap();
+        let clients = snippets("pi", "http://pi.lan", None, true);
+        let api: Value =
+            serde_json::from_slice(&api_json("a \"b\"", ["files"].into_iter(), &clients)).unwrap();
         assert_eq!(api["clients"][0]["client"], "claude-code");
         assert_eq!(api["name"], "a \"b\"");
         assert_eq!(api["version"], env!("CARGO_PKG_VERSION"));
         assert_eq!(api["revisions"][0], "2024-11-05");
         let doors = api["doors"].as_array().unwrap();
-        assert_eq!(doors.len(), ENTRANCES.len());
+        assert_eq!(doors.len(), ENTRANCES.len() + 2);
+        assert_eq!(
+            doors[ENTRANCES.len()],
+            json!({"method": "POST", "path": "/servers/files/mcp", "kind": "mcp"})
+        );
         assert_eq!(
             doors[0],
             json!({"method": "POST", "path": "/mcp", "kind": "mcp"})

@@ -1,13 +1,16 @@
 //! `/metrics`: the Prometheus text format, version 0.0.4, from a snapshot of plain values.
 //!
-//! Every label has a fixed, small set of values, so the text has a fixed number of lines: one pass
-//! over the counters, whatever the server holds. Nothing in it names a client, a token or a tool.
+//! Every label has a small set of values, which the program or the configuration fixes, so the
+//! text has a fixed number of lines: one pass over the counters, whatever the server holds. Nothing
+//! in it names a client, a token or a tool.
 //! Five families have the names of older servers, so that their dashboards go on working; all
 //! others begin with `slimcp_`. What is now has `_active` or `_used` in its name, what may be
 //! `_max`, what has been `_total`.
 
 use super::histogram::{Histogram, REQUESTS, SESSIONS, Scale, Seconds};
 use super::stats::{DoorKind, Gauges, Snapshot, Stats};
+use crate::upstream::supervise::State;
+use crate::upstream::view::UpstreamView;
 use std::fmt::{Display, Write};
 
 /// What the text is sent as.
@@ -29,6 +32,7 @@ pub fn metrics(snapshot: &Snapshot<'_>) -> String {
     work(&mut text, stats);
     refusals(&mut text, stats);
     doors(&mut text, stats);
+    upstreams(&mut text, &snapshot.upstreams);
     let name = "request_duration_seconds";
     text.family(name, "histogram", "From request to answer, all doors.");
     text.histogram(name, None, &REQUESTS, &stats.request_duration());
@@ -183,8 +187,81 @@ fn doors(text: &mut Text, stats: &Stats) {
     }
 }
 
-/// A label's name and value. Values are ours: none has a quote, a backslash or a line end.
-type Label = Option<(&'static str, &'static str)>;
+/// Families with one sample for each server: name, kind, what it means, value.
+type OfUpstream = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&UpstreamView<'_>) -> u64,
+);
+
+const OF_UPSTREAMS: [OfUpstream; 8] = [
+    (
+        "slimcp_upstream_up",
+        "gauge",
+        "0 while the server has failed, 1 while it runs or starts when it is wanted.",
+        |view| u64::from(view.state != State::Failed.name()),
+    ),
+    (
+        "slimcp_upstream_children_active",
+        "gauge",
+        "Processes of the server.",
+        |view| view.children.into(),
+    ),
+    (
+        "slimcp_upstream_calls_active",
+        "gauge",
+        "Calls that its processes work on.",
+        |view| view.calls.into(),
+    ),
+    (
+        "slimcp_upstream_calls_total",
+        "counter",
+        "Calls that were sent to the server.",
+        |view| view.counts.calls,
+    ),
+    (
+        "slimcp_upstream_calls_refused_total",
+        "counter",
+        "Calls refused because the server had failed just before.",
+        |view| view.counts.refused,
+    ),
+    (
+        "slimcp_upstream_starts_total",
+        "counter",
+        "Processes started, those included that were asked what they can do.",
+        |view| view.counts.starts,
+    ),
+    (
+        "slimcp_upstream_restarts_total",
+        "counter",
+        "Of those the ones started after another had failed.",
+        |view| view.counts.restarts,
+    ),
+    (
+        "slimcp_upstream_failures_total",
+        "counter",
+        "Processes that have ended, or had to be ended, though nobody wanted that.",
+        |view| view.counts.failures,
+    ),
+];
+
+/// The servers behind this one, if there are any.
+fn upstreams(text: &mut Text, upstreams: &[UpstreamView<'_>]) {
+    if upstreams.is_empty() {
+        return;
+    }
+    for (name, kind, help, value) in OF_UPSTREAMS {
+        text.family(name, kind, help);
+        for view in upstreams {
+            text.sample(name, "", Some(("server", &view.spec.name)), value(view));
+        }
+    }
+}
+
+/// A label's name and value. Values are ours, or names of servers: none has a quote, a backslash or
+/// a line end.
+type Label<'a> = Option<(&'static str, &'a str)>;
 
 /// The text as far as it is written.
 struct Text(String);
@@ -202,7 +279,7 @@ impl Text {
     }
 
     /// One sample, whose name has `suffix` behind that of its family.
-    fn sample(&mut self, name: &str, suffix: &str, label: Label, value: impl Display) {
+    fn sample(&mut self, name: &str, suffix: &str, label: Label<'_>, value: impl Display) {
         match label {
             None => self.line(format_args!("{name}{suffix} {value}")),
             Some((key, text)) => {
@@ -212,7 +289,7 @@ impl Text {
     }
 
     /// The samples of a histogram.
-    fn histogram(&mut self, name: &str, label: Label, scale: &Scale, histogram: &Histogram) {
+    fn histogram(&mut self, name: &str, label: Label<'_>, scale: &Scale, histogram: &Histogram) {
         let (key, text) = label.unwrap_or_default();
         let (equals, comma) = if label.is_some() {
             ("=\"", "\",")

@@ -10,5 +10,6 @@ pub mod console;
 pub mod histogram;
 pub mod metrics;
 pub mod openapi;
+pub mod servers;
 pub mod snippets;
 pub mod stats;

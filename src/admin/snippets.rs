@@ -169,7 +169,7 @@ const ROWS: [Row; 12] = [
         label: "Home Assistant",
         place: "Settings, Devices & services, Add integration, Model Context Protocol",
         language: Language::Prose,
-        text: "URL: {base}«/t/TOKEN»/mcp\n",
+        text: "URL: {base}«/t/TOKEN»{door}\n",
     },
     Row {
         client: "generic",
@@ -203,12 +203,23 @@ const MCP_SERVERS: &str = r#"{
 "#;
 
 /// Every text for the server called `name`, which is reached at `base_url` (scheme, host and port,
-/// and what a proxy puts in front of the paths). Control characters of `base_url` are left out.
-pub fn snippets(name: &str, base_url: &str, needs_token: bool) -> Vec<Snippet> {
+/// and what a proxy puts in front of the paths); or for one `server` behind it alone. Control
+/// characters of `base_url` are left out.
+pub fn snippets(
+    name: &str,
+    base_url: &str,
+    server: Option<&str>,
+    needs_token: bool,
+) -> Vec<Snippet> {
+    let door = match server {
+        Some(server) => format!("/servers/{server}/mcp"),
+        None => "/mcp".to_string(),
+    };
     let base: String = base_url.chars().filter(|c| !c.is_control()).collect();
     let gaps = Gaps {
-        name: &short_name(name),
+        name: &short_name(server.unwrap_or(name)),
         base: base.trim_end_matches('/'),
+        door: &door,
         needs_token,
     };
     let fill = |row: &Row| Snippet {
@@ -244,17 +255,19 @@ fn short_name(name: &str) -> String {
 struct Gaps<'a> {
     name: &'a str,
     base: &'a str,
+    door: &'a str,
     needs_token: bool,
 }
 
 impl Gaps<'_> {
     /// What is filled in is never looked at again, so nothing in it can open another gap.
     fn fill(&self, text: &str, language: Language) -> String {
-        let url = format!("{}/mcp", self.base);
+        let url = format!("{}{}", self.base, self.door);
         let gaps = [
             ("{name}", self.name),
             ("{url}", &url),
             ("{base}", self.base),
+            ("{door}", self.door),
         ];
         let mut filled = String::new();
         let mut rest = text;
@@ -312,7 +325,7 @@ mod tests {
     const BASE: &str = "http://pi.lan:8730";
 
     fn texts(client: &str, needs_token: bool) -> Vec<String> {
-        let all = snippets("pi", BASE, needs_token);
+        let all = snippets("pi", BASE, None, needs_token);
         let found = all.into_iter().filter(|snippet| snippet.client == client);
         found.map(|snippet| snippet.text).collect()
     }
@@ -413,7 +426,7 @@ mod tests {
     #[test]
     fn no_gap_is_left_open() {
         for needs_token in [false, true] {
-            for snippet in snippets("pi", BASE, needs_token) {
+            for snippet in snippets("pi", BASE, None, needs_token) {
                 let text = &snippet.text;
                 for mark in ["{name}", "{url}", "{base}", "«", "»"] {
                     assert!(!text.contains(mark), "{text}");
@@ -429,7 +442,7 @@ mod tests {
     #[test]
     fn addresses_are_written_as_the_language_wants() {
         let base = "http://x/\"a\\'{name} $(id)\n/";
-        for snippet in snippets("{url}", base, true) {
+        for snippet in snippets("{url}", base, None, true) {
             let text = &snippet.text;
             if text.starts_with('{') {
                 let value: Value = serde_json::from_str(text).expect("it is JSON");

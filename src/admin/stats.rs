@@ -3,6 +3,7 @@
 use super::histogram::{Histogram, REQUESTS, SESSIONS};
 use crate::limits::{Limits, Memory};
 use crate::mcp::refusal::Refusal;
+use crate::upstream::view::UpstreamView;
 use std::time::Duration;
 
 /// What has happened since the start. Every refusal and every loss has its counter.
@@ -238,7 +239,7 @@ pub struct Gauges {
 }
 
 /// Everything there is to be told at one moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Snapshot<'a> {
     /// What has happened.
     pub stats: &'a Stats,
@@ -250,6 +251,8 @@ pub struct Snapshot<'a> {
     pub memory: &'a Memory,
     /// Since the start.
     pub uptime: Duration,
+    /// The servers behind this one.
+    pub upstreams: Vec<UpstreamView<'a>>,
 }
 
 #[cfg(test)]

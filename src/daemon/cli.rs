@@ -22,7 +22,7 @@ pub enum Command {
     /// Host the tools until told to stop.
     Serve(Options),
     /// Validate the configuration and print what holds.
-    Check(Options),
+    Check(Check),
     /// Draw a token.
     TokenNew(TokenNew),
     /// Print what to paste into a client.
@@ -33,6 +33,15 @@ pub enum Command {
     Help,
     /// Print the version.
     Version,
+}
+
+/// What `check` is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Check {
+    /// Where the configuration is.
+    pub options: Options,
+    /// Whether servers are started and asked what they offer.
+    pub probe: bool,
 }
 
 /// What `token new` is told.
@@ -53,6 +62,8 @@ pub struct ClientConfig {
     pub client: Option<String>,
     /// The address to use instead of the first listener.
     pub url: Option<String>,
+    /// The one server whose door is meant, not that of everything.
+    pub server: Option<String>,
 }
 
 /// What `notify` is told.
@@ -152,7 +163,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             // The first of the two wins over whatever else there is, right or wrong.
             Flag::Help => return Ok(Command::Help),
             Flag::Version => return Ok(Command::Version),
-            Flag::List => OsString::new(),
+            Flag::List | Flag::Probe => OsString::new(),
             Flag::Config
             | Flag::Listen
             | Flag::Set
@@ -160,7 +171,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             | Flag::Role
             | Flag::Url
             | Flag::TokenFile
-            | Flag::McpServers => value(row, &mut parser)?,
+            | Flag::McpServers
+            | Flag::Server => value(row, &mut parser)?,
         };
         flags.push((row, value));
     }
@@ -209,7 +221,10 @@ fn resolve(
     };
     let command = match verb.subcommand {
         Subcommand::Serve => Command::Serve(given.options),
-        Subcommand::Check => Command::Check(given.options),
+        Subcommand::Check => Command::Check(Check {
+            options: given.options,
+            probe: given.probe,
+        }),
         Subcommand::Token => {
             if words.next()? != "new" {
                 return Err(words.usage());
@@ -227,6 +242,7 @@ fn resolve(
             },
             options: given.options,
             url: given.url,
+            server: given.server,
         }),
         Subcommand::Notify => Command::Notify(Notify {
             url: words.next()?,
@@ -278,7 +294,9 @@ struct Given {
     name: Option<String>,
     roles: Vec<String>,
     url: Option<String>,
+    server: Option<String>,
     list: bool,
+    probe: bool,
     token_file: Option<PathBuf>,
 }
 
@@ -300,10 +318,15 @@ impl Given {
                 self.roles.push(text(row, value)?);
                 Ok(())
             }
+            Flag::Server => once(&mut self.server, row, text(row, value)?),
             Flag::Url => once(&mut self.url, row, text(row, value)?),
             Flag::TokenFile => once(&mut self.token_file, row, PathBuf::from(value)),
             Flag::List => {
                 self.list = true;
+                Ok(())
+            }
+            Flag::Probe => {
+                self.probe = true;
                 Ok(())
             }
             // They have ended the reading already.
@@ -406,6 +429,10 @@ mod tests {
         wrapped.overrides.command = ["npx", "-y", "a"].map(String::from).to_vec();
         let set = options(None, &[("a", "1"), ("b", "x=y")], &[]);
         let listen = options(None, &[], &["8000", "unix:/a"]);
+        let check = |options: &Options, probe| {
+            let options = options.clone();
+            Command::Check(Check { options, probe })
+        };
         let new = |name: Option<&str>, role: Option<&str>| {
             Command::TokenNew(TokenNew {
                 name: name.map(str::to_string),
@@ -417,6 +444,7 @@ mod tests {
                 options: options.clone(),
                 client: client.map(str::to_string),
                 url: url.map(str::to_string),
+                server: None,
             })
         };
         let notify = |json: Option<&str>, roles: &[&str], token_file: Option<&str>| {
@@ -428,15 +456,16 @@ mod tests {
                 token_file: token_file.map(PathBuf::from),
             })
         };
-        let table: [(&[&str], Command); 29] = [
+        let table: [(&[&str], Command); 30] = [
             (&[], Command::Serve(plain.clone())),
             (&["serve"], Command::Serve(plain.clone())),
-            (&["check"], Command::Check(plain.clone())),
+            (&["check"], check(&plain, false)),
+            (&["check", "--probe"], check(&plain, true)),
             (&["-c", "a.toml"], Command::Serve(file.clone())),
             (&["-ca.toml"], Command::Serve(file.clone())),
             (&["--config", "a.toml"], Command::Serve(file.clone())),
-            (&["--config=a.toml", "check"], Command::Check(file.clone())),
-            (&["check", "-c", "a.toml"], Command::Check(file.clone())),
+            (&["--config=a.toml", "check"], check(&file, false)),
+            (&["check", "-c", "a.toml"], check(&file, false)),
             (&["-c", "-"], Command::Serve(options(Some("-"), &[], &[]))),
             (&["--set", "a=1", "--set=b = x=y"], Command::Serve(set)),
             (
@@ -458,7 +487,7 @@ mod tests {
                 &["serve", "--", "npx", "-y", "a"],
                 Command::Serve(wrapped.clone()),
             ),
-            (&["check", "--", "npx", "-y", "a"], Command::Check(wrapped)),
+            (&["check", "--", "npx", "-y", "a"], check(&wrapped, false)),
             (&["token", "new"], new(None, None)),
             (
                 &["--name", "a", "token", "--role=b", "new"],
@@ -496,7 +525,7 @@ mod tests {
 
     #[test]
     fn command_lines_that_make_none_say_why() {
-        let table: [(&[&str], &str); 30] = [
+        let table: [(&[&str], &str); 31] = [
             (&["stdio"], "unknown subcommand \"stdio\""),
             (&["--"], "-- needs a command: -- COMMAND [ARG]..."),
             (&["--", "", "a"], "-- needs a command: -- COMMAND [ARG]..."),
@@ -534,6 +563,7 @@ mod tests {
                 "--role is given twice",
             ),
             (&["token", "new", "-c", "a"], "token has no option --config"),
+            (&["--probe"], "serve has no option --probe"),
             (&["check", "--role", "a"], "check has no option --role"),
             (&["--name", "a"], "serve has no option --name"),
             (&["client-config"], "expected slimcp client-config CLIENT"),

@@ -28,11 +28,18 @@ pub fn print(asked: &ClientConfig) -> Exit {
         return refuse(&Usage(problem.to_string()));
     };
     let needs_token = needs_token(&loaded, &base);
-    let name = &loaded.settings.name;
+    let settings = &loaded.settings;
+    let server = asked.server.as_deref();
+    let mut known = settings.upstreams.iter().map(|spec| spec.name.as_str());
+    if let Some(server) = server
+        && !known.any(|name| name == server)
+    {
+        return refuse(&unknown_server(server, settings));
+    }
     if needs_token {
         run::complain(&"TOKEN and SLIMCP_TOKEN stand for what slimcp token new has printed");
     }
-    let all = snippets(name, &base, needs_token);
+    let all = snippets(&settings.name, &base, server, needs_token);
     for snippet in all.iter().filter(|snippet| snippet.client == client) {
         run::complain(&format_args!("{}: {}", snippet.label, snippet.place));
         if run::print(&snippet.text) == Exit::Failed {
@@ -59,6 +66,13 @@ fn list() -> String {
         last = client;
     }
     text
+}
+
+fn unknown_server(server: &str, settings: &Settings) -> Usage {
+    let names = settings.upstreams.iter().map(|spec| spec.name.as_str());
+    let near = nearest(server, names);
+    let hint = near.map_or(String::new(), |near| format!(", did you mean {near}?"));
+    Usage(format!("--server {server:?} is not configured{hint}"))
 }
 
 fn known(client: &str) -> Result<(), Usage> {

@@ -21,6 +21,7 @@ mod kind;
 mod mcp_servers;
 mod print;
 mod prompt;
+mod relations;
 mod resolve;
 mod resource;
 mod search;
@@ -35,17 +36,19 @@ mod warning;
 mod wrapped;
 
 pub use complaint::{COMPLAINTS_MAX, Complaint, Place};
+pub(super) use kind::show_list;
 pub use print::{print, reference, report};
 pub use search::{CONFIG_BYTES_MAX, DROP_INS_MAX, Loaded, candidates, load};
 pub(super) use server::INHERIT_ALL;
 pub(super) use template::{NAME, is_name};
+pub(super) use units::Span;
 pub use warning::warnings;
 
-use super::settings::{Builtin, Compat, Format, JwtSettings, Listen, Log, Settings};
+use super::settings::{Compat, Format, JwtSettings, Log, Settings};
 use crate::auth::Access;
 use crate::auth::jwt::Secret;
 use crate::edge::listen::parse_port;
-use crate::limits::{Limits, Memory, Timeouts};
+use crate::limits::{Limits, Timeouts};
 use crate::tool::command::nearest;
 use access::Written;
 use complaint::Complaints;
@@ -183,6 +186,7 @@ pub(super) fn defaults() -> Settings {
         access: Access::open(),
         console: false,
         builtins: Vec::new(),
+        state: None,
         limits: Limits::default(),
         timeouts: Timeouts::default(),
         tools: Vec::new(),
@@ -443,52 +447,6 @@ impl Reader {
     fn complain(&mut self, key: &str, problem: String) {
         let place = self.place(key).clone();
         self.complaints.add(place, key, problem);
-    }
-
-    fn check_doors(&mut self) {
-        let keys = ["listen", "auth", "anonymous", "token", "address", "jwt"];
-        if !keys.iter().all(|key| self.complaints.is_sound(key)) {
-            return;
-        }
-        for listen in self.settings.listen.clone() {
-            if let Listen::Tcp(address) = listen
-                && let Err(problem) = self.settings.admit(address)
-            {
-                self.complain("listen", problem);
-            }
-        }
-    }
-
-    fn check_memory(&mut self) {
-        if self.complaints.is_sound("limits")
-            && let Err(refusal) = Memory::of(&self.settings.limits)
-        {
-            let text = refusal.to_string();
-            // The complaint names the key already.
-            let problem = text.strip_prefix("limits.memory ").unwrap_or(&text);
-            self.complain("limits.memory", problem.to_string());
-        }
-    }
-
-    /// Who starts something in the background has to be able to ask for the result.
-    fn add_task_status(&mut self) {
-        let builtins = &mut self.settings.builtins;
-        let is_wanted = self.tools.iter().any(|tool| tool.spec.background);
-        if is_wanted && !builtins.contains(&Builtin::TaskStatus) {
-            builtins.push(Builtin::TaskStatus);
-        }
-    }
-
-    fn check_heartbeat(&mut self) {
-        let timeouts = &self.settings.timeouts;
-        if self.complaints.is_sound("timeouts") && timeouts.dead <= timeouts.heartbeat {
-            let problem = format!(
-                "expected more than timeouts.heartbeat, {}, found {}",
-                units::Span(timeouts.heartbeat),
-                units::Span(timeouts.dead)
-            );
-            self.complain("timeouts.dead", problem);
-        }
     }
 }
 

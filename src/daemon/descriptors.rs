@@ -11,6 +11,9 @@ const FIXED: u64 = 24;
 /// starts.
 const PER_CALL: u64 = 5;
 
+/// Descriptors of one process of a server: its pipes, and one to watch it.
+const PER_CHILD: u64 = 4;
+
 /// Asks for as many descriptors as the system allows this process, and says how many that is.
 pub fn raise() -> u64 {
     let limit = getrlimit(Resource::Nofile);
@@ -28,10 +31,12 @@ pub fn raise() -> u64 {
 pub fn fit(limits: &mut Limits, descriptors: u64) -> Vec<String> {
     let free = descriptors.saturating_sub(FIXED);
     let wanted_calls = u64::from(limits.calls_max) * PER_CALL;
-    if u64::from(limits.connections_max) + wanted_calls <= free {
+    let wanted_children = u64::from(limits.children_max) * PER_CHILD;
+    if u64::from(limits.connections_max) + wanted_calls + wanted_children <= free {
         return Vec::new();
     }
     let calls_share = wanted_calls.min(free / 4);
+    let children_share = wanted_children.min(free / 4);
     let mut cuts = Vec::new();
     let mut cut = |name: &str, value: &mut u32, most: u64| {
         let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
@@ -44,11 +49,10 @@ pub fn fit(limits: &mut Limits, descriptors: u64) -> Vec<String> {
         }
     };
     cut("calls", &mut limits.calls_max, calls_share / PER_CALL);
-    cut(
-        "connections",
-        &mut limits.connections_max,
-        free - calls_share,
-    );
+    let most = children_share / PER_CHILD;
+    cut("children", &mut limits.children_max, most);
+    let most = free - calls_share - children_share;
+    cut("connections", &mut limits.connections_max, most);
     cuts
 }
 
@@ -59,7 +63,8 @@ mod tests {
     #[test]
     fn enough_descriptors_change_nothing() {
         let mut limits = Limits::default();
-        let needed = FIXED + u64::from(limits.connections_max) + 32 * PER_CALL;
+        let work = 32 * PER_CALL + 16 * PER_CHILD;
+        let needed = FIXED + u64::from(limits.connections_max) + work;
         assert!(fit(&mut limits, needed).is_empty());
         assert_eq!(limits, Limits::default());
     }
@@ -68,12 +73,17 @@ mod tests {
     fn too_few_cut_the_tables_and_say_so() {
         let mut limits = Limits::default();
         let cuts = fit(&mut limits, 64);
-        assert_eq!((limits.calls_max, limits.connections_max), (2, 30));
-        assert_eq!(cuts.len(), 2);
+        let left = (
+            limits.calls_max,
+            limits.children_max,
+            limits.connections_max,
+        );
+        assert_eq!(left, (2, 2, 20));
+        assert_eq!(cuts.len(), 3);
         assert!(
-            cuts[1].contains("limits.connections is 30 instead of 1024"),
+            cuts[2].contains("limits.connections is 20 instead of 1024"),
             "{}",
-            cuts[1]
+            cuts[2]
         );
     }
 

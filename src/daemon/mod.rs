@@ -1,6 +1,7 @@
 //! The program around the library: arguments, configuration, log, start and stop.
 
 pub mod catalogue;
+mod check;
 pub mod cli;
 pub mod client_config;
 pub mod config;
@@ -10,4 +11,5 @@ pub mod notify;
 pub mod run;
 mod serve;
 pub mod settings;
+mod state;
 pub mod token;

@@ -2,7 +2,7 @@
 
 use super::cli::{self, Command, Exit, Options};
 use super::config::{self, Environment, Loaded};
-use super::{client_config, notify, serve, token};
+use super::{check, client_config, notify, serve, token};
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::Write;
@@ -12,8 +12,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
     match cli::parse(arguments) {
         Ok(Command::Help) => print(&cli::help()),
         Ok(Command::Version) => print(&cli::version()),
-        Ok(Command::Check(options)) => match load(&options) {
-            Ok(loaded) => check(&loaded),
+        Ok(Command::Check(asked)) => match load(&asked.options) {
+            Ok(loaded) => check::check(&loaded, asked.probe),
             Err(exit) => exit,
         },
         Ok(Command::Serve(options)) => match load(&options) {
@@ -25,25 +25,6 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
         Ok(Command::Notify(asked)) => notify::send(&asked),
         Err(usage) => {
             complain(&usage);
-            Exit::Usage
-        }
-    }
-}
-
-/// `slimcp check`: the configuration is sound, and this is what it comes to.
-fn check(loaded: &Loaded) -> Exit {
-    let settings = &loaded.settings;
-    for warning in loaded.notes.iter().chain(&config::warnings(settings)) {
-        complain(warning);
-    }
-    match serve::registry(settings) {
-        Ok(_) => print(&config::report(
-            settings,
-            &settings.memory(),
-            &loaded.sources,
-        )),
-        Err(problem) => {
-            complain(&problem);
             Exit::Usage
         }
     }

@@ -7,6 +7,7 @@ use super::settings::{Builtin, Settings};
 use super::{descriptors, log as logging, run};
 use crate::auth::origin::Origins;
 use crate::edge::own_process;
+use crate::edge::reaper::Orphans;
 use crate::edge::serving::{self, Door, Executor, Serving};
 use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
@@ -150,7 +151,7 @@ fn welcome(address: SocketAddr, upstreams: &[UpstreamSpec]) -> String {
 }
 
 /// What the engine needs to know of the settings.
-fn engine_config(settings: &Settings) -> Config {
+pub(super) fn engine_config(settings: &Settings) -> Config {
     Config {
         name: settings.name.clone(),
         title: settings.title.clone(),
@@ -178,7 +179,7 @@ const OWN_VARIABLES: [&str; 9] = [
 ];
 
 /// The servers that the settings name, with the names of the variables that they inherit.
-fn upstreams(settings: &Settings) -> Vec<UpstreamSpec> {
+pub(super) fn upstreams(settings: &Settings) -> Vec<UpstreamSpec> {
     let mut upstreams = settings.upstreams.clone();
     for spec in &mut upstreams {
         let mut line = CommandLine::clone(&spec.line);
@@ -216,10 +217,8 @@ async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::i
     let engine = serving::engine(config, settings.memory(), registry)
         .with_catalogue(catalogue(&settings, &settings.limits))
         .with_upstreams(upstreams(&settings));
-    let mut serving = Serving::start(engine, doors, executor)?;
+    let mut serving = Serving::start(engine, doors, executor, Orphans::Adopted)?;
     let world = serving.world.clone();
-    // Before the first process, and here only: a program that embeds a server has its own children.
-    world.reaper.adopt_orphans();
     systemd::notify(State::Ready);
     own_process::release_program_pages();
     let mut running = settings;

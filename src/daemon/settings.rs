@@ -47,6 +47,8 @@ pub struct Settings {
     pub console: bool,
     /// Tools that are part of the program, each at most once.
     pub builtins: Vec<Builtin>,
+    /// The absolute path of the folder where what servers offer is kept.
+    pub state: Option<String>,
     /// Room, fixed at start.
     pub limits: Limits,
     /// When something is given up or repeated.

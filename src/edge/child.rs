@@ -336,3 +336,6 @@ fn tell(world: &Rc<World>, key: Key<Child>, source: Source, line: Line<'_>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests;

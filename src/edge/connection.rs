@@ -33,6 +33,8 @@ enum Turn {
     Close,
     /// The same, and the client may still be sending.
     Refuse,
+    /// The request is served later; so many bytes of the input come after it.
+    Later(usize),
     /// The response is a stream; so many bytes of the input come after its request.
     Carry(Key<Stream>, usize),
 }
@@ -64,7 +66,7 @@ pub fn handle(world: &Rc<World>, connection: Key<Connection>, flags: EventFlags)
         flush(world, connection);
     }
     let (carries, is_blocked) = match world.sockets.borrow_mut().get_mut(connection) {
-        Some(place) => (place.stream.is_some(), place.is_blocked()),
+        Some(place) => (place.is_busy(), place.is_blocked()),
         None => return,
     };
     let is_gone = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
@@ -123,6 +125,9 @@ fn turn(world: &Rc<World>, connection: Key<Connection>, mut input: &[u8]) {
                 // If the connection broke meanwhile, this finds out.
                 return carrier::carry(world, connection, stream, &input[input.len() - left..]);
             }
+            Turn::Later(left) => {
+                return postpone(world, connection, receiver, &input[input.len() - left..]);
+            }
             Turn::Wait(waiting) => return wait(world, connection, receiver, waiting),
             Turn::Close => return close_when_flushed(world, connection, Fate::Closing),
             Turn::Refuse => return close_when_flushed(world, connection, Fate::Refused),
@@ -149,7 +154,10 @@ fn answer(
     let body_bytes_max = world.engine.borrow().config().limits.body_bytes_max;
     loop {
         let was_in_body = receiver.is_in_body();
-        let received = receiver.receive(input, body_bytes_max);
+        let received = match receiver.has_kept() {
+            true => receiver.again(),
+            false => receiver.receive(input, body_bytes_max),
+        };
         let (request, used) = match received {
             Received::Request { request, used } => (request, used),
             Received::More {
@@ -179,11 +187,18 @@ fn answer(
         engine.handle_waiting(now, connection, Waiting::Nothing);
         let reply = engine.handle_request(now, connection, &request, out);
         drop(engine);
+        if reply == Reply::Later {
+            let (head_bytes, body_bytes) = request.bytes();
+            let begin = used.saturating_sub(head_bytes + body_bytes);
+            receiver.keep(&input[begin..used], head_bytes);
+            return Turn::Later(input.len() - used);
+        }
         // Whoever has subscribed may change the resource as soon as it reads the answer.
         world.do_jobs();
         receiver.finish();
         input = &input[used..];
         let keep_alive = match reply {
+            Reply::Later => unreachable!("it was kept above"),
             Reply::Sent { keep_alive } => keep_alive,
             Reply::Stream(stream) => match carrier::begin(world, stream, out) {
                 Some(keep_alive) => keep_alive,
@@ -250,6 +265,38 @@ fn wait(world: &Rc<World>, connection: Key<Connection>, receiver: Receiver, wait
     unavailable(Refusal::MemoryFull, &mut out);
     if send(world, connection, &out) {
         close_when_flushed(world, connection, Fate::Refused);
+    }
+}
+
+/// Keeps a request that is served later, and what came after it, charged to the budget.
+fn postpone(world: &Rc<World>, connection: Key<Connection>, receiver: Receiver, pipelined: &[u8]) {
+    let mut sockets = world.sockets.borrow_mut();
+    let Some(place) = sockets.get_mut(connection) else {
+        return;
+    };
+    place.is_postponed = true;
+    let rest = place.rest(world);
+    let is_kept = rest.held.grow_by(receiver.held_bytes() + pipelined.len());
+    rest.receiver = receiver;
+    rest.pipelined = pipelined.to_vec();
+    sockets.watch(connection);
+    drop(sockets);
+    if !is_kept {
+        let mut out = Vec::new();
+        unavailable(Refusal::MemoryFull, &mut out);
+        if send(world, connection, &out) {
+            close_when_flushed(world, connection, Fate::Refused);
+        }
+    }
+}
+
+/// A request that was postponed is served now, in a turn of its own.
+pub fn resume_postponed(world: &Rc<World>, connection: Key<Connection>) {
+    let mut sockets = world.sockets.borrow_mut();
+    if let Some(place) = sockets.get_mut(connection) {
+        place.is_postponed = false;
+        sockets.watch(connection);
+        world.resumed.borrow_mut().push_back(connection);
     }
 }
 
@@ -328,11 +375,12 @@ fn flush(world: &Rc<World>, connection: Key<Connection>) {
     }
     rest.held.shrink_by(sent);
     place.tidy();
-    let (stream, fate) = (place.stream, place.fate);
+    let (stream, fate, is_postponed) = (place.stream, place.fate, place.is_postponed);
     sockets.watch(connection);
     drop(sockets);
     match (stream, fate) {
         (Some(stream), _) => world.engine.borrow_mut().handle_drained(stream),
+        (None, Fate::Open) if is_postponed => {}
         (None, Fate::Open) => go_on(world, connection),
         (None, Fate::Closing | Fate::Refused | Fate::Lingering) => finish(world, connection),
     }
@@ -364,8 +412,11 @@ pub fn resume(world: &Rc<World>, connection: Key<Connection>) {
     let Some(place) = sockets.get_mut(connection) else {
         return;
     };
-    let pipelined = std::mem::take(&mut place.rest(world).pipelined);
-    place.rest = None;
+    let rest = place.rest(world);
+    let pipelined = std::mem::take(&mut rest.pipelined);
+    if !rest.receiver.has_kept() {
+        place.rest = None;
+    }
     drop(sockets);
     turn(world, connection, &pipelined);
 }

@@ -173,6 +173,18 @@ fn environment(line: &CommandLine, path: OsString) -> Vec<OsString> {
     named.into_iter().map(entry).collect()
 }
 
+/// The file that a command would start, or why there is none.
+pub fn look_up(line: &CommandLine) -> Result<PathBuf, String> {
+    let path = search_path(line);
+    let file =
+        find(program(line), &path).map_err(|error| problem(line, &not_found(&path, error)))?;
+    let directory = line.directory.as_deref().unwrap_or(".");
+    match access(Path::new(directory).join(&file), Access::EXEC_OK) {
+        Ok(()) => Ok(file),
+        Err(error) => Err(problem(line, &advice(line, &error.into()))),
+    }
+}
+
 /// The `PATH` of the process, in which its program is looked for as well.
 fn search_path(line: &CommandLine) -> OsString {
     let own = line

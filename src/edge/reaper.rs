@@ -5,7 +5,7 @@
 //! ended, the rest of the group is killed, and only then the leader is reaped: until that its
 //! number cannot belong to anybody else.
 //!
-//! A daemon also [adopts](Reaper::adopt_orphans) what its processes leave behind: a descendant that
+//! A daemon also [adopts](Orphans::Adopted) what its processes leave behind: a descendant that
 //! has left the group comes to it when its parent dies, so that it can be killed and reaped. Whose
 //! it is tells its mark ([`strays`]): one whose server still runs is left in peace.
 //!
@@ -52,6 +52,16 @@ impl Group {
     }
 }
 
+/// What becomes of descendants whose parents have died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Orphans {
+    /// They come to this process, and every child that has not been started through the reaper is
+    /// one of them: not for a program that starts processes of its own.
+    Adopted,
+    /// They go where the system sends them, out of our reach.
+    Left,
+}
+
 /// All processes that were started here and are not yet reaped, or not yet asked about.
 #[derive(Debug)]
 pub struct Reaper {
@@ -62,7 +72,7 @@ pub struct Reaper {
     /// The mark of the latest process.
     mark: Cell<Mark>,
     /// Orphans come to us, and nobody else here starts processes.
-    adopts: Cell<bool>,
+    adopts: bool,
     /// Nothing is started any more, and nothing is to stay.
     is_closed: Cell<bool>,
     /// Whoever waits until nothing is left.
@@ -124,24 +134,18 @@ impl Reaper {
     /// # Errors
     ///
     /// What the system says if there is no signal or no descriptor to be had.
-    pub fn new() -> io::Result<Rc<Reaper>> {
+    pub fn new(orphans: Orphans) -> io::Result<Rc<Reaper>> {
+        // Old kernels and emulators may know no adoption. Then what leaves its group is out of
+        // reach, and all else is as it would be.
+        let adopts = orphans == Orphans::Adopted && set_child_subreaper(Some(getpid())).is_ok();
         Ok(Rc::new(Reaper {
             signals: RefCell::new(Signals::new([SignalName::Child])?),
             entries: RefCell::default(),
             mark: Cell::new(Mark::first(getpid().as_raw_pid().cast_unsigned())),
-            adopts: Cell::new(false),
+            adopts,
             is_closed: Cell::new(false),
             closer: RefCell::default(),
         }))
-    }
-
-    /// From here on, orphaned descendants come to this process, and every child that has not been
-    /// started through this reaper is one: not for a program that starts processes of its own. It
-    /// belongs before the first process. Old kernels and emulators may know no adoption; then
-    /// descendants that leave their group are out of reach, and all else is as it would be.
-    pub fn adopt_orphans(&self) {
-        let adopts = set_child_subreaper(Some(getpid())).is_ok();
-        self.adopts.set(adopts);
     }
 
     /// Starts a process. `start` is given its mark.
@@ -218,7 +222,7 @@ impl Reaper {
             }
         }
         self.forget_reaped();
-        if self.adopts.get() {
+        if self.adopts {
             self.collect_orphans(has_ended);
         }
         if let Some(waker) = self.closer.take() {
@@ -282,7 +286,7 @@ impl Reaper {
                 Group(entry.pid).kill();
             }
         }
-        if self.adopts.get() {
+        if self.adopts {
             self.sweep();
         }
     }
@@ -302,7 +306,7 @@ impl Reaper {
     fn is_empty(&self) -> bool {
         let is_over = |entry: &Entry| entry.exit.is_some();
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        let has_orphans = || self.adopts.get() && waitid(WaitId::All, options).is_ok();
+        let has_orphans = || self.adopts && waitid(WaitId::All, options).is_ok();
         self.entries.borrow().iter().all(is_over) && !has_orphans()
     }
 }

@@ -3,6 +3,7 @@
 use super::chance::random;
 use super::listen::Listen;
 use super::listener::{self, Listener};
+use super::reaper::Orphans;
 use super::world::{World, wall_time};
 use super::{child, sockets, systemd, ticker};
 use crate::engine::session::{SESSION_ID_BYTES, SessionId};
@@ -161,9 +162,14 @@ pub struct Serving {
 
 impl Serving {
     /// Begins to serve.
-    pub fn start(engine: Engine, doors: Vec<Door>, executor: Rc<Executor>) -> io::Result<Serving> {
+    pub fn start(
+        engine: Engine,
+        doors: Vec<Door>,
+        executor: Rc<Executor>,
+        orphans: Orphans,
+    ) -> io::Result<Serving> {
         let unacknowledged = unacknowledged(&engine.config().timeouts);
-        let world = World::new(engine, executor.clone())?;
+        let world = World::new(engine, executor.clone(), orphans)?;
         let paths = doors.iter().filter_map(|door| door.path.clone()).collect();
         let tasks = doors
             .into_iter()

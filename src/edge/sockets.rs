@@ -8,7 +8,7 @@
 //! | a connection that | is watched for |
 //! |---|---|
 //! | waits for requests | bytes, close |
-//! | carries a stream | close; what the client sends meanwhile waits in the kernel |
+//! | carries a stream, or has a request that is served later | close; what the client sends meanwhile waits in the kernel |
 //! | did not take all bytes | room, close |
 //!
 //! The pipes of [children](super::child) stand in the same set.
@@ -54,6 +54,8 @@ pub(super) struct Place {
     interest: EventFlags,
     /// The stream it carries.
     pub stream: Option<Key<Stream>>,
+    /// Its request is served later: nothing else is read meanwhile.
+    pub is_postponed: bool,
     /// What becomes of it.
     pub fate: Fate,
     /// What is left of a request or a response.
@@ -119,10 +121,15 @@ impl Place {
         socket::finish(self.socket.as_fd());
     }
 
+    /// Whether it carries a stream, or will have an answer later.
+    pub fn is_busy(&self) -> bool {
+        self.stream.is_some() || self.is_postponed
+    }
+
     fn wanted(&self) -> EventFlags {
         // Errors and hang-ups are always told. A client that has closed its side may still be
         // reading an answer, but not one that never ends.
-        match (self.stream.is_some(), self.is_blocked()) {
+        match (self.is_busy(), self.is_blocked()) {
             (true, true) => EventFlags::OUT | EventFlags::RDHUP,
             (true, false) => EventFlags::RDHUP,
             (false, true) => EventFlags::OUT,
@@ -171,6 +178,7 @@ impl Sockets {
             socket,
             interest,
             stream: None,
+            is_postponed: false,
             fate: Fate::Open,
             rest: None,
         };

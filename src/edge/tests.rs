@@ -1,6 +1,7 @@
 //! Connections under a time that the test says: sockets and processes are real, the deadlines of
 //! minutes are not waited for.
 
+use super::reaper::Orphans;
 use super::world::World;
 use super::{child, connection, sockets};
 use crate::auth::Access;
@@ -82,7 +83,7 @@ async fn ask(context: &Context, key: &str) -> Result<String, Ended> {
     Ok(answer.get().replace('"', "'"))
 }
 
-fn engine() -> Engine {
+pub(super) fn engine() -> Engine {
     let limits = Limits {
         output_bytes_max: 1024 * 1024,
         ..Limits::default()
@@ -106,7 +107,7 @@ fn engine() -> Engine {
 /// Runs `talk` with one client of a fresh world.
 fn with_client<T>(talk: impl AsyncFnOnce(Rc<World>, Async<UnixStream>) -> T) -> T {
     let executor = Rc::new(LocalExecutor::new());
-    let world = World::new(engine(), executor.clone()).expect("an epoll set");
+    let world = World::new(engine(), executor.clone(), Orphans::Left).expect("an epoll set");
     executor.spawn(child::reap(world.clone())).detach();
     executor.spawn(sockets::run(world.clone())).detach();
     let (client, server) = UnixStream::pair().expect("a pair");

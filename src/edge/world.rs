@@ -8,7 +8,7 @@ use super::child::{self, Place};
 use super::function::{self, Function};
 use super::look::{self, Looks};
 use super::process::{self, Source};
-use super::reaper::{Group, Reaper};
+use super::reaper::{Group, Orphans, Reaper};
 use super::sockets::Sockets;
 use super::ticker::Ticker;
 use super::{carrier, connection, facts};
@@ -58,11 +58,16 @@ pub struct World {
     pub reaper: Rc<Reaper>,
     /// Looks that take their time.
     pub looks: Looks,
+    /// Keeps what is known of an upstream, by its name, for the next start.
+    keep: RefCell<Option<Keep>>,
     /// Set while the engine's wishes are being met, so that meeting one does not begin anew.
     is_settling: Cell<bool>,
     /// Whoever waits for the end of the drain.
     drain_waker: RefCell<Option<Waker>>,
 }
+
+/// Takes the name of an upstream and what is known of it.
+pub type Keep = Box<dyn Fn(&str, &[u8])>;
 
 /// What works for a call.
 pub enum Worker {
@@ -105,7 +110,11 @@ pub fn wall_time() -> UnixMillis {
 
 impl World {
     /// A world around `engine`.
-    pub fn new(engine: Engine, executor: Rc<LocalExecutor<'static>>) -> std::io::Result<Rc<World>> {
+    pub fn new(
+        engine: Engine,
+        executor: Rc<LocalExecutor<'static>>,
+        orphans: Orphans,
+    ) -> std::io::Result<Rc<World>> {
         Ok(Rc::new(World {
             engine: RefCell::new(engine),
             executor,
@@ -118,11 +127,17 @@ impl World {
             event_buffer: RefCell::default(),
             workers: RefCell::default(),
             children: RefCell::default(),
-            reaper: Reaper::new()?,
+            reaper: Reaper::new(orphans)?,
             looks: Looks::default(),
+            keep: RefCell::default(),
             is_settling: Cell::new(false),
             drain_waker: RefCell::default(),
         }))
+    }
+
+    /// Has `keep` called with what is learned of upstreams ([`Engine::with_kept`]).
+    pub fn keep_with(&self, keep: Keep) {
+        *self.keep.borrow_mut() = Some(keep);
     }
 
     /// Gives the engine one input and does everything it then wants done.
@@ -216,10 +231,16 @@ impl World {
                 environment,
                 line_bytes_max,
             } => child::start(self, child, &line, environment, line_bytes_max),
+            Job::Keep { upstream, text } => {
+                if let Some(keep) = &*self.keep.borrow() {
+                    keep(&upstream, &text);
+                }
+            }
             Job::Feed(child) => child::feed(self, child),
             Job::CloseInput(child) => child::close_input(self, child),
             Job::TerminateChild(child) => self.signal_child(child, Group::terminate),
             Job::KillChild(child) => self.signal_child(child, Group::kill),
+            Job::Resume(connection) => connection::resume_postponed(self, connection),
             Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
                 connection,

@@ -149,8 +149,8 @@ impl Call {
         !matches!(self.state, State::Queued(_))
     }
 
-    /// Bytes of the budget that its variables for a child hold.
-    pub(super) fn environment_bytes(&self) -> usize {
+    /// Bytes of the budget that is held by what it has to do with an upstream.
+    pub(super) fn forwarded_bytes(&self) -> usize {
         let forwarded = self.forwarded.as_ref();
         forwarded.map_or(0, |forwarded| forwarded.held_bytes())
     }
@@ -288,7 +288,7 @@ impl Engine {
         let key = match self.calls.insert(call) {
             Ok(key) => key,
             Err(Full(call)) => {
-                self.pool.give(call.environment_bytes());
+                self.pool.give(call.forwarded_bytes());
                 self.stats.calls_refused += 1;
                 return Err(Refusal::CallsFull);
             }

@@ -1,7 +1,8 @@
 //! Resources, prompts and completion. What is fixed is answered at once; what is live may be work,
 //! which then is a call as that of a tool: with a deadline, cancellation and progress.
 
-use super::call::{Call, State, Wanted};
+use super::call::Wanted;
+use super::contents::{Further, Subject, resource_unknown};
 use super::dispatch::{Dispatched, Wrong, cursor_unknown, parse, progress_token};
 use super::session::{Interests, Session};
 use super::{Asker, Engine, Era};
@@ -12,24 +13,15 @@ use crate::mcp::message::{
 };
 use crate::mcp::method::Method;
 use crate::mcp::refusal::Refusal;
-use crate::mcp::stateless;
 use crate::time::Instant;
-use crate::tool::catalogue::{
-    self, Asked, Begun, Body, Catalogue, Completion, Contents, Live, Messages, PromptMessage,
-    Source,
-};
-use crate::tool::command::Stopped;
-use crate::tool::forward::{Forward, Scope, UpstreamIndex};
-use crate::tool::handler::Ended;
-use crate::tool::{CallLimits, Content, Outcome, Work};
-use crate::upstream::offered::Entry;
+use crate::tool::catalogue::{self, Asked, Begun, Catalogue, Completion, Live, Messages, Source};
+use crate::tool::forward::{Forward, UpstreamIndex};
+use crate::tool::{CallLimits, Work};
+use crate::upstream::listing::Kind;
 use crate::upstream::request;
 use crate::wire::json::Object;
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use serde_json::value::RawValue;
-
-/// No resource has this URI (MCP 2024-11-05 to 2025-11-25, server/resources, error handling).
-const RESOURCE_NOT_FOUND: i32 = -32002;
 
 /// What a request about the catalogue led to.
 enum Consulted {
@@ -37,19 +29,6 @@ enum Consulted {
     Result(Vec<u8>),
     /// The edge has this to do, within these limits; what it is about is named last.
     Work(Work, CallLimits, String),
-}
-
-/// Whose contents, messages or values these are.
-#[derive(Clone, Copy)]
-struct Subject<'a> {
-    /// What was asked for.
-    method: Method,
-    /// By whose rules.
-    era: Era,
-    /// URI of the resource, name of the prompt, or what a completion is of.
-    name: &'a str,
-    /// Bytes that the answer may have.
-    bytes_max: usize,
 }
 
 impl Engine {
@@ -125,14 +104,14 @@ impl Engine {
             }
             Method::ResourcesList => {
                 let own = own.map_or(&[][..], |own| &own.resources);
-                let further = self.entries_in(scope, |offered| &offered.resources);
-                let further = Further::new(scope, "uri", &further, own.len());
+                let further = self.entries_in(scope, Kind::Resources);
+                let further = Further::new(scope, Kind::Resources, &further, own.len());
                 list("resources", &further, &|place| own[place].entry(), params)
             }
             Method::ResourceTemplatesList => {
                 let own = own.map_or(&[][..], |own| &own.templates);
-                let further = self.entries_in(scope, |offered| &offered.templates);
-                let further = Further::new(scope, "uriTemplate", &further, own.len());
+                let further = self.entries_in(scope, Kind::Templates);
+                let further = Further::new(scope, Kind::Templates, &further, own.len());
                 list(
                     "resourceTemplates",
                     &further,
@@ -142,8 +121,8 @@ impl Engine {
             }
             Method::PromptsList => {
                 let own = own.map_or(&[][..], |own| &own.prompts);
-                let further = self.entries_in(scope, |offered| &offered.prompts);
-                let further = Further::new(scope, "name", &further, own.len());
+                let further = self.entries_in(scope, Kind::Prompts);
+                let further = Further::new(scope, Kind::Prompts, &further, own.len());
                 list("prompts", &further, &|place| own[place].entry(), params)
             }
             Method::ResourcesRead => self.read_resource(asker, params),
@@ -280,46 +259,6 @@ impl Engine {
         }
     }
 
-    /// The server's own resources and prompts, where they are offered.
-    pub(super) fn own(&self, scope: Scope) -> Option<&Catalogue> {
-        match scope {
-            Scope::Everything => Some(&self.catalogue),
-            Scope::One(_) => None,
-        }
-    }
-
-    /// The upstream that has a prompt, unless the server has one of this name itself.
-    fn prompt_of_upstream(&self, scope: Scope, name: &str) -> Option<(UpstreamIndex, &Entry)> {
-        let own = self.own(scope).and_then(|own| own.prompt(name));
-        match own {
-            Some(_) => None,
-            None => self.prompt_in(scope, name),
-        }
-    }
-
-    /// The upstream that knows what an argument may be, and what it is asked.
-    fn completion_of_upstream(
-        &self,
-        scope: Scope,
-        params: &CompletionParams<'_>,
-        sent: Option<&RawValue>,
-    ) -> Option<(UpstreamIndex, Box<str>)> {
-        match &params.reference {
-            Reference::Prompt { name } => {
-                let (upstream, prompt) = self.prompt_of_upstream(scope, name)?;
-                Some((upstream, request::forwarded_completion(sent, &prompt.key)))
-            }
-            Reference::Resource { uri } => {
-                let own = self.own(scope).map_or(&[][..], |own| &own.templates);
-                if own.iter().any(|own| own.spec().uri == **uri) {
-                    return None;
-                }
-                let upstream = self.upstream_of_template(scope, uri)?;
-                Some((upstream, request::forwarded(sent, None)))
-            }
-        }
-    }
-
     /// What an upstream is to do: a call, named by what it is about.
     fn ask_upstream(
         &self,
@@ -363,42 +302,6 @@ impl Engine {
             bytes_max: bounds.output_bytes_max.unwrap_or(output_bytes_max),
         };
         self.answer_with(subject, &ended).map(Consulted::Result)
-    }
-
-    /// What a call that is none of a tool is answered with.
-    pub(super) fn answer_of(&self, key: Key<Call>, ended: &Ended) -> Result<Vec<u8>, RpcError> {
-        let call = self
-            .calls
-            .get(key)
-            .expect("the edge reports each call once");
-        self.answer_with(Subject::of(call), ended)
-    }
-
-    /// The same for one that a process or the edge itself has worked for.
-    pub(super) fn answer_of_outcome(
-        &self,
-        key: Key<Call>,
-        outcome: &Outcome,
-    ) -> Result<Vec<u8>, RpcError> {
-        let call = self
-            .calls
-            .get(key)
-            .expect("the edge reports each call once");
-        if let State::Stopping(Stopped::TimedOut(timeout)) = call.state {
-            let seconds = timeout.as_secs();
-            let text = format!(
-                "stopped after {seconds} s: the operator can raise its timeout or timeouts.call"
-            );
-            return Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text));
-        }
-        if outcome.is_error {
-            return Err(RpcError::new(
-                jsonrpc::INTERNAL_ERROR,
-                outcome.said().to_string(),
-            ));
-        }
-        let contents = outcome.content.iter().map(contents_of).collect();
-        self.answer_with(Subject::of(call), &Ended::Contents(contents))
     }
 
     /// `resources/subscribe`. Without memory for it, it is refused.
@@ -466,49 +369,6 @@ impl Engine {
     }
 }
 
-impl<'a> Subject<'a> {
-    fn of(call: &'a Call) -> Subject<'a> {
-        Subject {
-            method: call.method,
-            era: call.era,
-            name: &call.name,
-            bytes_max: call.output_bytes_max,
-        }
-    }
-}
-
-/// What upstreams have behind so many entries of the server's own.
-struct Further<'a> {
-    entries: &'a [&'a Entry],
-    scope: Scope,
-    /// What the name of an entry is called.
-    member: &'static str,
-    own: usize,
-}
-
-impl<'a> Further<'a> {
-    fn new(
-        scope: Scope,
-        member: &'static str,
-        entries: &'a [&'a Entry],
-        own: usize,
-    ) -> Further<'a> {
-        Further {
-            entries,
-            scope,
-            member,
-            own,
-        }
-    }
-
-    /// The entry at this place of the whole list.
-    fn entry(&self, place: usize) -> Object {
-        let entry = self.entries[place - self.own];
-        let name = entry.name_in(self.scope);
-        entry.object(self.member, name.expect("others are not listed"))
-    }
-}
-
 /// One page of a list; `own` says the entries of the server's own.
 fn list(
     name: &str,
@@ -524,93 +384,6 @@ fn list(
     };
     let page = catalogue::page(name, count, &entry, params.cursor.as_deref());
     page.map(Consulted::Result).ok_or_else(cursor_unknown)
-}
-
-impl Engine {
-    /// The result that something live has come to.
-    fn answer_with(&self, subject: Subject<'_>, ended: &Ended) -> Result<Vec<u8>, RpcError> {
-        let catalogue = &self.catalogue;
-        let (bytes, most) = (ended.bytes(), subject.bytes_max);
-        if bytes > most {
-            let text = format!(
-                "the answer has {bytes} bytes, more than {most}: the operator can raise limits.output"
-            );
-            return Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text));
-        }
-        let name = subject.name;
-        match (subject.method, ended) {
-            (_, Ended::Failed(error)) => Err(error.clone()),
-            (_, Ended::Result(json)) => Ok(json.as_bytes().to_vec()),
-            (Method::ResourcesList, Ended::Listed(found)) => {
-                let cursor = Some(name).filter(|cursor| !cursor.is_empty());
-                let own = catalogue::all_resources(&catalogue.resources, found);
-                let further = self.entries_in(Scope::Everything, |offered| &offered.resources);
-                let further = Further::new(Scope::Everything, "uri", &further, own.len());
-                let count = own.len() + further.entries.len();
-                let entry = |place: usize| match own.get(place) {
-                    Some(own) => own.listed(),
-                    None => further.entry(place),
-                };
-                let page = catalogue::page("resources", count, &entry, cursor);
-                page.ok_or_else(cursor_unknown)
-            }
-            (_, Ended::ResourceUnknown) => Err(resource_unknown(subject.era, name)),
-            (Method::ResourcesRead, Ended::Contents(contents)) if !contents.is_empty() => {
-                let mime_type = catalogue.find(name).and_then(|found| found.mime_type);
-                Ok(catalogue::encode_contents(name, mime_type, contents))
-            }
-            (
-                Method::PromptsGet,
-                Ended::Messages {
-                    description,
-                    messages,
-                },
-            ) => {
-                let listed = || catalogue.prompt(name)?.description.as_deref();
-                let description = description.as_deref().or_else(listed);
-                let messages = messages.iter().map(PromptMessage::encode);
-                Ok(catalogue::encode_messages(description, messages))
-            }
-            (Method::CompletionComplete, Ended::Values(values)) => Ok(values.encode()),
-            (
-                method,
-                Ended::Outcome(_)
-                | Ended::Contents(_)
-                | Ended::Messages { .. }
-                | Ended::Values(_)
-                | Ended::Listed(_)
-                | Ended::Seen(_),
-            ) => {
-                let text = format!("what was made is no answer to {}", method.name());
-                Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text))
-            }
-        }
-    }
-}
-
-/// What a process has written, as what a resource says.
-fn contents_of(content: &Content) -> Contents {
-    match content {
-        Content::Resource(contents) => contents.clone(),
-        Content::Text(text) => Contents::of(Body::Text(text.clone())),
-        Content::Image { data, mime_type } | Content::Audio { data, mime_type } => Contents {
-            mime_type: Some(mime_type.clone()),
-            ..Contents::of(Body::Blob(data.clone()))
-        },
-        Content::Link(spec) => Contents::of(Body::Text(spec.uri.clone())),
-    }
-}
-
-/// There is no such resource: handshake revisions have a code for that.
-fn resource_unknown(era: Era, uri: &str) -> Wrong {
-    let text = format!("resource not found: {uri:.200}");
-    match era {
-        Era::Handshake => RpcError::new(RESOURCE_NOT_FOUND, text),
-        Era::Stateless => {
-            let data = Object::default().text("uri", uri).end();
-            stateless::with_data(RpcError::new(jsonrpc::INVALID_PARAMS, text), data)
-        }
-    }
 }
 
 fn wrong_params(text: String) -> Wrong {

@@ -83,10 +83,13 @@ impl Engine {
             }
         }
         for (_, call) in self.calls.iter() {
-            held += call.held_bytes() + call.environment_bytes();
+            held += call.held_bytes() + call.forwarded_bytes();
         }
         let children = self.children.slab.iter();
         held += children.map(|(_, child)| child.held_bytes).sum::<usize>();
+        let upstreams = self.children.upstreams.iter();
+        let environments = upstreams.map(|upstream| super::child::bytes_of(&upstream.environment));
+        held += environments.sum::<usize>();
         held += payloads.values().sum::<usize>();
         held += self.watch.held_bytes();
         held += self.offers_held_bytes();

@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::auth::PrincipalId;
 use crate::bounded::{Bucket, Key, Timer};
 use crate::limits;
+use crate::mcp::message::Level;
 use crate::mcp::revision::Era;
 use crate::time::Instant;
 use crate::tool::forward::Forward;
@@ -12,6 +13,7 @@ use crate::upstream::UpstreamIndex;
 use crate::upstream::conversation::Conversation;
 use crate::upstream::supervise::State;
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -41,12 +43,20 @@ pub struct Child {
     pub(super) asks: Option<Key<Call>>,
     /// When the questions of that call end its exchange, once it has asked.
     pub(super) asking_until: Option<Instant>,
+    /// When what it offers was read again, and is to be.
+    pub(super) refreshed: Option<Instant>,
+    pub(super) refresh_at: Option<Instant>,
+    /// The most verbose log level that it was told.
+    pub(super) level: Option<Level>,
     /// Something was said to it or taken from it since it was looked at.
     pub(super) is_touched: bool,
     /// It was given a call once.
     pub(super) was_used: bool,
     /// Lines that it has written.
     pub(super) lines: u64,
+    /// It was asked to show that it lives: how many lines it had written then, and until when it
+    /// has to have written another.
+    pub(super) suspect: Option<(u64, Instant)>,
     /// Lines of nonsense since the last one that made sense.
     pub(super) noise: u32,
     /// Kinds of nonsense that the log has been told of.
@@ -81,7 +91,6 @@ pub enum Instance {
 }
 
 /// What a call has to do with an upstream.
-#[derive(Debug)]
 pub(super) struct Forwarded {
     /// Whose call it is.
     pub upstream: UpstreamIndex,
@@ -89,7 +98,7 @@ pub(super) struct Forwarded {
     pub instance: Instance,
     /// Variables for that child, if it has to be started. Drawn from the budget.
     pub environment: Vec<(String, String)>,
-    /// What is to be sent, until it is.
+    /// What is to be sent, until it is. Drawn from the budget.
     pub forward: Option<Box<Forward>>,
     /// The child that works on it, or that it waits for.
     pub child: Option<Key<Child>>,
@@ -97,10 +106,18 @@ pub(super) struct Forwarded {
     pub sent: Option<(u64, Instant)>,
 }
 
+impl fmt::Debug for Forwarded {
+    /// Without the variables, which may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Forwarded({:?}, {:?})", self.upstream, self.child)
+    }
+}
+
 impl Forwarded {
     /// Bytes of the budget that it holds.
     pub fn held_bytes(&self) -> usize {
-        bytes_of(&self.environment)
+        let forward = self.forward.as_ref().map_or(0, |forward| forward.bytes());
+        bytes_of(&self.environment) + forward
     }
 }
 
@@ -125,9 +142,13 @@ impl Child {
             calls: 0,
             asks: None,
             asking_until: None,
+            refreshed: None,
+            refresh_at: None,
+            level: None,
             is_touched: false,
             was_used: false,
             lines: 0,
+            suspect: None,
             noise: 0,
             noises: Vec::new(),
             lost: (0, Instant::ZERO),

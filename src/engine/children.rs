@@ -2,6 +2,7 @@
 //! table of [`supervise`](crate::upstream::supervise).
 
 use super::child::{Child, Instance};
+use super::probing::Probing;
 use super::session::Session;
 use super::starts::{Failure, Start};
 use super::{Deadline, Engine, Job};
@@ -10,7 +11,7 @@ use crate::limits;
 use crate::time::Instant;
 use crate::tool::command::Exit;
 use crate::upstream::UpstreamIndex;
-use crate::upstream::listing::{Eras, Listing};
+use crate::upstream::listing::Eras;
 use crate::upstream::offered::Offered;
 use crate::upstream::spec::UpstreamSpec;
 use crate::upstream::supervise::{Action, Event, State, step};
@@ -32,10 +33,12 @@ pub(super) struct Upstream {
     pub spec: Rc<UpstreamSpec>,
     /// What its command speaks, once that is known.
     pub eras: Option<Eras>,
+    /// How far it has come to find that out.
+    pub probe: Option<Probing>,
     /// What it offers, once it has said so.
-    pub listing: Option<Box<Listing>>,
-    /// The same, as listings are made of it.
     pub offered: Option<Box<Offered>>,
+    /// Since when it is looked for that.
+    pub unknown_since: Instant,
     /// Its children ask questions while they work.
     pub is_interactive: bool,
     /// A reload has taken it out of the configuration: its place is free once no child is left.
@@ -59,8 +62,9 @@ impl Upstream {
             is_interactive: spec.interactive,
             spec: Rc::new(spec),
             eras: None,
-            listing: None,
+            probe: None,
             offered: None,
+            unknown_since: Instant::ZERO,
             is_removed: false,
             environment: Vec::new(),
             failures: Vec::new(),
@@ -96,7 +100,9 @@ impl Engine {
     pub fn with_upstreams(mut self, specs: Vec<UpstreamSpec>) -> Engine {
         self.children.upstreams = specs.into_iter().map(Upstream::new).collect();
         for place in 0..self.children.upstreams.len() {
-            self.tend(Instant::ZERO, UpstreamIndex::new(place));
+            let index = UpstreamIndex::new(place);
+            self.recollect(Instant::ZERO, index);
+            self.tend(Instant::ZERO, index);
         }
         self
     }
@@ -108,7 +114,7 @@ impl Engine {
             spec: &upstream.spec,
             state: self.state_name(index, upstream),
             eras: upstream.eras,
-            tools: upstream.listing.as_ref().map(|listing| listing.tools.len()),
+            tools: upstream.offered().map(|offered| offered.tools.len()),
             children: self.children_of(index).count() as u32,
             calls: self.children_of(index).map(|child| child.calls).sum(),
             counts: upstream.counts,
@@ -151,6 +157,9 @@ impl Engine {
         if before != next && self.children.slab.contains(key) {
             self.time_child(now, key);
         }
+        if before == State::Starting && next != State::Starting {
+            self.start_next(now);
+        }
     }
 
     fn act_on(&mut self, now: Instant, key: Key<Child>, action: Action) {
@@ -158,9 +167,15 @@ impl Engine {
             Action::Spawn => self.spawn(key),
             Action::Send => self.send_waiting(now, key),
             Action::FailCalls => self.fail_calls_of(now, key),
-            Action::BackOff => self.back_off(now, key),
+            Action::BackOff => {
+                self.back_off(now, key);
+                self.resume_waiting(now);
+            }
             Action::CloseInput => self.jobs.push_back(Job::CloseInput(key)),
-            Action::Terminate => self.jobs.push_back(Job::TerminateChild(key)),
+            Action::Terminate => {
+                self.hush(key);
+                self.jobs.push_back(Job::TerminateChild(key));
+            }
             Action::Kill => self.jobs.push_back(Job::KillChild(key)),
             Action::Forget => self.forget_child(now, key),
             Action::Enqueue | Action::Refuse => unreachable!("nobody wants it by its key"),
@@ -171,20 +186,23 @@ impl Engine {
     pub(super) fn time_child(&mut self, now: Instant, key: Key<Child>) {
         let child = self.children.slab.get_mut(key).expect("the caller has it");
         let timer = child.timer.take();
-        let asking_until = child.asking_until;
+        let suspect = child.suspect.map(|(_, until)| until);
+        let others = [child.asking_until, child.refresh_at, suspect];
         let (state, instance, unused_since) = (child.state, child.instance, child.unused_since);
         let upstream = &self.children.upstreams[child.upstream.as_usize()];
         let idle = match instance {
             Instance::Shared if upstream.is_eager() => None,
             Instance::Shared | Instance::Principal(..) => upstream.spec.idle,
             // It ends with its session.
-            Instance::Session(_) => None,
-            Instance::Probe => Some(upstream.spec.start_timeout),
+            Instance::Session(_) | Instance::Probe => None,
         };
         let at = match state {
+            State::Starting if instance == Instance::Probe => Some(now + upstream.probe_patience()),
             State::Starting => Some(now + upstream.spec.start_timeout),
-            State::Up if asking_until.is_some() => asking_until,
-            State::Up => idle.map(|idle| (unused_since + idle).round_up(limits::COARSE)),
+            State::Up => {
+                let idle = idle.map(|idle| (unused_since + idle).round_up(limits::COARSE));
+                others.into_iter().chain([idle]).flatten().min()
+            }
             State::Closing | State::Terminating => Some(now + limits::KILL_GRACE),
             State::Down | State::Queued | State::Leaving | State::Killing | State::Failed => None,
         };
@@ -207,12 +225,25 @@ impl Engine {
             self.time_child(now, key);
             return call.into_iter().for_each(|call| self.end_turn(now, call));
         }
-        match child.state {
-            State::Up if child.instance == Instance::Probe => {
-                self.set_reason(key, "has not said in time what it offers");
-                self.child_event(now, key, Event::Hung);
+        if let Some((lines, until)) = child.suspect
+            && until <= now
+        {
+            child.suspect = None;
+            if child.lines == lines {
+                self.set_reason(key, "does not answer any more");
+                return self.child_event(now, key, Event::Hung);
             }
+            return self.time_child(now, key);
+        }
+        if child.refresh_at.is_some_and(|at| at <= now) {
+            self.refresh(now, key);
+            return self.look_at(now, key);
+        }
+        match child.state {
             State::Up => self.consider_idle(now, key),
+            State::Starting if child.instance == Instance::Probe => {
+                self.probe_timed_out(now, key);
+            }
             State::Starting => {
                 let seconds = self.spec_of(key).start_timeout.as_secs();
                 let text = format!("has not answered the handshake for {seconds} s");
@@ -247,8 +278,9 @@ impl Engine {
     /// set, which calls leave alone.
     fn consider_idle(&mut self, now: Instant, key: Key<Child>) {
         let idle = self.spec_of(key).idle.unwrap_or_default();
+        let is_heeding = self.is_heeding(key);
         let child = self.children.slab.get_mut(key).expect("the caller has it");
-        if !child.is_unused() {
+        if !child.is_unused() || is_heeding {
             child.unused_since = now;
         }
         if child.unused_since + idle > now {
@@ -293,15 +325,15 @@ impl Engine {
         if !self.children.slab.contains(key) {
             return;
         }
-        match end {
-            Ok(Exit::Status(status)) => {
-                self.set_reason(key, &format!("has ended with exit status {status}"));
-            }
-            Ok(Exit::Signal(signal)) => {
-                self.set_reason(key, &format!("was ended by signal {signal}"));
-            }
-            Err(problem) => self.set_reason(key, &format!("does not run: {problem}")),
+        let how = match end {
+            Ok(Exit::Status(status)) => format!("has ended with exit status {status}"),
+            Ok(Exit::Signal(signal)) => format!("was ended by signal {signal}"),
+            Err(problem) => format!("does not run: {problem}"),
+        };
+        if self.is_probing(key) {
+            return self.probe_ended(now, key, &how);
         }
+        self.set_reason(key, &how);
         self.child_event(now, key, Event::Exited);
     }
 
@@ -326,6 +358,9 @@ impl Engine {
         for key in keys {
             self.end_child(now, key, "has ended with its session");
         }
+        self.children
+            .starts
+            .retain(|start| start.instance != instance || !start.waiting.is_empty());
         for upstream in &mut self.children.upstreams {
             upstream.forgive(instance);
         }

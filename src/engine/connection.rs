@@ -8,6 +8,7 @@ use crate::bounded::{Key, Timer};
 use crate::limits;
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
+use crate::tool::forward::Scope;
 use std::net::IpAddr;
 
 /// One open socket that may carry requests.
@@ -20,6 +21,8 @@ pub struct Connection {
     /// The request that is coming has paid the rate of its address. Set by its head, taken back
     /// when it is whole.
     pub(super) is_counted: bool,
+    /// Whether its request has to wait for what upstreams offer.
+    pub(super) later: Later,
     /// When the peer has waited too long; meaningless while nothing is awaited of it.
     deadline: Instant,
     /// Runs until `deadline` or earlier.
@@ -37,6 +40,19 @@ pub enum Waiting {
     Body,
     /// Nothing: it is our turn.
     Nothing,
+    /// Nothing as well: its request cannot be served before it is known what upstreams offer.
+    Offers,
+}
+
+/// Whether a request has to wait for what upstreams offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Later {
+    /// No.
+    No,
+    /// It was let in and waits for what there is in this scope.
+    Waits(Scope),
+    /// It has waited: it is served as it comes back, whatever is known then.
+    Over,
 }
 
 impl Connection {
@@ -66,6 +82,7 @@ impl Engine {
             peer,
             waiting: Waiting::Nothing,
             is_counted: false,
+            later: Later::No,
             deadline,
             timer: None,
         };
@@ -110,9 +127,43 @@ impl Engine {
             Waiting::Request => limits::KEEP_ALIVE,
             Waiting::Head => timeouts.head,
             Waiting::Body => timeouts.body,
-            Waiting::Nothing => return,
+            Waiting::Nothing | Waiting::Offers => return,
         };
-        let deadline = now + patience;
+        self.set_patience(key, now + patience);
+    }
+
+    /// A request is served later, at this time at the latest.
+    pub(super) fn postpone(&mut self, key: Key<Connection>, scope: Scope, deadline: Instant) {
+        let connection = self.connections.get_mut(key).expect("it has just asked");
+        connection.waiting = Waiting::Offers;
+        connection.later = Later::Waits(scope);
+        self.set_patience(key, deadline);
+    }
+
+    /// What requests have waited for is known, or will not be soon: they are served now.
+    pub(super) fn resume_waiting(&mut self, now: Instant) {
+        let connections = self.connections.iter();
+        let waiting = connections.filter_map(|(key, connection)| match connection.later {
+            Later::Waits(scope) => Some((key, scope)),
+            Later::No | Later::Over => None,
+        });
+        let waiting: Vec<(Key<Connection>, Scope)> = waiting.collect();
+        for (key, scope) in waiting {
+            if self.offers_due(now, scope).is_none() {
+                self.resume_request(key);
+            }
+        }
+    }
+
+    fn resume_request(&mut self, key: Key<Connection>) {
+        let connection = self.connections.get_mut(key).expect("the caller has it");
+        connection.waiting = Waiting::Nothing;
+        connection.later = Later::Over;
+        self.jobs.push_back(Job::Resume(key));
+    }
+
+    fn set_patience(&mut self, key: Key<Connection>, deadline: Instant) {
+        let connection = self.connections.get_mut(key).expect("the caller has it");
         let is_earlier = deadline < connection.deadline;
         connection.deadline = deadline;
         if connection.timer.is_some() && !is_earlier {
@@ -137,6 +188,9 @@ impl Engine {
         }
         if deadline > now {
             return self.schedule_connection(key, deadline);
+        }
+        if waiting == Waiting::Offers {
+            return self.resume_request(key);
         }
         self.stats.connections_timed_out += 1;
         let in_request = waiting != Waiting::Request;

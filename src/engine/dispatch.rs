@@ -89,6 +89,12 @@ impl Engine {
         params: Option<&RawValue>,
         payload: &mut Vec<u8>,
     ) -> Dispatched {
+        if let Some(wrong) = self
+            .unknown_in(asker.scope)
+            .filter(|_| known != Method::Ping)
+        {
+            return self.answer_wrong(payload, id, &wrong);
+        }
         let session = asker.session;
         if known.needs_session() && session.is_none() {
             return Dispatched::Refused(Refusal::SessionNeeded);

@@ -33,6 +33,7 @@ impl Engine {
         for key in keys {
             self.stop_call(now, key, Stopped::Draining);
         }
+        self.resume_waiting(now);
         self.drain_children(now);
         self.drain_further();
     }

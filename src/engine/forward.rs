@@ -18,6 +18,7 @@ use crate::upstream::supervise::{Event, State};
 use crate::upstream::{Tag, UpstreamIndex};
 use crate::wire::jsonrpc::{self, INTERNAL_ERROR, RpcError};
 use crate::wire::status::Status;
+use std::time::Duration;
 
 impl Engine {
     /// What a call will have to do with an upstream: who shares its child is decided while the
@@ -50,7 +51,7 @@ impl Engine {
     }
 
     /// The variables that the headers of the request in hand become.
-    fn environment_of(&self, spec: &UpstreamSpec) -> Vec<(String, String)> {
+    pub(super) fn environment_of(&self, spec: &UpstreamSpec) -> Vec<(String, String)> {
         let value = |header: &str| {
             let mut headers = self.forwarded.iter();
             headers
@@ -80,14 +81,24 @@ impl Engine {
 
     /// Gives a call to a child of its upstream, which is started if need be.
     pub fn forward(&mut self, now: Instant, key: Key<Call>, forward: Box<Forward>) {
-        let Some(call) = self.calls.get_mut(key) else {
+        if !self.calls.contains(key) {
             return;
-        };
-        let era = call.era;
-        let forwarded = call.forwarded.as_mut().expect("it is for an upstream");
+        }
+        if !self.take_bytes(forward.bytes()) {
+            let text = "no memory left for this: the operator can raise limits.memory";
+            return self.refuse_forward(now, key, text);
+        }
+        let forwarded = self.forwarded_mut(key);
         debug_assert!(forwarded.child.is_none() && forwarded.sent.is_none());
-        let (index, instance) = (forwarded.upstream, forwarded.instance);
         forwarded.forward = Some(forward);
+        self.place_call(now, key);
+    }
+
+    /// Finds the child for a call that is to be sent.
+    pub(super) fn place_call(&mut self, now: Instant, key: Key<Call>) {
+        let call = self.calls.get(key).expect("the caller has it");
+        let forwarded = call.forwarded.as_ref().expect("it is for an upstream");
+        let (index, instance, era) = (forwarded.upstream, forwarded.instance, call.era);
         let upstream = &self.children.upstreams[index.as_usize()];
         let has_lost = |session| upstream.lost.iter().any(|(lost, _)| *lost == session);
         if let Instance::Session(session) = instance
@@ -140,6 +151,7 @@ impl Engine {
         record.waiting.push_back(key);
         if record.state == State::Up {
             self.send_waiting(now, child);
+            self.divert(now, child);
         }
     }
 
@@ -174,6 +186,8 @@ impl Engine {
     }
 
     fn send_call(&mut self, now: Instant, child: Key<Child>, key: Key<Call>) {
+        let call = self.calls.get(key).expect("a call that waits is there");
+        let log_level = self.least_level(call);
         let record = self
             .children
             .slab
@@ -182,6 +196,8 @@ impl Engine {
         let call = self.calls.get_mut(key).expect("a call that waits is there");
         let forwarded = call.forwarded.as_mut().expect("it is for an upstream");
         let forward = forwarded.forward.take().expect("it has not been sent");
+        // From here on the conversation holds it.
+        self.pool.give(forward.bytes());
         forwarded.sent = Some((record.lines, now));
         record.calls += 1;
         record.was_used = true;
@@ -194,9 +210,16 @@ impl Engine {
                 client: call.client,
                 wants_progress: call.progress_token.is_some(),
             },
-            log_level: call.log_level,
+            log_level,
             era: call.era,
         };
+        // A child with a handshake has one level for all: the most verbose that is wanted.
+        if log_level.is_some_and(|wanted| record.level.is_none_or(|told| wanted < told)) {
+            record.level = log_level;
+            record
+                .conversation
+                .set_level(log_level.expect("it was just seen"));
+        }
         record.conversation.send(forward, asking);
         let upstream = &mut self.children.upstreams[record.upstream.as_usize()];
         upstream.counts.calls += 1;
@@ -253,6 +276,10 @@ impl Engine {
     pub(super) fn end_turn(&mut self, now: Instant, key: Key<Call>) {
         self.handle_waiting_call(now, key);
         self.handle_waiting_call(now, key);
+        let forwarded = self.calls.get(key).and_then(|call| call.forwarded.as_ref());
+        if let Some(child) = forwarded.and_then(|forwarded| forwarded.child) {
+            self.divert(now, child);
+        }
     }
 
     /// A call is over.
@@ -416,6 +443,21 @@ impl Engine {
         }
     }
 
+    /// What is said of a call that has taken too long.
+    pub(super) fn timeout_text(&self, key: Key<Call>, timeout: Duration) -> String {
+        let call = self.calls.get(key).expect("the caller has it");
+        let forwarded = call.forwarded.as_ref().expect("it is for an upstream");
+        let upstream = &self.children.upstreams[forwarded.upstream.as_usize()];
+        let (name, seconds) = (&upstream.spec.name, timeout.as_secs_f64());
+        match forwarded.sent {
+            Some(_) => format!(
+                "server {name:?} has not answered within {seconds} s; the operator can raise its \
+                 timeout"
+            ),
+            None => format!("server {name:?} was not ready within {seconds} s"),
+        }
+    }
+
     /// A call has timed out. A child that has said nothing at all since it was sent hangs.
     pub(super) fn silent_child(&self, key: Key<Call>) -> Option<Key<Child>> {
         let forwarded = self.calls.get(key)?.forwarded.as_ref()?;
@@ -424,11 +466,19 @@ impl Engine {
         (record.lines == lines).then_some(child)
     }
 
-    /// The child that has said nothing while a call timed out is ended.
-    pub(super) fn end_silent(&mut self, now: Instant, child: Key<Child>) {
+    /// The child that has said nothing while a call timed out has to show that it lives.
+    pub(super) fn suspect(&mut self, now: Instant, child: Key<Child>) {
+        let Some(record) = self.children.slab.get_mut(child) else {
+            return;
+        };
+        if record.state != State::Up || record.suspect.is_some() {
+            return;
+        }
+        record.suspect = Some((record.lines, now + limits::HANG_WAIT));
+        record.conversation.nudge();
+        self.feed(now, child);
         if self.children.slab.contains(child) {
-            self.set_reason(child, "has not said anything until a call timed out");
-            self.child_event(now, child, Event::Hung);
+            self.time_child(now, child);
         }
     }
 

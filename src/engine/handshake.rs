@@ -97,7 +97,7 @@ impl Engine {
     /// Who serves a scope: the object that says so.
     fn server_in(&self, scope: Scope) -> Vec<u8> {
         let voice = self.voice(scope);
-        let info = voice.and_then(|voice| voice.introduction.server_info.as_ref());
+        let info = voice.and_then(|voice| voice.introduction().server_info.as_ref());
         match (info, self.children.name_of(scope)) {
             (Some(info), _) => info.get().as_bytes().to_vec(),
             (None, Some(name)) => upstream::unknown_server(name),
@@ -112,7 +112,7 @@ impl Engine {
         }
         if let Some(voice) = self.voice(scope) {
             return voice
-                .introduction
+                .introduction()
                 .instructions
                 .as_deref()
                 .map(Cow::Borrowed);
@@ -120,7 +120,7 @@ impl Engine {
         let mut all = String::new();
         for (index, offered) in self.offered_in(scope) {
             let name = self.children.name_of(Scope::One(index)).unwrap_or_default();
-            let Some(text) = &offered.introduction.instructions else {
+            let Some(text) = &offered.introduction().instructions else {
                 continue;
             };
             let paragraph = name.len() + text.len() + 4;

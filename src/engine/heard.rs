@@ -4,11 +4,12 @@ use super::Engine;
 use super::child::{Child, Instance};
 use crate::bounded::Key;
 use crate::limits;
-use crate::mcp::revision::Era;
+use crate::mcp::message::{Level, log_params};
 use crate::time::Instant;
 use crate::upstream::conversation::Effect;
-use crate::upstream::listing::Eras;
 use crate::upstream::supervise::Event;
+use crate::wire::dialect::About;
+use crate::wire::jsonrpc;
 
 impl Engine {
     /// A child has written a line to stdout.
@@ -17,6 +18,10 @@ impl Engine {
             return;
         };
         child.lines += 1;
+        // One whose input is closed cannot be answered, and its calls are over.
+        if child.state.is_ending() {
+            return;
+        }
         let noise = std::mem::take(&mut child.noise);
         child.conversation.handle_line(line);
         self.take_effects(now, key);
@@ -39,9 +44,10 @@ impl Engine {
             return;
         }
         let line = line.replace(char::is_control, " ");
-        let kept = line.floor_char_boundary(limits::LAST_WORDS_BYTES_MAX);
         child.last_words.clear();
-        child.last_words.push_str(&line[..kept]);
+        child
+            .last_words
+            .extend(line.chars().take(limits::LAST_WORDS_MAX));
         if child.stderr.take(now).is_err() {
             child.unlogged += 1;
             return;
@@ -124,23 +130,37 @@ impl Engine {
         let Some(child) = self.children.slab.get(key) else {
             return;
         };
-        let held_bytes = child.conversation.output().len();
-        if held_bytes == 0 {
-            return;
+        let unread_bytes = child.conversation.output().len();
+        if unread_bytes > 0 {
+            self.jobs.push_back(super::Job::Feed(key));
         }
-        self.jobs.push_back(super::Job::Feed(key));
-        let more = held_bytes.saturating_sub(child.held_bytes);
-        let is_slow = held_bytes > limits::CHILD_INPUT_BYTES_MAX;
-        if !is_slow && self.take_bytes(more) {
-            self.children
-                .slab
-                .get_mut(key)
-                .expect("it was there")
-                .held_bytes += more;
-        } else {
+        let is_slow = unread_bytes > limits::CHILD_INPUT_BYTES_MAX;
+        if is_slow || !self.draw_for_child(key) {
             self.set_reason(key, "does not read its input");
             self.child_event(now, key, Event::Hung);
         }
+    }
+
+    /// Draws what a conversation holds from the budget. Returns whether there was enough.
+    fn draw_for_child(&mut self, key: Key<Child>) -> bool {
+        let child = self.children.slab.get(key).expect("the caller has it");
+        let held_bytes = child.conversation.held_bytes();
+        let before = child.held_bytes;
+        if held_bytes > before && !self.take_bytes(held_bytes - before) {
+            return false;
+        }
+        self.pool.give(before.saturating_sub(held_bytes));
+        let child = self.children.slab.get_mut(key).expect("it was there");
+        child.held_bytes = held_bytes;
+        true
+    }
+
+    /// A child is told to end by signals: nothing is said to it any more.
+    pub(super) fn hush(&mut self, key: Key<Child>) {
+        let child = self.children.slab.get_mut(key).expect("the caller has it");
+        child.conversation.give_up();
+        let left = self.draw_for_child(key);
+        debug_assert!(left, "it holds less than before");
     }
 
     /// Does what comes of what a child has said.
@@ -159,32 +179,26 @@ impl Engine {
         let index = child.upstream;
         match effect {
             Effect::Ready => {
+                self.heed_through(key);
                 self.child_event(now, key, Event::Ready);
-                self.start_next(now);
             }
             Effect::Unfit(why) => {
                 self.set_reason(key, &format!("does not speak as it should: {why:.300}"));
                 self.child_event(now, key, Event::Unfit);
-                self.start_next(now);
             }
+            Effect::Probed => self.probe_heard(now, key),
             Effect::Listed(listing) => {
-                let (instance, era) = (child.instance, child.era);
                 self.take_listing(now, index, listing);
-                if instance == Instance::Probe {
-                    let eras = Eras {
-                        handshake: era == Era::Handshake,
-                        stateless: era == Era::Stateless,
-                    };
-                    self.end_child(now, key, "has said what it offers");
-                    self.learn_eras(now, index, eras);
-                }
+                self.keep_known(index);
             }
             Effect::Relisted(kind, entries) => {
-                let known = self.children.upstreams[index.as_usize()].listing.clone();
-                let listing = known.unwrap_or_default().with(kind, entries);
+                let known = self.children.upstreams[index.as_usize()].offered();
+                let listing = known.map(|offered| offered.listing.clone());
+                let listing = listing.unwrap_or_default().with(kind, entries);
                 self.take_listing(now, index, Box::new(listing));
+                self.keep_known(index);
             }
-            Effect::Stale => child.conversation.refresh(),
+            Effect::Stale => self.plan_refresh(now, key),
             Effect::Said(tag, said) => self.child_said(now, key, tag, said),
             Effect::Waits(tag) => self.child_waits(now, key, tag),
             Effect::Withdrawn(tag, question) => self.child_withdraws(now, key, tag, &question),
@@ -194,7 +208,59 @@ impl Engine {
             }
             Effect::Noise(noise) => self.note_noise(key, noise),
             Effect::Updated(uri) => self.child_resource_updated(now, key, &uri),
-            Effect::Probed | Effect::Subscribed(..) | Effect::Log { .. } => {}
+            Effect::Log {
+                level,
+                logger,
+                data,
+            } => self.child_logs(now, key, level, logger.as_deref(), &data),
+            Effect::Subscribed(..) => {}
         }
+    }
+
+    /// What a child offers has changed: it is read again, but not all the time.
+    fn plan_refresh(&mut self, now: Instant, key: Key<Child>) {
+        let child = self.children.slab.get_mut(key).expect("the caller has it");
+        let last = child.refreshed;
+        child.refresh_at = Some(last.map_or(now, |last| now.max(last + limits::LISTING_PAUSE)));
+        if child.refresh_at == Some(now) {
+            return self.refresh(now, key);
+        }
+        self.time_child(now, key);
+    }
+
+    /// Reads again what has changed of what a child offers.
+    pub(super) fn refresh(&mut self, now: Instant, key: Key<Child>) {
+        let child = self.children.slab.get_mut(key).expect("the caller has it");
+        child.refresh_at = None;
+        child.refreshed = Some(now);
+        child.conversation.refresh();
+    }
+
+    /// A log message that belongs to no call: one for a client whose child that is.
+    fn child_logs(
+        &mut self,
+        now: Instant,
+        key: Key<Child>,
+        level: Level,
+        logger: Option<&str>,
+        data: &str,
+    ) {
+        let child = self.children.slab.get(key).expect("the caller has it");
+        let Instance::Session(session) = child.instance else {
+            return;
+        };
+        let name = &self.children.upstreams[child.upstream.as_usize()].spec.name;
+        let Some(session) = self.sessions.get(session) else {
+            return;
+        };
+        if session.log_level.is_none_or(|least| level < least) {
+            return;
+        }
+        let Some(stream) = session.stream else { return };
+        let params = log_params(level, logger.unwrap_or(name), data.as_bytes());
+        let mut payload = Vec::new();
+        jsonrpc::call_raw(&mut payload, None, "notifications/message", &params);
+        let event = self.framed(now, session.dialect, payload, About::Notice);
+        self.emit(now, stream, event);
     }
 }

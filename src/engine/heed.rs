@@ -4,13 +4,14 @@
 //! Nothing is counted: what is wanted is read off the sessions and subscriptions there are, and held
 //! against what the children were asked for last.
 
-use super::Engine;
-use super::child::Instance;
+use super::child::{Child, Instance};
 use super::scope::Owner;
 use super::session::Session;
+use super::starts::Start;
+use super::stream::{Stream, Subscription};
+use super::{Engine, Era};
 use crate::auth::Principal;
 use crate::bounded::Key;
-use crate::engine::child::Child;
 use crate::limits;
 use crate::time::Instant;
 use crate::tool::forward::{Scope, UpstreamIndex};
@@ -48,9 +49,11 @@ impl Engine {
         match owner {
             Owner::Server => self.can_watch(uri),
             Owner::Upstream(index) => {
-                let offers = |offers: &crate::upstream::listing::Offers| offers.subscribe;
-                let is_offered = self.any_offers(Scope::One(index), offers);
-                is_offered && self.heeded.len() < limits::WATCHED_MAX
+                let spec = &self.children.upstreams[index.as_usize()].spec;
+                // Whose environment comes from requests has no child between them.
+                let is_known = spec.per == Per::Server || spec.headers.is_empty();
+                let is_offered = self.any_offers(Scope::One(index), |offers| offers.subscribe);
+                is_known && is_offered && self.heeded.len() < limits::WATCHED_MAX
             }
         }
     }
@@ -80,35 +83,63 @@ impl Engine {
         if !self.take_bytes(bytes(&wanted)) {
             wanted.clear();
         }
-        for gone in before.iter().filter(|one| !wanted.contains(one)) {
-            if let Some(child) = self.child_for(gone) {
-                self.take_effects(now, child);
+        self.heeded = wanted;
+        let is_wanted = |one: &Heeded| self.heeded.contains(one);
+        let (before, gone): (Vec<Heeded>, Vec<Heeded>) = before.into_iter().partition(is_wanted);
+        for gone in &gone {
+            if let Some(key) = self.child_for(gone) {
+                let child = self.children.slab.get_mut(key).expect("it was just found");
+                child.conversation.unsubscribe(&gone.uri);
+                self.look_after(now, key);
             }
         }
-        let new: Vec<usize> = (0..wanted.len())
-            .filter(|place| !before.contains(&wanted[*place]))
-            .collect();
-        self.heeded = wanted;
-        for place in new {
+        let mut waiting: Vec<UpstreamIndex> = Vec::new();
+        for place in 0..self.heeded.len() {
             let one = &self.heeded[place];
-            match self.child_for(one) {
-                Some(child) => self.ask_to_heed(now, child),
-                None => {}
+            if before.contains(one) {
+                continue;
             }
+            match self.child_for(one) {
+                Some(key) => {
+                    let child = self.children.slab.get_mut(key).expect("it was just found");
+                    child.conversation.subscribe(&one.uri);
+                    self.look_after(now, key);
+                }
+                None if waiting.contains(&one.upstream) => {}
+                None => waiting.push(one.upstream),
+            }
+        }
+        for upstream in waiting {
+            self.tend(now, upstream);
         }
     }
 
-    /// Asks a child to look after all that is wanted of it. Called when it is ready as well.
-    pub(super) fn ask_to_heed(&mut self, now: Instant, key: Key<Child>) {
-        let child = self.children.slab.get(key).expect("the caller has seen it");
-        let (upstream, instance) = (child.upstream, child.instance);
-        let is_its = |one: &&Heeded| (one.upstream, one.instance) == (upstream, instance);
-        // One child of each instance is enough, whatever eras there are.
-        let first = self.heeded.iter().find(is_its);
-        if first.and_then(|one| self.child_for(one)) != Some(key) {
-            return;
+    /// Asks a child that was just started to look after all that is wanted of it.
+    pub(super) fn heed_through(&mut self, key: Key<Child>) {
+        let its: Vec<usize> = (0..self.heeded.len())
+            .filter(|place| self.child_for(&self.heeded[*place]) == Some(key))
+            .collect();
+        for place in its {
+            let child = self.children.slab.get_mut(key).expect("it was just found");
+            child.conversation.subscribe(&self.heeded[place].uri);
         }
-        self.take_effects(now, key);
+    }
+
+    /// Whether a child has to run because something is wanted of it.
+    pub(super) fn is_heeding(&self, key: Key<Child>) -> bool {
+        let mut heeded = self.heeded.iter();
+        heeded.any(|one| self.child_for(one) == Some(key))
+    }
+
+    /// The children of an upstream that have to run for that.
+    pub(super) fn heeding(&self, upstream: UpstreamIndex) -> Vec<Instance> {
+        let mut instances: Vec<Instance> = Vec::new();
+        for one in self.heeded.iter().filter(|one| one.upstream == upstream) {
+            if !instances.contains(&one.instance) {
+                instances.push(one.instance);
+            }
+        }
+        instances
     }
 
     /// Tells `take` which children are to look after which resources.
@@ -127,12 +158,7 @@ impl Engine {
         }
         for (_, stream) in self.streams.iter() {
             if let Some(wanted) = &stream.subscription {
-                let listener = Listener {
-                    scope: wanted.scope,
-                    session: None,
-                    principal: wanted.principal,
-                };
-                take_all(listener, &wanted.resources);
+                take_all(Listener::of_stream(wanted), &wanted.resources);
             }
         }
     }
@@ -149,12 +175,14 @@ impl Engine {
         }
     }
 
-    /// The child that looks after a resource.
+    /// The child that looks after a resource: one for each of those who share one, whatever eras
+    /// they have.
     fn child_for(&self, heeded: &Heeded) -> Option<Key<Child>> {
+        let upstream = &self.children.upstreams[heeded.upstream.as_usize()];
+        let era = upstream.era_for(Era::Handshake);
+        let start = Start::new(heeded.upstream, heeded.instance, era);
         let mut children = self.children.slab.iter();
-        let is_it =
-            |child: &Child| (child.upstream, child.instance) == (heeded.upstream, heeded.instance);
-        let found = children.find(|(_, child)| is_it(child));
+        let found = children.find(|(_, child)| start.is(child) && child.state.takes_calls());
         found.map(|(key, _)| key)
     }
 
@@ -173,11 +201,25 @@ impl Engine {
         let sessions =
             sessions.filter(|(key, session)| hears(self, Listener::of_session(*key, session)));
         let sessions: Vec<Key<Session>> = sessions.map(|(key, _)| key).collect();
+        let streams = self.streams.iter().filter(|(_, stream)| {
+            let wanted = stream.subscription.as_deref();
+            wanted.is_some_and(|wanted| hears(self, Listener::of_stream(wanted)))
+        });
+        let streams: Vec<Key<Stream>> = streams.map(|(key, _)| key).collect();
         self.tell_updated(now, uri, &|key, _| sessions.contains(&key));
+        self.tell_resource_updated(now, uri, &|key, _| streams.contains(&key));
     }
 }
 
 impl Listener {
+    fn of_stream(wanted: &Subscription) -> Listener {
+        Listener {
+            scope: wanted.scope,
+            session: None,
+            principal: wanted.principal,
+        }
+    }
+
     fn of_session(key: Key<Session>, session: &Session) -> Listener {
         Listener {
             scope: session.scope,

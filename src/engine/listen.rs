@@ -134,9 +134,11 @@ impl Engine {
         &mut self,
         now: Instant,
         uri: &str,
-        hears: &dyn Fn(&Subscription) -> bool,
+        hears: &dyn Fn(Key<Stream>, &Subscription) -> bool,
     ) {
-        for key in self.subscriptions(|wanted| wanted.has_resource(uri) && hears(wanted)) {
+        let mut keys = self.subscriptions(|wanted| wanted.has_resource(uri));
+        keys.retain(|key| hears(*key, self.subscription(*key)));
+        for key in keys {
             let payload = subscription::resource_updated(&self.subscription(key).id, uri);
             self.push(now, key, payload);
         }
@@ -174,8 +176,11 @@ impl Engine {
         let stream = self.streams.get_mut(key).expect("ending one ends no other");
         let access = &self.config.access;
         let subscription = stream.subscription.as_mut();
-        let principal = &mut subscription.expect("it is a subscription").principal;
-        let Some(renewed) = access.renew(*principal, old) else {
+        let subscription = subscription.expect("it is a subscription");
+        let is_served = self.children.has(subscription.scope);
+        let principal = &mut subscription.principal;
+        let renewed = access.renew(*principal, old);
+        let Some(renewed) = renewed.filter(|_| is_served) else {
             // It could put off its end by reading slowly.
             match stream.blocked || !stream.all_sent() {
                 true => self.remove_stream(key),

@@ -18,6 +18,7 @@
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
 //! | [`Engine::handle_child_line`], [`Engine::handle_child_stderr`], [`Engine::handle_child_noise`] | a child of an upstream has written something |
+//! | [`Engine::handle_child_closed`] | it can no longer be spoken to |
 //! | [`Engine::handle_child_exit`] | it is gone, or could not be started |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
@@ -40,6 +41,7 @@ mod check;
 pub mod child;
 mod children;
 pub mod connection;
+mod contents;
 mod dispatch;
 mod doors;
 mod drain;
@@ -47,13 +49,16 @@ mod forward;
 mod handshake;
 mod heard;
 mod heed;
+mod held;
 mod listen;
 mod news;
 mod offers;
 mod places;
+mod probing;
 mod progress;
 mod quota;
 mod rates;
+mod renew;
 mod replay;
 mod report;
 mod round;
@@ -199,6 +204,13 @@ pub enum Job {
         /// Bytes that one line of its stdout may have.
         line_bytes_max: usize,
     },
+    /// Keep what is known of an upstream for the next start of the daemon.
+    Keep {
+        /// Its name.
+        upstream: Box<str>,
+        /// What [`kept`](crate::upstream::kept) reads.
+        text: Vec<u8>,
+    },
     /// There is something for the child's stdin: [`Engine::child_output`].
     Feed(Key<Child>),
     /// Close the child's stdin: it is asked to end.
@@ -209,6 +221,8 @@ pub enum Job {
     KillChild(Key<Child>),
     /// Drop the function at work and report nothing: the engine has forgotten the call already.
     Forget(Key<Call>),
+    /// Give back the request that was to be served later ([`Reply::Later`]).
+    Resume(Key<Connection>),
     /// Close the socket that carries this stream: the engine has forgotten the stream already, or
     /// lets another connection carry it from here on.
     CloseStream(Key<Stream>),
@@ -286,6 +300,8 @@ pub struct Engine {
     /// Headers of the request in hand that children of upstreams may be started with: names in
     /// lower case, and values.
     forwarded: Vec<(Box<str>, Box<str>)>,
+    /// What was kept of upstreams, by their names; `None` where nothing is to be kept.
+    kept: Option<Box<dyn Fn(&str) -> Option<Vec<u8>>>>,
     /// What tells environments apart that come from headers. Drawn when it is first needed.
     environment_key: Option<SessionId>,
     /// Draws session ids. Chance comes from outside, so that a simulation can repeat itself.
@@ -349,6 +365,7 @@ impl Engine {
             listening: 0,
             door: DoorKind::None,
             forwarded: Vec::new(),
+            kept: None,
             environment_key: None,
             config,
             memory,

@@ -88,7 +88,9 @@ impl Engine {
             return false;
         };
         let access = &self.config.access;
-        let Some(principal) = access.renew(session.principal(), old) else {
+        let is_served = self.children.has(session.scope);
+        let renewed = access.renew(session.principal(), old);
+        let Some(principal) = renewed.filter(|_| is_served) else {
             // While it is told so it needs a role that there is.
             session.role = RoleIndex::READONLY;
             self.dismiss_session(now, key);
@@ -167,7 +169,7 @@ impl Engine {
     pub fn handle_resource_updated(&mut self, now: Instant, uri: &str) {
         let is_in = |scope| scope == Scope::Everything;
         self.tell_updated(now, uri, &|_, session| is_in(session.scope));
-        self.tell_resource_updated(now, uri, &|wanted| is_in(wanted.scope));
+        self.tell_resource_updated(now, uri, &|_, wanted| is_in(wanted.scope));
     }
 
     /// Tells those sessions that subscribed to a resource and that `hears` holds for.

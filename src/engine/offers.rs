@@ -4,6 +4,7 @@
 use super::Engine;
 use super::children::Upstream;
 use super::heed::Heeded;
+use crate::limits;
 use crate::mcp::subscription::List;
 use crate::time::Instant;
 use crate::tool::Tool;
@@ -12,51 +13,93 @@ use crate::tool::registry::{self, Registry};
 use crate::upstream::listing::Listing;
 use crate::upstream::names::{Group, Merged, merge};
 use crate::upstream::offered::Offered;
+use crate::wire::jsonrpc::{self, RpcError};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 impl Engine {
     /// What an upstream offers, as it has said it now or was known to say it before.
     pub fn take_listing(&mut self, now: Instant, index: UpstreamIndex, listing: Box<Listing>) {
-        let upstream = &mut self.children.upstreams[index.as_usize()];
-        upstream.listing = Some(listing.clone());
-        let mut offered = Offered::read(index, &upstream.spec, *listing);
-        let before = upstream.offered.take();
-        let name = &upstream.spec.name;
-        if before
-            .as_ref()
-            .is_none_or(|before| before.faults != offered.faults)
-        {
-            for fault in &offered.faults {
-                log::warn!("server {name:?}: {fault}");
-            }
-        }
+        let spec = self.children.upstreams[index.as_usize()].spec.clone();
         let prints = |offered: &Offered| {
-            let prompts = (List::Prompts, offered.prompts_fingerprint);
-            [prompts, (List::Resources, offered.resources_fingerprint)]
+            let print = |list| (list, offered.listing.fingerprint(list));
+            [List::Prompts, List::Resources].map(print)
         };
-        let before = before.map_or_else(Box::default, |before| {
-            self.pool.give(before.held_bytes());
-            before
-        });
-        if !self.take_bytes(offered.held_bytes()) {
-            let name = &self.children.upstreams[index.as_usize()].spec.name;
-            let bytes = offered.held_bytes();
-            log::error!(
-                "server {name:?}: what it offers takes {bytes} bytes, and nothing of it is offered: \
-                 raise limits.memory"
-            );
-            offered = Offered::default();
-        }
-        let after = prints(&offered);
-        self.children.upstreams[index.as_usize()].offered = Some(Box::new(offered));
+        let offered = Offered::read(index, &spec, *listing);
+        let before = self.replace_offered(index, Box::new(offered));
+        let before = prints(&before.unwrap_or_default());
+        let after = self.children.upstreams[index.as_usize()].offered();
+        let after = prints(after.unwrap_or(&Offered::default()));
         let changed = self.merge_offers(now);
         self.list_changed(now, List::Tools, &|scope| changed.contains(&scope));
-        for (before, after) in prints(&before).into_iter().zip(after) {
+        for ((list, before), (_, after)) in before.into_iter().zip(after) {
             if before != after {
-                self.list_changed(now, after.0, &|scope| scope.has(index));
+                self.list_changed(now, list, &|scope| scope.has(index));
             }
         }
+        self.resume_waiting(now);
+    }
+
+    /// Keeps what an upstream offers, charged to the budget. Returns what it was before.
+    fn replace_offered(
+        &mut self,
+        index: UpstreamIndex,
+        mut offered: Box<Offered>,
+    ) -> Option<Box<Offered>> {
+        let upstream = &mut self.children.upstreams[index.as_usize()];
+        let spec = upstream.spec.clone();
+        let before = upstream.offered.take();
+        let known = before.as_ref().map_or(&[][..], |before| &before.faults);
+        for fault in offered.faults.iter().filter(|fault| !known.contains(fault)) {
+            log::warn!("server {:?}: {fault}", spec.name);
+        }
+        let freed = before.as_ref().map_or(0, |before| before.held_bytes());
+        self.pool.give(freed);
+        let bytes = offered.held_bytes();
+        if !self.take_bytes(bytes) {
+            log::error!(
+                "server {:?}: nothing of what it offers is offered, since that takes {bytes} \
+                 bytes: raise limits.memory",
+                spec.name
+            );
+            *offered = Offered::default();
+        }
+        self.children.upstreams[index.as_usize()].offered = Some(offered);
+        before
+    }
+
+    /// Until when requests in a scope wait for what is offered there; `None` if all of it is known
+    /// that will be known soon.
+    pub(super) fn offers_due(&self, now: Instant, scope: Scope) -> Option<Instant> {
+        if self.drain.is_some() {
+            return None;
+        }
+        let upstreams = self.children.configured();
+        let unknown = upstreams.filter(|(index, upstream)| {
+            scope.has(*index) && !upstream.is_known() && !upstream.has_failed()
+        });
+        let due = unknown.map(|(_, upstream)| match scope {
+            Scope::Everything => upstream.unknown_since + limits::OFFERS_WAIT,
+            Scope::One(_) => now + upstream.spec.start_timeout,
+        });
+        due.max().filter(|due| *due > now)
+    }
+
+    /// Why nothing is known of the one upstream of a scope.
+    pub(super) fn unknown_in(&self, scope: Scope) -> Option<RpcError> {
+        let Scope::One(index) = scope else {
+            return None;
+        };
+        let upstream = &self.children.upstreams[index.as_usize()];
+        if upstream.offered().is_some() {
+            return None;
+        }
+        let name = &upstream.spec.name;
+        let text = match &upstream.last_failure {
+            Some(reason) => reason.to_string(),
+            None => format!("server {name:?} has not said yet what it offers: try again"),
+        };
+        Some(RpcError::new(jsonrpc::INTERNAL_ERROR, text))
     }
 
     /// Puts together what is offered in each scope. Returns those where the tools are others.
@@ -107,7 +150,7 @@ impl Engine {
         let tools = tools.flat_map(|offered| &offered.tools);
         let names = merged.names.into_iter().flatten();
         let offered = tools.map(|tool| tool.clone() as Rc<dyn Tool>).zip(names);
-        let offered = offered.take(crate::limits::OFFERED_TOOLS_MAX).collect();
+        let offered = offered.take(limits::OFFERED_TOOLS_MAX).collect();
         Registry::with_offered(self.own_tools.clone(), offered, upstreams.len())
     }
 
@@ -149,9 +192,8 @@ impl Engine {
     /// Bytes of the budget that is held for what upstreams offer and have to look after.
     pub(super) fn offers_held_bytes(&self) -> usize {
         let upstreams = self.children.upstreams.iter();
-        let offered = upstreams
-            .filter_map(Upstream::offered)
-            .map(Offered::held_bytes);
+        let offered = upstreams.filter_map(|upstream| upstream.offered.as_deref());
+        let offered = offered.map(Offered::held_bytes);
         let heeded = self.heeded.iter().map(Heeded::held_bytes);
         offered.sum::<usize>() + heeded.sum::<usize>()
     }
@@ -165,8 +207,13 @@ impl Engine {
 }
 
 impl Upstream {
+    /// Whether it is known what it offers, and what its command speaks.
+    fn is_known(&self) -> bool {
+        self.offered.is_some() && (self.eras.is_some() || self.spec.era.is_some())
+    }
+
     /// What it offers, as far as that is known.
     pub(super) fn offered(&self) -> Option<&Offered> {
-        self.offered.as_deref()
+        self.offered.as_deref().filter(|_| !self.is_removed)
     }
 }

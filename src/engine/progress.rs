@@ -109,7 +109,7 @@ impl Engine {
     }
 
     /// The least severity that the client of a call wants to hear of.
-    fn least_level(&self, call: &Call) -> Option<Level> {
+    pub(super) fn least_level(&self, call: &Call) -> Option<Level> {
         match call.era {
             Era::Stateless => call.log_level,
             Era::Handshake => self.sessions.get(call.session?)?.log_level,

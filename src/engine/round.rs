@@ -9,7 +9,7 @@
 use super::call::{Call, State};
 use super::dispatch::{Dispatched, Wrong, parse};
 use super::stream::Stream;
-use super::{Asker, Engine, Era, Job};
+use super::{Asker, Engine, Era};
 use crate::bounded::Key;
 use crate::limits;
 use crate::mcp::message::Meta;
@@ -254,12 +254,7 @@ impl Engine {
         let Some((key, _)) = away.min_by_key(|(_, call)| call.since) else {
             return false;
         };
-        self.stats.calls_evicted += 1;
-        let call = self.remove_call(now, key).expect("it was just found");
-        if call.forwarded.is_none() {
-            self.jobs.push_back(Job::Forget(key));
-        }
-        self.leave_tool(&call);
+        self.give_up_call(now, key);
         true
     }
 }

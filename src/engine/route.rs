@@ -164,6 +164,21 @@ impl Door {
         matches!(self, Door::Mcp | Door::Sse(..))
     }
 
+    /// Whether its answers depend on what there is. Streams are opened whatever that may be.
+    pub const fn needs_offers(self, is_post: bool) -> bool {
+        match self {
+            Door::Mcp | Door::Messages(_) | Door::ToolCall => is_post,
+            Door::Tools | Door::OpenApi => true,
+            Door::Sse(..)
+            | Door::Broadcast
+            | Door::Api
+            | Door::Health
+            | Door::Metrics
+            | Door::Stats
+            | Door::Console => false,
+        }
+    }
+
     /// Whether it takes messages whose answers come on another stream. Refusals that a client can
     /// do nothing about are said there as well: official clients of HTTP+SSE stop sending for good
     /// after a POST that is not a success.

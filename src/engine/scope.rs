@@ -3,9 +3,13 @@
 use super::Engine;
 use super::children::Children;
 use crate::limits;
+use crate::mcp::message::{CompletionParams, Reference};
+use crate::tool::catalogue::Catalogue;
 use crate::tool::forward::{Scope, UpstreamIndex};
-use crate::upstream::listing::Offers;
+use crate::upstream::listing::{Kind, Offers};
 use crate::upstream::offered::{Entry, Offered};
+use crate::upstream::request;
+use serde_json::value::RawValue;
 
 /// Who has a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +21,14 @@ pub(super) enum Owner {
 }
 
 impl Children {
+    /// Whether there is such a scope: a reload may have taken an upstream out.
+    pub fn has(&self, scope: Scope) -> bool {
+        match scope {
+            Scope::Everything => true,
+            Scope::One(index) => !self.upstreams[index.as_usize()].is_removed,
+        }
+    }
+
     /// The name of the upstream that a scope is about.
     pub fn name_of(&self, scope: Scope) -> Option<&str> {
         match scope {
@@ -29,9 +41,9 @@ impl Children {
 impl Engine {
     /// The upstream with this name.
     pub(super) fn upstream_named(&self, name: &str) -> Option<UpstreamIndex> {
-        let mut upstreams = self.children.upstreams.iter();
-        let place = upstreams.position(|upstream| upstream.spec.name == name);
-        place.map(UpstreamIndex::new)
+        let mut upstreams = self.children.configured();
+        let found = upstreams.find(|(_, upstream)| upstream.spec.name == name);
+        found.map(|(index, _)| index)
     }
 
     /// What the upstreams of a scope offer, as far as that is known.
@@ -39,8 +51,7 @@ impl Engine {
         &self,
         scope: Scope,
     ) -> impl Iterator<Item = (UpstreamIndex, &Offered)> {
-        let upstreams = self.children.upstreams.iter().enumerate();
-        let upstreams = upstreams.map(|(place, upstream)| (UpstreamIndex::new(place), upstream));
+        let upstreams = self.children.configured();
         let upstreams = upstreams.filter(move |(index, _)| scope.has(*index));
         upstreams.filter_map(|(index, upstream)| Some((index, upstream.offered()?)))
     }
@@ -48,7 +59,7 @@ impl Engine {
     /// Whether any upstream of a scope offers this.
     pub(super) fn any_offers(&self, scope: Scope, what: impl Fn(&Offers) -> bool) -> bool {
         let mut offered = self.offered_in(scope);
-        offered.any(|(_, offered)| what(&offered.introduction.offers))
+        offered.any(|(_, offered)| what(&offered.introduction().offers))
     }
 
     /// The one upstream whose words are those of the scope: that of its own scope, and one that is
@@ -60,7 +71,7 @@ impl Engine {
             let has_own = !self.own_tools.is_empty()
                 || self.catalogue.has_resources()
                 || self.catalogue.has_prompts();
-            !has_own && self.children.upstreams.len() == 1
+            !has_own && self.children.configured().count() == 1
         };
         let is_voice = scope != Scope::Everything || is_alone();
         is_voice.then_some(first)
@@ -96,7 +107,7 @@ impl Engine {
         };
         let with_resources = || {
             let offered = self.offered_in(scope);
-            offered.filter(|(_, offered)| offered.introduction.offers.resources)
+            offered.filter(|(_, offered)| offered.introduction().offers.resources)
         };
         having(&|offered| offered.lists_resource(uri))
             .or_else(|| having(&|offered| offered.has_template_for(uri)))
@@ -129,15 +140,58 @@ impl Engine {
     }
 
     /// The entries of one kind that upstreams have in a scope.
-    pub(super) fn entries_in<'a>(
-        &'a self,
-        scope: Scope,
-        kind: impl Fn(&'a Offered) -> &'a [Entry],
-    ) -> Vec<&'a Entry> {
+    pub(super) fn entries_in(&self, scope: Scope, kind: Kind) -> Vec<(&Offered, &Entry)> {
         let offered = self.offered_in(scope);
-        let entries = offered.flat_map(|(_, offered)| kind(offered));
+        let entries = offered.flat_map(|(_, offered)| {
+            let entries = offered.entries(kind).iter();
+            entries.map(move |entry| (offered, entry))
+        });
         entries
-            .filter(|entry| entry.name_in(scope).is_some())
+            .filter(|(_, entry)| entry.name_in(scope).is_some())
             .collect()
+    }
+
+    /// The server's own resources and prompts, where they are offered.
+    pub(super) fn own(&self, scope: Scope) -> Option<&Catalogue> {
+        match scope {
+            Scope::Everything => Some(&self.catalogue),
+            Scope::One(_) => None,
+        }
+    }
+
+    /// The upstream that has a prompt, unless the server has one of this name itself.
+    pub(super) fn prompt_of_upstream(
+        &self,
+        scope: Scope,
+        name: &str,
+    ) -> Option<(UpstreamIndex, &Entry)> {
+        let own = self.own(scope).and_then(|own| own.prompt(name));
+        match own {
+            Some(_) => None,
+            None => self.prompt_in(scope, name),
+        }
+    }
+
+    /// The upstream that knows what an argument may be, and what it is asked.
+    pub(super) fn completion_of_upstream(
+        &self,
+        scope: Scope,
+        params: &CompletionParams<'_>,
+        sent: Option<&RawValue>,
+    ) -> Option<(UpstreamIndex, Box<str>)> {
+        match &params.reference {
+            Reference::Prompt { name } => {
+                let (upstream, prompt) = self.prompt_of_upstream(scope, name)?;
+                Some((upstream, request::forwarded_completion(sent, &prompt.key)))
+            }
+            Reference::Resource { uri } => {
+                let own = self.own(scope).map_or(&[][..], |own| &own.templates);
+                if own.iter().any(|own| own.spec().uri == **uri) {
+                    return None;
+                }
+                let upstream = self.upstream_of_template(scope, uri)?;
+                Some((upstream, request::forwarded(sent, None)))
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! failed.
 
 use super::call::Call;
-use super::child::{Child, Instance};
+use super::child::{Child, Instance, bytes_of};
 use super::children::Upstream;
 use super::{Deadline, Engine, Job};
 use crate::bounded::Key;
@@ -62,6 +62,14 @@ impl Start {
     /// Whether this child is the one that is to be started.
     pub fn is(&self, child: &Child) -> bool {
         (self.upstream, self.instance, self.era) == (child.upstream, child.instance, child.era)
+    }
+
+    /// Whether that child has to be gone first. One that finishes its calls may take long.
+    fn waits_for(&self, child: &Child) -> bool {
+        let is_probe = |instance| instance == Instance::Probe;
+        let is_asked = is_probe(self.instance) && is_probe(child.instance);
+        let is_before = is_asked && self.upstream == child.upstream;
+        is_before || (self.is(child) && child.state != State::Leaving)
     }
 
     fn is_same(&self, other: &Start) -> bool {
@@ -155,10 +163,11 @@ impl Engine {
     /// Why there is none, for whoever wants it.
     pub(super) fn want(&mut self, now: Instant, start: Start) -> Result<(), Rc<str>> {
         let (_, actions) = step(self.state_of(now, &start), Event::Wanted);
-        for action in actions {
-            match action {
-                Action::Enqueue => self.enqueue(now, start)?,
-                Action::Refuse => return Err(self.refusal(now, &start)),
+        match actions.first() {
+            None => Ok(()),
+            Some(Action::Enqueue) => self.enqueue(now, start),
+            Some(Action::Refuse) => Err(self.refusal(now, &start)),
+            Some(
                 Action::Spawn
                 | Action::Send
                 | Action::FailCalls
@@ -166,11 +175,9 @@ impl Engine {
                 | Action::CloseInput
                 | Action::Terminate
                 | Action::Kill
-                | Action::Forget => unreachable!("wishes do not touch what runs"),
-            }
-            break;
+                | Action::Forget,
+            ) => unreachable!("wishes do not touch what runs"),
         }
-        Ok(())
     }
 
     /// What is said while a failure is waited out.
@@ -201,7 +208,7 @@ impl Engine {
 
     /// Whether there is, or will be, a place for one more child. The one that was unused for
     /// longest makes room, those of sessions that nobody listens in first.
-    fn has_child_room(&mut self, now: Instant) -> bool {
+    pub(super) fn has_child_room(&mut self, now: Instant) -> bool {
         let children = self.children.slab.iter();
         let ending = children
             .filter(|(_, child)| child.state.is_ending())
@@ -256,7 +263,7 @@ impl Engine {
             }
             let slab = &self.children.slab;
             // What has the same name is still there: two would be one too many for its files.
-            let is_free = |start: &Start| slab.iter().all(|(_, child)| !start.is(child));
+            let is_free = |start: &Start| slab.iter().all(|(_, child)| !start.waits_for(child));
             let Some(place) = self.children.starts.iter().position(is_free) else {
                 return;
             };
@@ -267,21 +274,27 @@ impl Engine {
 
     fn start_child(&mut self, now: Instant, mut start: Start) {
         let client = self.askable(start.instance);
+        let probes = start.instance == Instance::Probe;
+        let is_known = self.children.upstreams[start.upstream.as_usize()]
+            .offered
+            .is_some();
+        let lists = match start.instance {
+            Instance::Probe => self.probe_lists(start.upstream),
+            Instance::Shared => true,
+            // What one client may see says nothing of the others.
+            Instance::Session(_) | Instance::Principal(..) => !is_known,
+        };
         let upstream = &mut self.children.upstreams[start.upstream.as_usize()];
         upstream.counts.starts += 1;
         let failed = |failure: &Failure| failure.instance == start.instance;
         upstream.counts.restarts += u64::from(upstream.failures.iter().any(failed));
-        let is_private = matches!(
-            start.instance,
-            Instance::Session(_) | Instance::Principal(..)
-        );
         let plan = Plan {
             era: start.era,
             client,
-            lists: !is_private || upstream.listing.is_none(),
+            lists,
             roots: upstream.spec.roots.clone(),
             listing_bytes_max: limits::LISTING_BYTES_MAX,
-            probes: false,
+            probes,
             is_private: matches!(start.instance, Instance::Session(_)),
         };
         let mut child = Child::new(&start, Conversation::new(plan));
@@ -359,45 +372,45 @@ impl Engine {
     /// Does what is due for an upstream without anybody asking for it, and sees when to look again.
     pub(super) fn tend(&mut self, now: Instant, index: UpstreamIndex) {
         self.end_lost_sessions(now, index);
-        if self.drain.is_none() {
-            for start in self.standing(index) {
-                let upstream = &self.children.upstreams[index.as_usize()];
-                if upstream.resting(now, start.instance).is_none() {
-                    // Without room it is wanted again when there is some.
-                    let _ = self.want(now, start);
-                }
+        let mut rests: Option<Instant> = None;
+        for start in self.standing(index) {
+            let upstream = &self.children.upstreams[index.as_usize()];
+            if let Some(failure) = upstream.resting(now, start.instance) {
+                let until = failure.until;
+                rests = Some(rests.map_or(until, |first| first.min(until)));
+            } else {
+                // Without room it is wanted again when there is some.
+                let _ = self.want(now, start);
             }
-            self.start_next(now);
         }
+        self.start_next(now);
         let upstream = &mut self.children.upstreams[index.as_usize()];
         let timer = upstream.timer.take();
-        self.cancel(timer);
-        let upstream = &self.children.upstreams[index.as_usize()];
         let lost = upstream.lost.iter().map(|(_, at)| *at);
-        let rests = self.standing(index);
-        let rests = rests
-            .iter()
-            .filter_map(|start| upstream.resting(now, start.instance));
-        let next = lost.chain(rests.map(|failure| failure.until)).min();
-        if let Some(next) = next.filter(|_| self.drain.is_none()) {
+        let next = lost.chain(rests).min();
+        self.cancel(timer);
+        if let Some(next) = next {
             let timer = self.schedule(next, Deadline::Upstream(index));
             self.children.upstreams[index.as_usize()].timer = timer;
         }
     }
 
-    /// Children of an upstream that are to run though no call waits for them.
-    fn standing(&self, index: UpstreamIndex) -> Vec<Start> {
-        let upstream = &self.children.upstreams[index.as_usize()];
+    /// The children of an upstream that are to run though no call waits for them.
+    fn standing(&mut self, index: UpstreamIndex) -> Vec<Start> {
         let mut starts = Vec::new();
-        if upstream.is_removed {
+        let upstream = &self.children.upstreams[index.as_usize()];
+        if upstream.is_removed || self.drain.is_some() {
             return starts;
         }
         if upstream.eras.is_none() {
-            let era = upstream.spec.era.unwrap_or(Era::Handshake);
-            starts.push(Start::new(index, Instance::Probe, era));
+            starts.push(self.probe_start(index));
         } else if upstream.is_eager() {
             let era = upstream.era_for(Era::Handshake);
             starts.push(Start::new(index, Instance::Shared, era));
+        } else {
+            let era = upstream.era_for(Era::Handshake);
+            let heeding = self.heeding(index).into_iter();
+            starts.extend(heeding.map(|instance| Start::new(index, instance, era)));
         }
         for start in &mut starts {
             start.is_standing = true;
@@ -429,7 +442,12 @@ impl Engine {
     pub(super) fn learn_eras(&mut self, now: Instant, index: UpstreamIndex, eras: Eras) {
         let upstream = &mut self.children.upstreams[index.as_usize()];
         upstream.eras = Some(eras);
+        self.resume_waiting(now);
+        let upstream = &mut self.children.upstreams[index.as_usize()];
         upstream.forgive(Instance::Probe);
+        let environment = std::mem::take(&mut upstream.environment);
+        self.pool.give(bytes_of(&environment));
+        self.keep_known(index);
         self.tend(now, index);
     }
 }

@@ -4,6 +4,7 @@ use super::Engine;
 use crate::admin::stats::{Gauges, Snapshot, Stats};
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
+use crate::tool::forward::{Scope, UpstreamIndex};
 use crate::wire::jsonrpc::{self, Fault, Incoming};
 
 impl Engine {
@@ -26,6 +27,14 @@ impl Engine {
         }
     }
 
+    /// The tools of an upstream: their names where everything is offered, which are empty for what
+    /// is left out there, and in its own scope.
+    pub fn tools_of(&self, upstream: UpstreamIndex) -> impl Iterator<Item = (&str, &str)> {
+        let registry = &self.registry;
+        let tools = registry.listed(Scope::One(upstream));
+        tools.map(|tool| (registry.name(tool), &*registry.get(tool).spec().name))
+    }
+
     /// Everything there is to be told.
     pub fn snapshot(&self, now: Instant) -> Snapshot<'_> {
         Snapshot {
@@ -34,6 +43,7 @@ impl Engine {
             limits: &self.config.limits,
             memory: &self.memory,
             uptime: now.since(Instant::ZERO),
+            upstreams: self.upstreams().collect(),
         }
     }
 

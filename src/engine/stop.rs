@@ -67,7 +67,13 @@ impl Engine {
             self.answer_cancelled(now, &call);
             return self.drain_further();
         }
-        self.end_forwarded(now, key, &Outcome::error(stopped_text(why)));
+        let text = match why {
+            Stopped::TimedOut(timeout) => self.timeout_text(key, timeout),
+            Stopped::Unanswered(_) | Stopped::Cancelled | Stopped::Draining | Stopped::Removed => {
+                stopped_text(why)
+            }
+        };
+        self.end_forwarded(now, key, &Outcome::error(text));
     }
 
     /// Answers a call that never ran.
@@ -114,7 +120,7 @@ impl Engine {
                 let silent = self.silent_child(key).filter(|_| is_silent);
                 self.stop_call(now, key, why);
                 if let Some(child) = silent {
-                    self.end_silent(now, child);
+                    self.suspect(now, child);
                 }
             }
             State::Stopping(_) => self.jobs.push_back(Job::Kill(key)),

@@ -58,8 +58,7 @@ const INPUT_KEY_BYTES_MAX: usize = 64;
 /// would.
 pub fn push_request_meta(out: &mut Vec<u8>, client: Capabilities, log_level: Option<Level>) {
     out.extend_from_slice(REQUEST_META.as_bytes());
-    let client = Capabilities::TASKS.missing(client);
-    out.extend_from_slice(client.to_json().as_bytes());
+    Capabilities::TASKS.missing(client).push_json(out);
     if let Some(level) = log_level {
         out.extend_from_slice(b",\"io.modelcontextprotocol/logLevel\":\"");
         out.extend_from_slice(level.name().as_bytes());

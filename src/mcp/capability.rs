@@ -78,26 +78,37 @@ impl Capabilities {
 
     /// As `data.requiredCapabilities` of -32021 names them.
     pub fn to_json(self) -> String {
+        let mut json = Vec::new();
+        self.push_json(&mut json);
+        String::from_utf8(json).expect("texts make a text")
+    }
+
+    /// Appends the same.
+    pub fn push_json(self, out: &mut Vec<u8>) {
+        let start = out.len();
+        let mut push = |group: &str| {
+            out.push(if out.len() == start { b'{' } else { b',' });
+            out.extend_from_slice(group.as_bytes());
+        };
         let has = |one| self.has(one);
-        let mut groups = Vec::new();
         match (has(Capabilities::FORM), has(Capabilities::URL)) {
             (false, false) => {}
-            (true, false) => groups.push(r#""elicitation":{}"#.to_string()),
-            (false, true) => groups.push(r#""elicitation":{"url":{}}"#.to_string()),
-            (true, true) => groups.push(r#""elicitation":{"form":{},"url":{}}"#.to_string()),
+            (true, false) => push(r#""elicitation":{}"#),
+            (false, true) => push(r#""elicitation":{"url":{}}"#),
+            (true, true) => push(r#""elicitation":{"form":{},"url":{}}"#),
         }
         if has(Capabilities::SAMPLING_TOOLS) {
-            groups.push(r#""sampling":{"tools":{}}"#.to_string());
+            push(r#""sampling":{"tools":{}}"#);
         } else if has(Capabilities::SAMPLING) {
-            groups.push(r#""sampling":{}"#.to_string());
+            push(r#""sampling":{}"#);
         }
         if has(Capabilities::ROOTS) {
-            groups.push(r#""roots":{}"#.to_string());
+            push(r#""roots":{}"#);
         }
         if has(Capabilities::TASKS) {
-            groups.push(format!(r#""extensions":{{"{TASKS_EXTENSION}":{{}}}}"#));
+            push(r#""extensions":{"io.modelcontextprotocol/tasks":{}}"#);
         }
-        format!("{{{}}}", groups.join(","))
+        out.extend_from_slice(if out.len() == start { b"{}" } else { b"}" });
     }
 }
 

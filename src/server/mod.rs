@@ -59,6 +59,7 @@ use crate::auth::origin::Origins;
 use crate::auth::role::RoleIndex;
 use crate::auth::token::Token;
 use crate::edge::listen::Listen;
+use crate::edge::reaper::Orphans;
 use crate::edge::serving::{self, Serving};
 use crate::edge::signal::Orders;
 use crate::engine::Config;
@@ -432,7 +433,7 @@ impl Server {
         let drain = self.config.timeouts.drain;
         let engine = serving::engine(self.config, self.memory, self.registry);
         let engine = engine.with_catalogue(self.catalogue);
-        let mut serving = Serving::start(engine, doors, executor.clone())?;
+        let mut serving = Serving::start(engine, doors, executor.clone(), Orphans::Left)?;
         self.handle.attach(&serving.world);
         let tasks = self.tasks.into_iter();
         let tasks: Vec<_> = tasks.map(|task| executor.spawn(task)).collect();

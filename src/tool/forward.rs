@@ -58,3 +58,10 @@ pub struct Forward {
     /// of the protocol itself nor the progress token.
     pub meta: Box<str>,
 }
+
+impl Forward {
+    /// Bytes of what the client has sent.
+    pub fn bytes(&self) -> usize {
+        self.params.len() + self.meta.len()
+    }
+}

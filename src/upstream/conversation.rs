@@ -33,6 +33,7 @@ use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Level;
 use crate::mcp::revision::Era;
 use crate::tool::handler::{Ended, Said, Told};
+use crate::wire::json::Object;
 use crate::wire::jsonrpc::{self, Id, Incoming, Message};
 use call::Open;
 use news::News;
@@ -299,6 +300,28 @@ impl Conversation {
         let pending = self.pending.len() * size_of::<Pending>();
         let told = self.pages.held_bytes() + self.news.held_bytes();
         self.output.capacity() + calls + questions + pending + told
+    }
+
+    /// Nothing is said any more, and nothing is waited for.
+    pub fn give_up(&mut self) {
+        self.output = Vec::new();
+        self.effects = VecDeque::new();
+        self.pending = Vec::new();
+        self.calls = Vec::new();
+        self.questions = Vec::new();
+        self.pages = Pages::default();
+    }
+
+    /// Asks what every child answers at once, to see whether this one does.
+    pub fn nudge(&mut self) {
+        let id = match self.plan.era {
+            Era::Handshake => self.request("ping", b"", Purpose::Nothing),
+            Era::Stateless => {
+                let params = self.own_params(Object::default());
+                self.request("server/discover", &params, Purpose::Nothing)
+            }
+        };
+        self.forget(id);
     }
 
     /// The next effect of what was said.

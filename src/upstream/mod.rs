@@ -15,11 +15,11 @@
 //! | [`listing`] | what a server offers, as it said it last |
 //! | [`kept`] | the same as text, for a file |
 //! | [`offered`] | the same, as listings are made of it |
-//! | [`probe`] | which eras a command speaks |
 //! | `request` | what it is asked, out of what a client has sent |
+//! | [`supervise`] | when a child is started and ended |
+//! | [`probe`] | which eras a command speaks |
 //! | [`tool`] | its tools, as the engine has them |
 //! | [`names`] | what they are called where several upstreams are offered together |
-//! | [`supervise`] | when a child is started and ended |
 //! | [`view`] | what operators are shown of it |
 
 pub mod conversation;

@@ -3,7 +3,7 @@
 //! An entry is kept once, whatever scopes it is listed in: its name or URI apart, which may differ
 //! between them, and all else as the upstream has said it.
 
-use super::listing::{Introduction, Listing};
+use super::listing::{Entries, Introduction, Kind, Listing};
 use super::spec::UpstreamSpec;
 use super::tool::UpstreamTool;
 use super::{Scope, UpstreamIndex};
@@ -13,8 +13,8 @@ use crate::tool::Tool;
 use crate::tool::catalogue::Pattern;
 use crate::tool::registry;
 use crate::wire::json::{self, Object};
-use crate::wire::jsonrpc;
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// Faults of one listing that the log is told.
@@ -23,8 +23,8 @@ const FAULTS_MAX: usize = 8;
 /// What one upstream offers.
 #[derive(Debug, Default)]
 pub struct Offered {
-    /// What it says of itself.
-    pub introduction: Introduction,
+    /// As it has said it.
+    pub listing: Listing,
     /// What results in its own scope say of who made them ([`stateless::stamp_of`]).
     pub stamp: String,
     /// Its tools, names differing.
@@ -35,10 +35,6 @@ pub struct Offered {
     pub templates: Vec<Entry>,
     /// Its prompts.
     pub prompts: Vec<Entry>,
-    /// Hash of what it says of its prompts; zero without any.
-    pub prompts_fingerprint: u64,
-    /// The same of resources and templates.
-    pub resources_fingerprint: u64,
     /// Resources and templates that are left out where everything is offered: others have the same.
     pub twins: u32,
     /// What was wrong with entries that are left out, for the log: the first of them.
@@ -52,57 +48,64 @@ pub struct Entry {
     pub key: Box<str>,
     /// Its name where everything is offered, if that is another one; empty where it is left out.
     pub shared_key: Option<Box<str>>,
-    /// All other members: a JSON object on one line.
-    rest: Box<str>,
+    /// Its place in the listing.
+    place: u16,
 }
+
+// Places are kept in 16 bits.
+const _: () = assert!(limits::RESOURCES_MAX <= u16::MAX as usize);
 
 impl Offered {
     /// What a listing offers by the rules of the configuration.
     pub fn read(index: UpstreamIndex, spec: &UpstreamSpec, listing: Listing) -> Offered {
         let mut faults = Vec::new();
         let tools = read_tools(index, spec, &listing.tools, &mut faults);
-        let mut read = |what: &[Box<RawValue>], key: &'static str| {
-            let read = what.iter().filter_map(|entry| Entry::read(entry, key));
-            let mut entries: Vec<Entry> = read.take(limits::RESOURCES_MAX).collect();
-            if entries.len() < what.len() {
-                let count = what.len() - entries.len();
-                faults.push(format!(
-                    "{count} entries without a right {key} are left out"
-                ));
-            }
-            entries.shrink_to_fit();
-            entries
-        };
-        let resources = read(&listing.resources, "uri");
-        let templates = read(&listing.templates, "uriTemplate");
-        let prompts = read(&listing.prompts, "name");
+        faults.truncate(FAULTS_MAX);
         Offered {
-            prompts_fingerprint: fingerprint(&prompts),
-            resources_fingerprint: fingerprint(&resources) ^ fingerprint(&templates).rotate_left(1),
             stamp: stamp(spec, &listing.introduction),
-            introduction: listing.introduction,
-            twins: 0,
-            faults: faults.into_iter().take(FAULTS_MAX).collect(),
             tools,
-            resources,
-            templates,
-            prompts,
+            resources: read_entries(&listing.resources, "uri"),
+            templates: read_entries(&listing.templates, "uriTemplate"),
+            prompts: read_entries(&listing.prompts, "name"),
+            twins: 0,
+            faults,
+            listing,
         }
+    }
+
+    /// What it says of itself.
+    pub fn introduction(&self) -> &Introduction {
+        &self.listing.introduction
     }
 
     /// Bytes of memory that it takes.
     pub fn held_bytes(&self) -> usize {
         let all = [&self.resources, &self.templates, &self.prompts];
-        let entries = all.into_iter().flatten().map(Entry::held_bytes);
+        let bytes = |entry: &Entry| size_of::<Entry>() + entry.key.len();
+        let entries = all.into_iter().flatten().map(bytes).sum::<usize>();
         let tools = self.tools.iter().map(|tool| tool.held_bytes());
-        let introduction = &self.introduction;
-        let info = introduction.server_info.as_ref();
-        let instructions = introduction.instructions.as_ref();
-        entries.sum::<usize>()
-            + tools.sum::<usize>()
-            + info.map_or(0, |info| info.get().len())
-            + instructions.map_or(0, String::len)
-            + self.stamp.len()
+        self.listing.held_bytes() + entries + tools.sum::<usize>() + self.stamp.len()
+    }
+
+    /// Entries of this kind; tools are another matter.
+    pub fn entries(&self, kind: Kind) -> &[Entry] {
+        match kind {
+            Kind::Tools => &[],
+            Kind::Resources => &self.resources,
+            Kind::Templates => &self.templates,
+            Kind::Prompts => &self.prompts,
+        }
+    }
+
+    /// An entry as it is listed in a scope; `None` if it is left out there.
+    pub(crate) fn listed(&self, kind: Kind, entry: &Entry, scope: Scope) -> Option<Object> {
+        let name = entry.name_in(scope)?;
+        let said = &self.listing.entries(kind)[usize::from(entry.place)];
+        if *name == *entry.key {
+            return Some(Object::begun(said.get()));
+        }
+        let rest = others(said, &["name"])?.text_end();
+        Some(Object::default().text("name", name).members_of(&rest))
     }
 
     /// Whether a template of its stands for this URI.
@@ -117,20 +120,6 @@ impl Offered {
 }
 
 impl Entry {
-    /// Reads an entry whose name is the member `key`.
-    fn read(entry: &RawValue, key: &str) -> Option<Entry> {
-        let [found] = json::pick(entry.get(), [key]).ok()?;
-        let found: Box<str> = found.and_then(json::text)?.into();
-        if found.is_empty() || jsonrpc::is_too_deep(entry.get().as_bytes()) {
-            return None;
-        }
-        Some(Entry {
-            shared_key: None,
-            key: found,
-            rest: others(entry, &[key])?.text_end(),
-        })
-    }
-
     /// Its name or URI in a scope, unless it is left out there.
     pub fn name_in(&self, scope: Scope) -> Option<&str> {
         let shared = self
@@ -138,11 +127,6 @@ impl Entry {
             .as_deref()
             .filter(|_| scope == Scope::Everything);
         Some(shared.unwrap_or(&self.key)).filter(|name| !name.is_empty())
-    }
-
-    /// The entry under this name, or with this URI, which is its member `key`.
-    pub(crate) fn object(&self, key: &str, name: &str) -> Object {
-        Object::default().text(key, name).members_of(&self.rest)
     }
 
     /// Whether a URI fits the pattern. One that we cannot read stands for all URIs with its
@@ -156,20 +140,28 @@ impl Entry {
             }
         }
     }
-
-    fn bytes(&self) -> impl Iterator<Item = u8> {
-        self.key.bytes().chain(self.rest.bytes())
-    }
-
-    fn held_bytes(&self) -> usize {
-        size_of::<Entry>() + self.key.len() + self.rest.len()
-    }
 }
 
-/// Zero where there is nothing.
-fn fingerprint(entries: &[Entry]) -> u64 {
-    let bytes = entries.iter().flat_map(Entry::bytes);
-    registry::hash(bytes) ^ registry::hash([].into_iter())
+/// The entries of a listing by their member `key`: of two that have the same, the first.
+fn read_entries(said: &Entries, key: &str) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut known = BTreeSet::new();
+    for (place, entry) in said.iter().enumerate().take(limits::RESOURCES_MAX) {
+        let found = json::pick(entry.get(), [key]).ok();
+        let found = found.and_then(|[key]| key.and_then(json::text));
+        let Some(key) = found.filter(|key| !key.is_empty()) else {
+            continue;
+        };
+        if known.insert(registry::hash(key.bytes())) {
+            entries.push(Entry {
+                key: key.into(),
+                shared_key: None,
+                place: place as u16,
+            });
+        }
+    }
+    entries.shrink_to_fit();
+    entries
 }
 
 /// The members of an object that have none of these names, as they are.
@@ -191,11 +183,11 @@ pub(crate) fn others(object: &RawValue, names: &[&str]) -> Option<Object> {
 fn read_tools(
     index: UpstreamIndex,
     spec: &UpstreamSpec,
-    entries: &[Box<RawValue>],
+    entries: &Entries,
     faults: &mut Vec<String>,
 ) -> Vec<Rc<UpstreamTool>> {
     let mut tools: Vec<Rc<UpstreamTool>> = Vec::new();
-    for entry in entries {
+    for entry in entries.iter() {
         match UpstreamTool::read(index, spec, entry) {
             Ok(None) => {}
             Ok(Some(tool)) => {

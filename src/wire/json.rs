@@ -272,6 +272,15 @@ impl Object {
         self
     }
 
+    /// The members of an object on one line, to be continued.
+    pub(crate) fn begun(object: &str) -> Object {
+        let json = match object {
+            "{}" => "",
+            object => &object[..object.len() - 1],
+        };
+        Object { json: json.into() }
+    }
+
     /// The same without white space between its tokens.
     pub(crate) fn compact(mut self, name: &str, json: &str) -> Object {
         self.key(name);

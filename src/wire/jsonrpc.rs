@@ -335,17 +335,41 @@ pub fn response_with(out: &mut Vec<u8>, id: &Id, write: impl FnOnce(&mut Vec<u8>
 }
 
 /// Adds members to the result that `response` ends with: `parts` together are what stands between
-/// braces.
+/// braces. Where the last part is a `_meta`, and the result has one in front, as those of upstreams
+/// do, the two become one.
 pub fn amend_result(response: &mut Vec<u8>, parts: &[&str]) {
     debug_assert!(response.ends_with(b"}}"), "it ends with a result object");
+    let merged = parts.last().is_some_and(|part| merge_meta(response, part));
     response.truncate(response.len() - 2);
     if !response.ends_with(b"{") {
         response.push(b',');
     }
-    for part in parts {
+    for part in &parts[..parts.len() - usize::from(merged)] {
         response.extend_from_slice(part.as_bytes());
     }
     response.extend_from_slice(b"}}");
+}
+
+/// Adds the members of a `_meta`, which has a comma before it, to the one that the result in
+/// `response` begins with. Returns whether there are both.
+fn merge_meta(response: &mut Vec<u8>, meta: &str) -> bool {
+    /// Quotes within an id are escaped, so that this stands nowhere before the result.
+    const IN_FRONT: &[u8] = b",\"result\":{\"_meta\":{";
+    let front = &response[..response.len().min(ID_BYTES_MAX + 64)];
+    let found = front
+        .windows(IN_FRONT.len())
+        .position(|part| part == IN_FRONT);
+    let inner = meta
+        .strip_prefix(",\"_meta\":{")
+        .and_then(|meta| meta.strip_suffix('}'));
+    let (Some(found), Some(inner)) = (found, inner) else {
+        return false;
+    };
+    let rest = response.split_off(found + IN_FRONT.len());
+    response.extend_from_slice(inner.as_bytes());
+    response.push(b',');
+    response.extend_from_slice(&rest);
+    true
 }
 
 /// Appends an error response. Without an id there is no `id` member: the schemas of MCP know no

@@ -134,6 +134,31 @@ impl Receiver {
         }
     }
 
+    /// Keeps the request that was given out last, to give it out once more; `bytes` is what it has
+    /// of the input, of which `head_bytes` are its head, if it was borrowed from there.
+    pub fn keep(&mut self, bytes: &[u8], head_bytes: usize) {
+        if let State::Whole { .. } = self.state {
+            return;
+        }
+        self.held = bytes.to_vec();
+        self.state = State::Whole {
+            head_bytes: u16::try_from(head_bytes).expect("heads are within their limit"),
+        };
+    }
+
+    /// Whether a request is kept.
+    pub fn has_kept(&self) -> bool {
+        matches!(self.state, State::Whole { .. })
+    }
+
+    /// The request that was kept. [`Receiver::finish`] gives its memory back.
+    pub fn again(&self) -> Received<'_> {
+        Received::Request {
+            request: self.whole(),
+            used: 0,
+        }
+    }
+
     /// The head of a request whose body is still to come.
     pub fn head(&self) -> Option<Head<'_>> {
         match self.state {
@@ -330,6 +355,11 @@ impl State {
 }
 
 impl<'a> Request<'a> {
+    /// Bytes of its head and its body.
+    pub fn bytes(&self) -> (usize, usize) {
+        (self.head.raw.len(), self.body.len())
+    }
+
     fn new(head: Head<'a>, body: &'a [u8]) -> Request<'a> {
         Request {
             head,

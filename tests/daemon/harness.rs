@@ -431,17 +431,18 @@ impl<S: Socket> Peer<S> {
 
     /// Opens a Streamable HTTP session and confirms it: its header fields.
     pub fn session(&mut self) -> String {
-        let fields = self.unconfirmed_session();
-        let notice = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-        assert_eq!(self.ask(post("/mcp", &fields, notice)).status, 202);
-        fields
+        self.session_at("/mcp")
     }
 
-    /// Opens a Streamable HTTP session: its header fields.
-    pub fn unconfirmed_session(&mut self) -> String {
-        let response = self.ask(post("/mcp", "", INITIALIZE));
+    /// The same at another door.
+    pub fn session_at(&mut self, path: &str) -> String {
+        let response = self.ask(post(path, "", INITIALIZE));
         let id = response.field("Mcp-Session-Id").expect("a session id");
-        format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: 2025-11-25\r\n")
+        let revision = "MCP-Protocol-Version: 2025-11-25\r\n";
+        let fields = format!("Mcp-Session-Id: {id}\r\n{revision}");
+        let notice = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        assert_eq!(self.ask(post(path, &fields, notice)).status, 202);
+        fields
     }
 
     /// Opens an HTTP+SSE session on this connection: where to post.

@@ -1,20 +1,37 @@
 //! What is offered where: everything at `/mcp`, and what one server has at `/servers/NAME/mcp`.
 
 use crate::stateless::{body, fields};
-use crate::support::{Server, at, get, post, registry_of, upstream};
+use crate::support;
+use crate::support::{Server, at, get, post, registry_of};
 use crate::{ask, http_sse_at, initialize, refused, request, streamable_at};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use slimcp::tool::{Tool, Work, builtin};
+use slimcp::auth::role::Rate;
+use slimcp::engine::Era;
+use slimcp::tool::command::Exit;
+use slimcp::tool::{Tool, builtin};
 use slimcp::upstream::UpstreamIndex;
-use slimcp::upstream::listing::{Introduction, Listing, Offers};
+use slimcp::upstream::listing::{Entries, Introduction, Listing, Offers};
 use slimcp::upstream::spec::{Prefix, ToolOverride, UpstreamSpec};
 use std::rc::Rc;
 
 const REVISION: &str = "2025-11-25";
 
+/// A server that is spoken to with a handshake.
+fn upstream(name: &str) -> UpstreamSpec {
+    UpstreamSpec {
+        era: Some(Era::Handshake),
+        ..support::upstream(name)
+    }
+}
+
 fn server() -> Server {
-    Server::with_upstreams(vec![upstream("files"), upstream("time")])
+    let mut server = unknown();
+    offer(
+        &mut server,
+        vec![listing("files", &[]), listing("time", &[])],
+    );
+    server
 }
 
 /// A session that was opened through this door; its fields.
@@ -129,7 +146,7 @@ fn raw(json: Value) -> Box<RawValue> {
     RawValue::from_string(json.to_string()).expect("it was JSON")
 }
 
-fn raws(entries: &[Value]) -> std::rc::Rc<[Box<RawValue>]> {
+fn raws(entries: &[Value]) -> Entries {
     entries.iter().cloned().map(raw).collect()
 }
 
@@ -253,7 +270,7 @@ fn a_call_goes_to_the_server_that_the_name_means_in_its_scope() {
             peer,
             post(path, &fields("tools/call", name), &message),
         );
-        let Some((_, Work::Upstream(forward))) = server.started.pop() else {
+        let Some(forward) = server.forwarded.pop() else {
             assert_eq!(expected, None, "{path} {name}");
             assert!(server.receive(peer).contains("-32602"), "{path} {name}");
             continue;
@@ -315,12 +332,8 @@ fn an_entry_passes_whole_but_for_what_the_configuration_says() {
         peer,
         post("/mcp", &fields("tools/call", "put"), &message),
     );
-    match server.started.pop() {
-        Some((_, Work::Upstream(forward))) => {
-            assert_eq!(&*forward.params, r#"{"name":"write","arguments":{}}"#);
-        }
-        other => panic!("{other:?}"),
-    }
+    let forward = server.forwarded.pop().expect("it went on");
+    assert_eq!(&*forward.params, r#"{"name":"write","arguments":{}}"#);
 }
 
 #[test]
@@ -364,7 +377,7 @@ fn marked_arguments_are_held_against_their_headers() {
         let fields = format!("{}Mcp-Param-Path: /a\r\n", fields("tools/call", "read"));
         let peer = server.connect(at(0));
         server.send(at(0), peer, post(path, &fields, &message));
-        assert!(server.started.pop().is_some(), "{path}");
+        assert!(server.forwarded.pop().is_some(), "{path}");
     }
 }
 
@@ -465,11 +478,10 @@ fn resources_and_prompts_are_listed_once_and_asked_of_whoever_has_them() {
             peer,
             post(path, &fields(method, named), &body(method, params, "")),
         );
-        let found = server.started.pop().map(|(_, work)| match work {
-            Work::Upstream(forward) => (forward.upstream.as_usize(), forward.params),
-            other => panic!("{other:?}"),
-        });
-        let found = found.as_ref().map(|(place, params)| (*place, &**params));
+        let found = server.forwarded.pop();
+        let found = found
+            .as_ref()
+            .map(|one| (one.upstream.as_usize(), &*one.params));
         assert_eq!(found, expected, "{path} {method} {params}");
         server.cut(at(0), peer);
     }
@@ -492,10 +504,8 @@ fn completion_is_asked_of_whoever_has_the_prompt_or_the_template() {
             peer,
             post("/mcp", &fields(method, ""), &body(method, &params, "")),
         );
-        let found = server.started.pop().map(|(_, work)| match work {
-            Work::Upstream(forward) => forward.upstream.as_usize(),
-            other => panic!("{other:?}"),
-        });
+        let found = server.forwarded.pop();
+        let found = found.map(|one| one.upstream.as_usize());
         assert_eq!(found, expected, "{reference}");
         server.cut(at(0), peer);
     }
@@ -634,4 +644,312 @@ fn a_listing_without_memory_for_it_offers_nothing() {
     server.engine.check(0);
     let listed = asked(&mut server, "/mcp", "tools/list", "");
     assert_eq!(names(&listed, "tools", "name"), "echo read list");
+}
+
+/// `files` and `time` just after the start: nothing is known of them.
+fn unknown() -> Server {
+    let mut server = Server::with_upstreams(vec![upstream("files"), upstream("time")]);
+    server.settle(at(0));
+    server
+}
+
+fn list_tools(path: &str) -> String {
+    post(path, &fields("tools/list", ""), &body("tools/list", "", ""))
+}
+
+fn learn(server: &mut Server, millis: u64, place: usize) {
+    let name = ["files", "time"][place];
+    let listing = listing(name, &[tool(&format!("{name}-tool"))]);
+    server
+        .engine
+        .take_listing(at(millis), UpstreamIndex::new(place), listing);
+    server.settle(at(millis));
+    server.engine.check(0);
+}
+
+#[test]
+fn a_request_waits_until_all_of_its_scope_is_known() {
+    let mut server = unknown();
+    let peers: Vec<usize> = ["/mcp", "/servers/files/mcp", "/servers/time/mcp"]
+        .into_iter()
+        .map(|path| {
+            let peer = server.connect(at(0));
+            server.send(at(0), peer, list_tools(path));
+            server.engine.check(0);
+            peer
+        })
+        .collect();
+    let heard = |server: &mut Server| -> Vec<bool> {
+        let mut has_tools = |peer: &usize| server.receive(*peer).contains("-tool");
+        peers.iter().map(&mut has_tools).collect()
+    };
+    assert_eq!(heard(&mut server), [false, false, false]);
+    learn(&mut server, 1000, 0);
+    assert_eq!(heard(&mut server), [false, true, false]);
+    learn(&mut server, 2000, 1);
+    assert_eq!(heard(&mut server), [true, false, true]);
+}
+
+#[test]
+fn what_was_sent_behind_a_waiting_request_is_answered_behind_it() {
+    let mut server = unknown();
+    let peer = server.connect(at(0));
+    let ping = post("/mcp", "", &request(9, "ping"));
+    let first = list_tools("/mcp");
+    let (begin, end) = first.split_at(first.len() - 9);
+    server.send(at(0), peer, begin);
+    server.send(at(0), peer, format!("{end}{ping}"));
+    server.send(at(1), peer, &ping);
+    assert_eq!(server.receive(peer), "");
+    learn(&mut server, 2, 0);
+    learn(&mut server, 3, 1);
+    let answers = server.receive(peer);
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 3, "{answers}");
+    assert!(
+        answers.find("files-tool") < answers.find("\"id\":9"),
+        "{answers}"
+    );
+    server.engine.check(0);
+}
+
+#[test]
+fn nobody_waits_for_everything_for_long_and_later_requests_do_not_at_all() {
+    let mut server = unknown();
+    let peer = server.connect(at(0));
+    server.send(at(0), peer, list_tools("/mcp"));
+    learn(&mut server, 10, 1);
+    server.wait_until(at(4_000));
+    assert_eq!(server.receive(peer), "");
+    server.wait_until(at(6_000));
+    let answer = server.receive(peer);
+    assert!(
+        answer.contains("time-tool") && !answer.contains("files-tool"),
+        "{answer}"
+    );
+    server.send(at(6_001), peer, list_tools("/mcp"));
+    assert!(server.receive(peer).contains("time-tool"));
+    server.engine.check(0);
+}
+
+#[test]
+fn a_server_that_fails_is_not_waited_for_and_its_doors_say_why() {
+    let mut server = unknown();
+    let peers = ["/mcp", "/servers/files/mcp"].map(|path| {
+        let peer = server.connect(at(0));
+        server.send(at(0), peer, list_tools(path));
+        peer
+    });
+    learn(&mut server, 1, 1);
+    server.child_ends(at(2), 0, Err("no such program"));
+    server.engine.check(0);
+    let [everything, own] = peers.map(|peer| server.receive(peer));
+    assert!(everything.contains("time-tool"), "{everything}");
+    assert!(
+        own.contains("-32603") && own.contains("no such program"),
+        "{own}"
+    );
+    let hello = post("/servers/files/mcp", "", &initialize(REVISION));
+    let answer = ask(&mut server, at(3), hello);
+    assert!(answer.body.contains("no such program"), "{}", answer.body);
+    assert_eq!(answer.head.field("mcp-session-id"), None);
+}
+
+#[test]
+fn streams_are_opened_and_refusals_come_at_once() {
+    let mut server = unknown();
+    let stream = server.connect(at(0));
+    server.send(at(0), stream, get("/servers/files/sse", ""));
+    assert!(server.receive(stream).contains("/servers/files/messages"));
+    let foreign = list_tools("/mcp").replace("localhost", "evil.example");
+    let (status, _) = refused(&mut server, at(0), foreign);
+    assert_eq!(status, 403);
+}
+
+#[test]
+fn a_request_that_waits_pays_its_rate_once() {
+    let mut server = unknown();
+    server.reconfigure(at(0), |config| {
+        for role in &mut config.access.roles {
+            role.each.rate = Some(Rate::parse("1/min").expect("it is a rate"));
+        }
+    });
+    let peer = server.connect(at(0));
+    server.send(at(0), peer, list_tools("/mcp"));
+    assert_eq!(server.receive(peer), "");
+    learn(&mut server, 1, 0);
+    learn(&mut server, 2, 1);
+    let answer = server.receive(peer);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    server.send(at(3), peer, list_tools("/mcp"));
+    assert!(server.receive(peer).starts_with("HTTP/1.1 429"));
+}
+
+#[test]
+fn a_client_that_does_not_wait_leaves_nothing_behind() {
+    let mut server = unknown();
+    for _ in 0..100 {
+        let peer = server.connect(at(0));
+        server.send(at(0), peer, list_tools("/mcp"));
+        server.cut(at(1), peer);
+    }
+    learn(&mut server, 2, 0);
+    learn(&mut server, 3, 1);
+    server.wait_until(at(10_000));
+    server.engine.check(0);
+}
+
+#[test]
+fn a_server_that_stops_answers_whoever_waits() {
+    let mut server = unknown();
+    let peer = server.connect(at(0));
+    server.send(at(0), peer, list_tools("/mcp"));
+    server.engine.drain(at(1));
+    server.settle(at(1));
+    assert!(server.receive(peer).starts_with("HTTP/1.1 "));
+}
+
+/// Lets a child of this name answer all that it is asked about itself; what else it hears.
+fn play(server: &mut Server, millis: u64, child: usize, name: &str) -> Vec<Value> {
+    let listed = listing(name, &[tool("read")]);
+    let list = |member: &str, entries: &Entries| {
+        let entries: Vec<&str> = entries.iter().map(|entry| entry.get()).collect();
+        format!("{{\"{member}\":[{}]}}", entries.join(","))
+    };
+    let mut rest = Vec::new();
+    loop {
+        let heard = server.child_hears(child);
+        if heard.is_empty() {
+            server.engine.check(0);
+            return rest;
+        }
+        for message in heard {
+            let result = match message["method"].as_str() {
+                Some("initialize") => format!(
+                    r#"{{"protocolVersion":"{REVISION}","serverInfo":{{"name":"{name}",
+                        "version":"1"}},"capabilities":{{"tools":{{}},"prompts":{{}},
+                        "resources":{{"subscribe":true,"listChanged":true}}}}}}"#
+                )
+                .replace('\n', ""),
+                Some("tools/list") => list("tools", &listed.tools),
+                Some("resources/list") => list("resources", &listed.resources),
+                Some("resources/templates/list") => list("resourceTemplates", &listed.templates),
+                Some("prompts/list") => list("prompts", &listed.prompts),
+                Some("notifications/initialized") => continue,
+                _ => {
+                    rest.push(message);
+                    continue;
+                }
+            };
+            let id = message["id"].as_u64().expect("it is a request");
+            server.child_answers(at(millis), child, id, &result);
+        }
+    }
+}
+
+/// `files` and `time`, asked what they offer by the engine itself; their children are gone.
+fn probed() -> Server {
+    let mut server = unknown();
+    for (child, name) in ["files", "time"].into_iter().enumerate() {
+        assert_eq!(play(&mut server, 1, child, name), Vec::<Value>::new());
+        assert!(server.children[child].is_closed, "it was only asked");
+        server.child_ends(at(1), child, Ok(Exit::Status(0)));
+    }
+    server
+}
+
+/// The methods and URIs of what a child hears of resources.
+fn heard_of(messages: &[Value]) -> Vec<(&str, &str)> {
+    messages
+        .iter()
+        .map(|one| {
+            (
+                one["method"].as_str().unwrap_or_default(),
+                one["params"]["uri"].as_str().unwrap_or_default(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_resource_is_looked_after_from_its_first_listener_to_its_last() {
+    let mut server = probed();
+    let about = |method: &str, uri: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":4,"method":"{method}","params":{{"uri":"{uri}"}}}}"#)
+    };
+    let mut sessions = Vec::new();
+    for path in ["/mcp", "/servers/files/mcp", "/servers/time/mcp"] {
+        let fields = session(&mut server, path);
+        let stream = server.connect(at(2));
+        server.send(at(2), stream, get(path, &fields));
+        let subscribe = about("resources/subscribe", "t://same");
+        let answer = ask(&mut server, at(2), post(path, &fields, &subscribe));
+        assert!(answer.body.contains("\"result\":{}"), "{}", answer.body);
+        server.receive(stream);
+        sessions.push((path, fields, stream));
+    }
+    server.wait_until(at(10));
+    // One of each server is started for that, and asked once.
+    let (files, time) = (2, 3);
+    assert_eq!(server.children.len(), 4);
+    for (child, name) in [(files, "files"), (time, "time")] {
+        let heard = play(&mut server, 11, child, name);
+        assert_eq!(heard_of(&heard), [("resources/subscribe", "t://same")]);
+        let id = heard[0]["id"].as_u64().expect("it is a request");
+        server.child_answers(at(11), child, id, "{}");
+    }
+    let update = r#"{"jsonrpc":"2.0","method":"notifications/resources/updated",
+        "params":{"uri":"t://same"}}"#
+        .replace('\n', "");
+    server.child_says(at(12), files, &update);
+    for (path, _, stream) in &sessions {
+        let is_told = server.receive(*stream).contains("resources/updated");
+        assert_eq!(is_told, *path != "/servers/time/mcp", "{path}");
+    }
+    for (number, (path, fields, _)) in sessions.iter().enumerate().take(2) {
+        let unsubscribe = about("resources/unsubscribe", "t://same");
+        ask(&mut server, at(13), post(path, fields, &unsubscribe));
+        server.wait_until(at(20));
+        let heard = server.child_hears(files);
+        let expected: &[_] = match number {
+            0 => &[],
+            _ => &[("resources/unsubscribe", "t://same")],
+        };
+        assert_eq!(heard_of(&heard), expected, "{path}");
+    }
+    let end = format!(
+        "DELETE /servers/time/mcp HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
+        sessions[2].1
+    );
+    assert_eq!(ask(&mut server, at(21), end).head.status, 204);
+    server.wait_until(at(30));
+    let heard = server.child_hears(time);
+    assert_eq!(heard_of(&heard), [("resources/unsubscribe", "t://same")]);
+    server.engine.check(0);
+}
+
+#[test]
+fn a_child_that_is_started_anew_is_asked_again() {
+    let mut server = probed();
+    let listener = server.connect(at(2));
+    let filter = r#""notifications":{"resourceSubscriptions":["t://time","none://x"]}"#;
+    let method = "subscriptions/listen";
+    let request = post("/mcp", &fields(method, ""), &body(method, filter, ""));
+    server.send(at(2), listener, request);
+    let acknowledged = server.receive(listener);
+    assert!(
+        acknowledged.contains("t://time") && !acknowledged.contains("none://"),
+        "{acknowledged}"
+    );
+    server.wait_until(at(10));
+    let heard = play(&mut server, 11, 2, "time");
+    assert_eq!(heard_of(&heard), [("resources/subscribe", "t://time")]);
+    server.child_ends(at(12), 2, Ok(Exit::Signal(9)));
+    server.wait_until(at(10_000));
+    let heard = play(&mut server, 10_001, 3, "time");
+    assert_eq!(heard_of(&heard), [("resources/subscribe", "t://time")]);
+    server.cut(at(10_002), listener);
+    server.wait_until(at(10_010));
+    let heard = server.child_hears(3);
+    assert_eq!(heard_of(&heard), [("resources/unsubscribe", "t://time")]);
+    server.engine.check(0);
 }

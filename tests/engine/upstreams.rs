@@ -1,9 +1,11 @@
 //! Servers behind this one, as the engine runs them: when a child is started and ended, which call
 //! it gets, and what becomes of its calls when it fails.
 
+mod asking;
 mod calls;
 mod ending;
 mod instances;
+mod renewing;
 
 use crate::support::reader::Piece;
 use crate::support::{Server, at, post};

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::FromRawFd;
+use std::path::Path;
 use std::process::{Command, exit};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -30,11 +31,16 @@ const PREPARE_STUBBORN: &str = "trap '' TERM; exec 4<&0 </dev/null 3>&1 >/dev/nu
 
 /// A `[[server]]` whose children are like this.
 pub fn server(name: &str, nature: &str, more: &str) -> String {
+    let program = std::env::current_exe().expect("it runs");
+    server_of(&program, name, nature, more)
+}
+
+/// The same, run by a copy of this program.
+pub fn server_of(program: &Path, name: &str, nature: &str, more: &str) -> String {
     let prepare = match nature {
         "stubborn" => PREPARE_STUBBORN,
         _ => PREPARE,
     };
-    let program = std::env::current_exe().expect("it runs");
     format!(
         "[[server]]\nname = '{name}'\ncommand = ['sh', '-c', '''{prepare}''', '{}']\n\
          environment = {{ {NATURE} = '{nature}', {TOOL} = 'do-{name}' }}\n{more}\n",

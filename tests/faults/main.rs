@@ -6,6 +6,7 @@
 mod harness;
 
 mod child;
+mod limits;
 mod rounds;
 mod table;
 mod traces;

@@ -1,11 +1,9 @@
 //! What a daemon and its children leave in the system: processes, wherever they have gone.
 
-use crate::harness::{Daemon, call, post};
+use crate::harness::{Daemon, Peer, call, post};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpStream;
-
-use crate::harness::Peer;
 
 /// The variable that all processes of a test have, those of children of children as well.
 pub const MARK: &str = "FAULTS_MARK";
@@ -43,11 +41,27 @@ impl Client {
     pub fn of(daemon: &Daemon, server: &str) -> Client {
         Client {
             peer: daemon.connect(),
-            path: "/mcp".to_string(),
+            path: format!("/servers/{server}/mcp"),
             tool: format!("do-{server}"),
             fields: String::new(),
             id: 0,
         }
+    }
+
+    /// One with a session, which it does not end by itself.
+    pub fn with_session(daemon: &Daemon, server: &str) -> Client {
+        let mut client = Client::of(daemon, server);
+        client.fields = client.peer.session_at(&client.path);
+        client
+    }
+
+    /// Ends its session, as a polite client does.
+    pub fn end_session(&mut self) {
+        let (path, fields) = (&self.path, &self.fields);
+        let request = format!("DELETE {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+        let status = self.peer.ask(request).status;
+        // A child that is gone has taken its session along.
+        assert!(matches!(status, 204 | 404), "{status}");
     }
 
     /// Asks the server to do something, and does not wait.
@@ -60,12 +74,12 @@ impl Client {
     /// The answer to what was asked.
     pub fn answer(&mut self) -> Answer {
         let response = self.peer.response();
-        let message: Value = match response.body.split_once("data: ") {
-            // It took so long that the response became a stream.
-            Some((_, data)) if !response.body.starts_with('{') => {
-                serde_json::from_str(data.trim_end()).expect("JSON")
-            }
-            _ => response.json(),
+        // With a session, or after a while, the response is a stream.
+        let lines = response.body.lines().rev();
+        let mut events = lines.filter_map(|line| line.strip_prefix("data: {"));
+        let message: Value = match events.next() {
+            Some(event) => serde_json::from_str(&format!("{{{event}")).expect("JSON"),
+            None => response.json(),
         };
         assert_eq!(
             message["id"], self.id,

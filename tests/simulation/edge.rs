@@ -54,6 +54,8 @@ pub struct Socket {
     /// What found no room.
     unsent: Vec<u8>,
     then: Then,
+    /// Its request is served later.
+    pub is_postponed: bool,
     /// The stream this connection carries.
     pub stream: Option<Key<Stream>>,
     /// Bytes of the budget, by what they are held for.
@@ -99,6 +101,13 @@ pub struct Command {
     pub is_killed: bool,
 }
 
+impl Socket {
+    /// Bytes from the client that wait for their turn.
+    pub fn unread_bytes(&self) -> usize {
+        self.upstream.len() + self.receiver.held_bytes()
+    }
+}
+
 impl Edge {
     pub fn new(engine: Engine, random: Random) -> Edge {
         Edge {
@@ -137,12 +146,12 @@ impl Edge {
     /// The server reads at most `bytes_max` bytes, if it reads at all now.
     pub fn read(&mut self, id: SocketId, bytes_max: usize) {
         let socket = self.socket(id);
-        let is_busy = socket.stream.is_some() || !socket.unsent.is_empty();
+        let is_busy = socket.stream.is_some() || socket.is_postponed || !socket.unsent.is_empty();
         let Some(key) = socket.key.filter(|_| !is_busy) else {
             return;
         };
         let count = socket.upstream.len().min(bytes_max);
-        if count == 0 {
+        if count == 0 && !socket.receiver.has_kept() {
             return;
         }
         let input: Vec<u8> = socket.upstream.drain(..count).collect();
@@ -173,7 +182,11 @@ impl Edge {
         let mut at = 0;
         loop {
             let was_in_body = receiver.is_in_body();
-            match receiver.receive(&input[at..], body_bytes_max) {
+            let received = match receiver.has_kept() {
+                true => receiver.again(),
+                false => receiver.receive(&input[at..], body_bytes_max),
+            };
+            match received {
                 Received::More { in_body, .. } => {
                     if let Some(head) = receiver.head().filter(|_| !was_in_body)
                         && !self.engine.handle_head(self.now, key, &head, out)
@@ -202,7 +215,19 @@ impl Edge {
                     self.engine.handle_waiting(self.now, key, Waiting::Nothing);
                     let reply = self.engine.handle_request(self.now, key, &request, out);
                     at += used;
+                    if reply == Reply::Later {
+                        let (head_bytes, body_bytes) = request.bytes();
+                        let begin = at.saturating_sub(head_bytes + body_bytes);
+                        receiver.keep(&input[begin..at], head_bytes);
+                        if !self.hold(id, For::Received, receiver.held_bytes()) {
+                            out.extend_from_slice(FULL);
+                            return (Turn::Close, input.len());
+                        }
+                        self.socket(id).is_postponed = true;
+                        return (Turn::Wait, at);
+                    }
                     let keep_alive = match reply {
+                        Reply::Later => unreachable!("it was kept above"),
                         Reply::Sent { keep_alive } => keep_alive,
                         Reply::Stream(stream) => {
                             receiver.finish();
@@ -415,6 +440,14 @@ impl Edge {
                 Work::Function(begin) => self.start_function(call, begin, told),
                 Work::Upstream(forward) => self.engine.forward(self.now, call, forward),
             },
+            Job::Resume(connection) => {
+                let mut sockets = self.sockets.iter();
+                let found = sockets.find(|(_, socket)| socket.key == Some(connection));
+                if let Some(id) = found.map(|(id, _)| *id) {
+                    self.socket(id).is_postponed = false;
+                    self.read(id, 0);
+                }
+            }
             Job::Answer { call, key, answer } => {
                 self.wake_function(call, |context| context.answer(&key, answer));
             }
@@ -423,6 +456,7 @@ impl Edge {
             }
             Job::Look { .. } => unreachable!("nothing here changes by itself"),
             Job::Spawn { child, line, .. } => self.spawn(child, &line),
+            Job::Keep { .. } => {}
             Job::Feed(child) => self.feed(child),
             Job::CloseInput(child) => self.tell_child(child, |process| process.is_closed = true),
             Job::TerminateChild(child) => {

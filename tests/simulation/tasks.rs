@@ -170,7 +170,8 @@ fn ask(
         edge.notice(socket);
     }
     let answer = String::from_utf8(answer).expect("answers are text");
-    let (_, body) = answer.split_once("\r\n\r\n").expect("it is answered");
+    // Or it had to wait until it is known what upstreams offer, and has not.
+    let (_, body) = answer.split_once("\r\n\r\n")?;
     let message: Value = serde_json::from_str(body).ok()?;
     match message["error"]["code"].as_i64() {
         // Full, or stopping.

@@ -25,6 +25,7 @@ use slimcp::tool::command::{
 };
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{Annotations, CallLimits, Outcome, Tool, Work, builtin};
+use slimcp::upstream::Forward;
 use slimcp::upstream::spec::UpstreamSpec;
 use slimcp::wire::compat::Compat;
 use slimcp::wire::receive::{Received, Receiver};
@@ -42,6 +43,8 @@ pub struct Server {
     pub peers: Vec<Peer>,
     /// Work that was started and not finished.
     pub started: Vec<(Key<Call>, Work)>,
+    /// Requests that went on to upstreams.
+    pub forwarded: Vec<Forward>,
     /// What clients have answered to the questions of calls, by key.
     pub answered: Vec<(Key<Call>, String, Answered)>,
     /// URIs of the resources that were to be looked at.
@@ -52,6 +55,8 @@ pub struct Server {
     pub killed: Vec<Key<Call>>,
     /// Calls that were dropped without a word.
     pub forgotten: Vec<Key<Call>>,
+    /// What was to be kept of upstreams, by their names.
+    pub kept: Vec<(String, Vec<u8>)>,
     /// Children of upstreams, in the order they were started in, those that are gone as well.
     pub children: Vec<TestChild>,
 }
@@ -81,6 +86,8 @@ pub struct Peer {
     pub inbox: Vec<u8>,
     /// The server has closed the connection, or the client has.
     pub closed: bool,
+    /// Its request is served later.
+    pub is_postponed: bool,
     /// What the client sent behind the request that a stream answers: it waits for that to end.
     pub pipelined: Vec<u8>,
 }
@@ -206,12 +213,14 @@ impl Server {
             engine: Engine::new(config, memory, registry(), counting_ids()),
             peers: Vec::new(),
             started: Vec::new(),
+            forwarded: Vec::new(),
             answered: Vec::new(),
             looked: Vec::new(),
             terminated: Vec::new(),
             killed: Vec::new(),
             forgotten: Vec::new(),
             children: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -230,6 +239,7 @@ impl Server {
             receiver,
             stream: None,
             inbox: Vec::new(),
+            is_postponed: false,
             closed: false,
             pipelined: Vec::new(),
         });
@@ -240,15 +250,22 @@ impl Server {
     pub fn send(&mut self, now: Instant, peer: usize, bytes: impl AsRef<[u8]>) {
         let mut input = bytes.as_ref();
         let body_bytes_max = self.engine.config().limits.body_bytes_max;
-        while !input.is_empty() && !self.peers[peer].closed {
+        while !self.peers[peer].closed {
             let record = &mut self.peers[peer];
-            if record.stream.is_some() {
+            if input.is_empty() && !record.receiver.has_kept() {
+                break;
+            }
+            if record.stream.is_some() || record.is_postponed {
                 record.pipelined.extend_from_slice(input);
                 break;
             }
             let mut out = Vec::new();
             let was_in_body = record.receiver.is_in_body();
-            match record.receiver.receive(input, body_bytes_max) {
+            let received = match record.receiver.has_kept() {
+                true => record.receiver.again(),
+                false => record.receiver.receive(input, body_bytes_max),
+            };
+            match received {
                 Received::More { in_body, .. } => {
                     if let Some(head) = record.receiver.head().filter(|_| !was_in_body)
                         && !self.engine.handle_head(now, record.key, &head, &mut out)
@@ -278,9 +295,19 @@ impl Server {
                     let reply = self
                         .engine
                         .handle_request(now, record.key, &request, &mut out);
+                    if reply == Reply::Later {
+                        let (head_bytes, body_bytes) = request.bytes();
+                        let begin = used.saturating_sub(head_bytes + body_bytes);
+                        record.receiver.keep(&input[begin..used], head_bytes);
+                        record.is_postponed = true;
+                        record.pipelined.extend_from_slice(&input[used..]);
+                        self.settle(now);
+                        break;
+                    }
                     input = &input[used..];
                     record.receiver.finish();
                     match reply {
+                        Reply::Later => unreachable!("it was kept above"),
                         Reply::Sent { keep_alive } => {
                             record.inbox.extend(out);
                             self.response_over(now, peer, keep_alive);
@@ -396,9 +423,20 @@ impl Server {
                 call,
                 work: Work::Upstream(forward),
                 ..
-            } => self.engine.forward(now, call, forward),
+            } => {
+                self.forwarded.push(Forward::clone(&forward));
+                self.engine.forward(now, call, forward);
+            }
             Job::Start { call, work, .. } => self.started.push((call, work)),
             Job::Answer { call, key, answer } => self.answered.push((call, key, answer)),
+            Job::Resume(connection) => {
+                let found = self.peers.iter().position(|peer| peer.key == connection);
+                if let Some(peer) = found.filter(|peer| !self.peers[*peer].closed) {
+                    self.peers[peer].is_postponed = false;
+                    let pipelined = std::mem::take(&mut self.peers[peer].pipelined);
+                    self.send(now, peer, pipelined);
+                }
+            }
             Job::Look { uri, .. } => self.looked.push(uri.into()),
             Job::Terminate(call) => self.terminated.push(call),
             Job::Kill(call) => self.killed.push(call),
@@ -417,6 +455,7 @@ impl Server {
                 is_terminated: false,
                 is_killed: false,
             }),
+            Job::Keep { upstream, text } => self.kept.push((upstream.into(), text)),
             Job::Feed(child) => {
                 let output = self.engine.child_output(child).to_vec();
                 self.engine.child_written(child, output.len());

@@ -92,6 +92,9 @@ class ServerView {
             ),
         );
         this.#draw({ health, metrics, time });
+        const behind = find('servers');
+        behind.hidden = !health.servers?.length;
+        if (!behind.hidden) behind.replaceChildren(...servers(health.servers));
         const list = find('sessions');
         list.hidden = !stats?.sessions?.length;
         if (!list.hidden) list.replaceChildren(...sessions(stats));
@@ -173,9 +176,34 @@ function tile(title, value, note, limit, format = String) {
     );
 }
 
+/** The servers behind this one. */
+function servers(servers) {
+    const row = it =>
+        make(
+            'tr',
+            { title: it.last_failure ?? '' },
+            cell(it.name),
+            cell(it.state),
+            cell(it.tools ?? '?'),
+            cell(it.children),
+            cell(it.calls),
+            cell(it.calls_total),
+            cell(it.failures_total),
+        );
+    const names = ['Server', 'State', 'Tools', 'Processes', 'Calls now', 'Calls', 'Failures'];
+    return [make('h2', {}, 'Servers'), table(names, servers.map(row))];
+}
+
+const cell = text => make('td', {}, String(text));
+
+function table(names, rows) {
+    const head = names.map(name => make('th', { scope: 'col' }, name));
+    const parts = [make('thead', {}, make('tr', {}, ...head)), make('tbody', {}, ...rows)];
+    return make('div.wide', { tabIndex: 0 }, make('table', {}, ...parts));
+}
+
 /** Who is there, the longest first. */
 function sessions({ sessions, sessionsTotal }) {
-    const cell = text => make('td', {}, String(text));
     const row = it =>
         make(
             'tr',
@@ -189,13 +217,11 @@ function sessions({ sessions, sessionsTotal }) {
             cell(duration(it.ageSeconds * 1000)),
         );
     const names = ['Session', 'Who', 'Role', 'Transport', 'Stream', 'Calls', 'Age'];
-    const head = names.map(name => make('th', { scope: 'col' }, name));
     const oldest = [...sessions].sort((one, other) => other.ageSeconds - one.ageSeconds);
-    const body = make('tbody', {}, ...oldest.map(row));
     const more = sessionsTotal - sessions.length;
     return [
         make('h2', {}, 'Sessions'),
-        make('div.wide', { tabIndex: 0 }, make('table', {}, make('thead', {}, make('tr', {}, ...head)), body)),
+        table(names, oldest.map(row)),
         ...(more > 0 ? [make('p.muted', {}, `and ${more} more`)] : []),
     ];
 }

@@ -1,6 +1,9 @@
 use super::*;
 use crate::limits::{Limits, Memory};
 use crate::mcp::refusal::Refusal;
+use crate::tool::command::{CommandLine, Output};
+use crate::upstream::spec::UpstreamSpec;
+use crate::upstream::view::Counts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -178,7 +181,67 @@ fn render(stats: &Stats, gauges: Gauges) -> String {
         limits: &limits,
         memory: &memory,
         uptime: Duration::from_millis(90_999),
+        upstreams: Vec::new(),
     })
+}
+
+#[test]
+fn each_server_has_its_samples() {
+    let line = CommandLine {
+        argv: vec!["files".to_string()],
+        directory: None,
+        environment: Vec::new(),
+        environment_inherit: Vec::new(),
+        stdin: None,
+        output: Output::Text,
+    };
+    let spec = UpstreamSpec::new("files", line.clone());
+    let other = UpstreamSpec::new("time", line);
+    let view = UpstreamView {
+        spec: &spec,
+        state: "up",
+        eras: None,
+        tools: None,
+        children: 2,
+        calls: 3,
+        counts: Counts {
+            calls: 4,
+            starts: 5,
+            restarts: 6,
+            failures: 7,
+            refused: 8,
+        },
+        last_failure: None,
+    };
+    let failed = UpstreamView {
+        spec: &other,
+        state: "failed",
+        ..view
+    };
+    let mut text = Text(String::new());
+    upstreams(&mut text, &[view, failed]);
+    let families = parse(&text.0);
+    assert_eq!(families.len(), OF_UPSTREAMS.len());
+    let value = |name: &str, server: &str| {
+        let samples = families[name].samples.iter();
+        let mut of_server = samples.filter(|sample| sample.labels["server"] == server);
+        of_server.next().expect("a sample").value.clone()
+    };
+    assert_eq!(value("slimcp_upstream_up", "files"), "1");
+    assert_eq!(value("slimcp_upstream_up", "time"), "0");
+    let names = [
+        "children_active",
+        "calls_active",
+        "calls_total",
+        "starts_total",
+        "restarts_total",
+        "failures_total",
+        "calls_refused_total",
+    ];
+    for (name, count) in names.into_iter().zip(2..) {
+        let name = format!("slimcp_upstream_{name}");
+        assert_eq!(value(&name, "time"), count.to_string(), "{name}");
+    }
 }
 
 /// A server that has seen something of everything.

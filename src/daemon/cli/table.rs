@@ -80,6 +80,10 @@ pub(super) enum Flag {
     Role,
     /// Where the server is.
     Url,
+    /// Start the servers.
+    Probe,
+    /// One server alone.
+    Server,
     /// Which clients there are.
     List,
     /// Where the token is.
@@ -114,7 +118,7 @@ pub(super) const CONFIGURED: &[Subcommand] = &[
 ];
 
 /// Every option.
-pub(super) const FLAGS: [Row; 11] = [
+pub(super) const FLAGS: [Row; 13] = [
     Row {
         flag: Flag::Config,
         short: Some('c'),
@@ -148,6 +152,14 @@ pub(super) const FLAGS: [Row; 11] = [
         help: "set one key over the file, as limits.sessions=10; repeatable",
     },
     Row {
+        flag: Flag::Probe,
+        short: None,
+        long: "probe",
+        value: "",
+        on: &[Subcommand::Check],
+        help: "check: start the servers and tell what they offer",
+    },
+    Row {
         flag: Flag::Name,
         short: None,
         long: "name",
@@ -170,6 +182,14 @@ pub(super) const FLAGS: [Row; 11] = [
         value: "URL",
         on: &[Subcommand::ClientConfig],
         help: "client-config: the server is there, not at its first listener",
+    },
+    Row {
+        flag: Flag::Server,
+        short: None,
+        long: "server",
+        value: "NAME",
+        on: &[Subcommand::ClientConfig],
+        help: "client-config: only what the server NAME offers",
     },
     Row {
         flag: Flag::List,

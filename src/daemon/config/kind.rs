@@ -129,7 +129,7 @@ impl Kind {
 }
 
 /// Texts as a TOML list.
-pub(super) fn show_list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+pub(in crate::daemon) fn show_list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
     let quoted = texts
         .into_iter()
         .map(|text| Quoted(text.as_ref()).to_string());

@@ -3,6 +3,7 @@
 use super::{Around, Complaint, Environment, Overrides, Place, Source, parse_with};
 use crate::auth::jwt::Secret;
 use crate::daemon::settings::{ResourceSettings, ResourceSource, Settings};
+use crate::edge::process::look_up;
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -211,6 +212,14 @@ pub(super) fn exposed_key(settings: &Settings) -> Option<String> {
     let is_exposed = mode & OTHERS_READ != 0;
     is_exposed
         .then(|| format!("jwt.secret_file: {path}: every user here can read it: chmod o-r {path}"))
+}
+
+/// Warnings where the program of a server is not there now. It is no complaint: it may come later.
+pub(super) fn missing_programs(settings: &Settings) -> Vec<String> {
+    let servers = settings.upstreams.iter();
+    let missing = servers.filter_map(|spec| Some((&spec.name, look_up(&spec.line).err()?)));
+    let warnings = missing.map(|(name, problem)| format!("server {name}: {problem}"));
+    warnings.collect()
 }
 
 /// Warnings where a resource cannot be read now. It is no complaint: a file may come later.

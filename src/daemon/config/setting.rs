@@ -190,6 +190,14 @@ settings! {
         bounds: "task-status is added where a tool runs in the background.",
     },
     Setting {
+        key: "state",
+        kind: Kind::File(|settings| &mut settings.state),
+        default: "",
+        doc: "The folder where what servers offer is kept for the next start, one file for each; \
+              without it nothing is written.",
+        bounds: "",
+    },
+    Setting {
         key: "limits.memory",
         kind: Kind::Size(MIB..=3 << 30, |settings| {
             &mut settings.limits.memory_bytes_max

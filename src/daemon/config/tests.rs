@@ -1,7 +1,7 @@
 use super::*;
 use crate::auth::role::{Doors, RoleIndex};
-use crate::daemon::settings::Builtin;
-use crate::limits::TOOLS_MAX;
+use crate::daemon::settings::{Builtin, Listen};
+use crate::limits::{Memory, TOOLS_MAX};
 use crate::tool::command::Scalar;
 use crate::upstream::spec::UpstreamSpec;
 use print::{DIGEST_HIDDEN, ENVIRONMENT_HIDDEN};
@@ -63,6 +63,7 @@ hosts = ["garage-pi.local"]
 origins = ["http://garage-pi.local:8000"]
 builtins = ["system-info"]
 console = false
+state = "/var/lib/slimcp"
 [limits]
 memory = "16MiB"
 connections = 10

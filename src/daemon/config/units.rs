@@ -82,7 +82,7 @@ impl fmt::Display for Bytes {
 
 /// A duration of whole milliseconds: `1h30m`, `500ms`, `0s`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span(pub Duration);
+pub(in crate::daemon) struct Span(pub Duration);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

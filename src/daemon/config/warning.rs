@@ -1,6 +1,6 @@
 //! What is sound and yet hardly meant. It stops no start: `slimcp check` and the log tell of it.
 
-use super::search::{exposed_key, missing_resources};
+use super::search::{exposed_key, missing_programs, missing_resources};
 use crate::auth::role::Role;
 use crate::daemon::settings::Settings;
 
@@ -17,6 +17,7 @@ pub fn warnings(settings: &Settings) -> Vec<String> {
         let warn = |glob| format!("role.{}.tools: {glob:?} lets no tool in", role.name);
         warnings.extend(idle.map(warn));
     }
+    warnings.extend(missing_programs(settings));
     warnings.extend(missing_resources(settings));
     warnings
 }
@@ -69,7 +70,7 @@ mod tests {
             ],
         );
         check(
-            "[[server]]\nname = 's'\ncommand = ['c']\n[role.a]\ntools = ['s_*']",
+            "[[server]]\nname = 's'\ncommand = ['/bin/sh']\n[role.a]\ntools = ['s_*']",
             &[],
         );
         check(

@@ -2,6 +2,7 @@
 //! when something has happened, and a deadline turns a hang into a failure.
 
 use super::*;
+use crate::edge::reaper::Orphans;
 use crate::tool::command::{Exit, Output};
 use async_io::Timer;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -36,7 +37,7 @@ fn sh(script: &str) -> CommandLine {
 /// Runs `body` like the daemon runs its tasks, with the reaper beside it.
 fn run<T>(body: impl AsyncFnOnce(Rc<LocalExecutor<'static>>, Rc<Reaper>) -> T) -> T {
     let executor = Rc::new(LocalExecutor::new());
-    let reaper = Reaper::new().unwrap();
+    let reaper = Reaper::new(Orphans::Left).unwrap();
     let reaping = reaper.clone();
     let reap = async move {
         loop {

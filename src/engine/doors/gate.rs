@@ -17,6 +17,7 @@
 use super::Exchange;
 use crate::auth::{Credentials, Principal};
 use crate::engine::Engine;
+use crate::engine::connection::Later;
 use crate::engine::route::{self, Door, Needs};
 use crate::mcp::refusal::{Refusal, What};
 use crate::mcp::streamable;
@@ -41,13 +42,18 @@ impl Engine {
     /// Lets a request through to its door, or says why not.
     pub(super) fn gate(&mut self, exchange: &mut Exchange<'_>) -> Result<Passed, Refusal> {
         let connection = self.connections.get_mut(exchange.connection);
-        let is_counted = connection.is_some_and(|it| std::mem::take(&mut it.is_counted));
+        let connection = connection.expect("it has just asked");
+        let is_counted = std::mem::take(&mut connection.is_counted);
+        // A request that comes back was let in before, and has paid.
+        let later = std::mem::replace(&mut connection.later, Later::No);
+        exchange.has_waited = later == Later::Over;
+        let is_paid = later != Later::No;
         self.check_origin(exchange)?;
         if exchange.is_preflight() {
             return Ok(Passed::Preflight);
         }
         let (door, token) = self.approach(exchange)?;
-        if !is_counted {
+        if !is_counted && !is_paid {
             let taken = self.take_address(exchange);
             self.limit(exchange, door, taken)?;
         }
@@ -71,7 +77,7 @@ impl Engine {
             access.role(principal.role).name
         );
         self.authorize(principal, door)?;
-        if door.needs() != Needs::Nothing && exchange.refused.is_none() {
+        if door.needs() != Needs::Nothing && exchange.refused.is_none() && !is_paid {
             let taken = self.rates.take_principal(exchange.now, principal);
             self.limit(exchange, door, taken)?;
         }

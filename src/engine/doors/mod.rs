@@ -46,6 +46,9 @@ pub enum Reply {
     },
     /// The response is this stream: ask [`Engine::poll_transmit`] for its bytes.
     Stream(Key<Stream>),
+    /// There is none yet: keep the request, and give it back when [`Job::Resume`] comes. Nothing
+    /// else is read from the connection meanwhile.
+    Later,
 }
 
 /// One request on its way to its answer.
@@ -70,6 +73,8 @@ struct Exchange<'r> {
     secret_path: bool,
     /// What is offered there.
     scope: Scope,
+    /// It has waited for what upstreams offer, and does not again.
+    has_waited: bool,
     /// Its body.
     body: &'r [u8],
     /// The connection takes a further request.
@@ -101,6 +106,14 @@ impl Engine {
             Ok(Passed::To(door)) => door.kind(),
             Ok(Passed::Preflight) | Err(_) => DoorKind::None,
         };
+        if passed.is_ok() {
+            self.note_headers(now, &request.head);
+        }
+        if let Ok(Passed::To(door)) = passed
+            && self.comes_too_early(&exchange, door)
+        {
+            return Reply::Later;
+        }
         self.stats.request(self.door);
         let reply = passed.and_then(|passed| self.serve(&mut exchange, passed));
         // Whoever asks too often must not learn from another refusal that a guess was right.
@@ -112,6 +125,21 @@ impl Engine {
             debug_assert_eq!(exchange.out.len(), begin, "a refusal is the whole response");
             self.refuse(&mut exchange, refusal, None)
         })
+    }
+
+    /// Whether a request needs to know what upstreams offer of which nothing is known yet. Then it
+    /// is served later.
+    fn comes_too_early(&mut self, exchange: &Exchange<'_>, door: Door) -> bool {
+        let method = exchange.head.method;
+        let has_waited = exchange.has_waited || exchange.refused.is_some();
+        if has_waited || !door.needs_offers(method == Method::Post) {
+            return false;
+        }
+        let Some(deadline) = self.offers_due(exchange.now, exchange.scope) else {
+            return false;
+        };
+        self.postpone(exchange.connection, exchange.scope, deadline);
+        true
     }
 
     /// Whether the body of a request is worth waiting for, of which the head alone is here. If not,
@@ -157,6 +185,7 @@ impl Engine {
             path: request.head.target.path,
             secret_path: false,
             scope: Scope::Everything,
+            has_waited: false,
             body: request.body,
             keep_alive: request.keep_alive && self.drain.is_none(),
             cors: None,

@@ -1,21 +1,28 @@
 //! `/health`: how the server is, for people, load balancers and scripts.
 
 use super::{Exchange, Reply};
+use crate::admin::servers::{DEGRADED, add_servers};
 use crate::engine::Engine;
 use crate::mcp::refusal::Refusal;
 use crate::time::Instant;
+use crate::upstream::supervise::State;
+use crate::upstream::view::UpstreamView;
 use crate::wire::head::Method;
 use crate::wire::json::Object;
 use crate::wire::status::Status;
 
 impl Engine {
-    /// 200 while the server takes requests, 503 while it stops.
+    /// 200 while the server takes requests, also when a server behind it has failed; 503 while it
+    /// stops.
     pub(super) fn health(&mut self, exchange: &mut Exchange<'_>) -> Result<Reply, Refusal> {
         if !matches!(exchange.head.method, Method::Get | Method::Head) {
             return Err(Refusal::MethodWrong("GET, HEAD"));
         }
+        let has_failed = |view: UpstreamView<'_>| view.state == State::Failed.name();
         let (code, status) = match self.is_draining() {
             true => (Status::ServiceUnavailable, "stopping"),
+            // Whoever asks for another one is served: no reason to take this one out of service.
+            false if self.upstreams().any(has_failed) => (Status::Ok, DEGRADED),
             false => (Status::Ok, "ok"),
         };
         let body = Object::default().text("status", status);
@@ -34,13 +41,15 @@ impl Engine {
             .plain("ceiling_bytes", self.memory.ceiling)
             .plain("budget_bytes", self.memory.budget)
             .plain("budget_used_bytes", gauges.budget_bytes);
-        body.text("name", &self.config.name)
+        let body = body
+            .text("name", &self.config.name)
             .text("version", env!("CARGO_PKG_VERSION"))
             .plain("uptime_seconds", now.millis() / 1000)
             .plain("connections", gauges.connections)
             .plain("sessions", gauges.sessions)
             .plain("streams", gauges.streams)
             .plain("calls", gauges.calls)
-            .json("memory", &memory.end())
+            .json("memory", &memory.end());
+        add_servers(body, self.upstreams())
     }
 }

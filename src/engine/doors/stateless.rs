@@ -116,7 +116,9 @@ impl Engine {
         id: &Id,
         params: Option<&RawValue>,
     ) -> Result<Reply, Refusal> {
-        let wanted = parse::<ListenParams<'_>>(params).and_then(|wanted| {
+        let known = self.unknown_in(asker.scope).map_or(Ok(()), Err);
+        let wanted = known.and_then(|()| parse::<ListenParams<'_>>(params));
+        let wanted = wanted.and_then(|wanted| {
             match wanted.tasks.is_empty() || asker.client.has(Capabilities::TASKS) {
                 true => Ok(wanted),
                 false => Err(stateless::capability_missing(Capabilities::TASKS)),

@@ -252,6 +252,10 @@ impl Engine {
             jsonrpc::error(&mut body, Some(id), &wrong);
             return Ok(exchange.json(Status::Ok, &[], &body));
         }
+        if let Some(wrong) = self.unknown_in(exchange.scope) {
+            self.answer_wrong(&mut body, id, &wrong);
+            return Ok(exchange.json(Status::Ok, &[], &body));
+        }
         let now = exchange.now;
         let session = self.open_session(
             now,

@@ -55,8 +55,9 @@ impl Engine {
         exchange.is_look()?;
         let name = &self.config.name;
         let needs_token = self.config.access.is_required();
-        let clients = snippets::snippets(name, &exchange.server_url(), needs_token);
-        let body = api::api_json(name, &clients);
+        let clients = snippets::snippets(name, &exchange.server_url(), None, needs_token);
+        let upstreams = self.upstreams().map(|view| &*view.spec.name);
+        let body = api::api_json(name, upstreams, &clients);
         Ok(exchange.json(Status::Ok, &[NO_STORE], &body))
     }
 

@@ -13,6 +13,9 @@ use crate::wire::json::{self, Object};
 use crate::wire::jsonrpc::{INTERNAL_ERROR, RpcError};
 use serde_json::value::RawValue;
 
+/// Bytes of a request beside what its client has sent, most of the time.
+const REQUEST_BYTES: usize = 512;
+
 /// A call without an answer.
 #[derive(Debug)]
 pub(super) struct Open {
@@ -79,6 +82,8 @@ impl Conversation {
     ) -> u64 {
         let era = self.plan.era;
         let purpose = Purpose::Call(asking.tag);
+        // Room for large ones is not doubled, as it is for what comes bit by bit.
+        self.output.reserve(forward.bytes() + REQUEST_BYTES);
         self.request_with(forward.method.name(), purpose, &mut |out, id| {
             write_params(out, (forward, asking), era, id, turn);
         })
@@ -95,6 +100,7 @@ impl Conversation {
             return;
         };
         let open = self.calls.remove(place);
+        self.forget_effects(tag);
         self.end_questions(tag);
         let Some(id) = open.id else { return };
         self.forget(id);
@@ -142,8 +148,17 @@ impl Conversation {
     pub(super) fn end(&mut self, place: usize, ended: Ended) {
         let open = self.calls.remove(place);
         let tag = open.asking.tag;
+        self.forget_effects(tag);
         self.end_questions(tag);
         self.effects.push_back(Effect::Ended(tag, ended));
+    }
+
+    /// A call is over: what it was about to ask is of no use to anybody.
+    fn forget_effects(&mut self, tag: Tag) {
+        self.effects.retain(|effect| match effect {
+            Effect::Said(of, Said::Ask(_)) | Effect::Waits(of) => *of != tag,
+            _ => true,
+        });
     }
 
     pub(super) fn fail(&mut self, place: usize, why: &'static str) {

@@ -63,12 +63,7 @@ impl Turn {
             (Ok(answer), None) => answer.get(),
             (Ok(answer), Some(_)) if is_accepted(answer) => return Ok(()),
             (Ok(_), Some(visit)) => return Err(visit.clone()),
-            // It was told what the client can be asked.
-            (Err(error), None) if bridge::is_incapable(error) => {
-                let why = "the server asks what the client cannot be asked";
-                return Err(RpcError::new(INTERNAL_ERROR, why));
-            }
-            (Err(_), None) if is_person => CANCELLED,
+            (Err(error), None) if is_person && !bridge::is_incapable(error) => CANCELLED,
             (Err(error), _) => return Err(error.clone()),
         };
         self.answers.push(b',');
@@ -166,6 +161,17 @@ impl Conversation {
         self.calls.insert(place, open);
     }
 
+    /// A question is not answered, and the request is not made again. That the client lacks a
+    /// capability is said to those who have an error for that: the child was told before what its
+    /// client can be asked.
+    fn end_unasked(&mut self, place: usize, error: RpcError) {
+        let is_told = self.calls[place].asking.era == Era::Stateless;
+        if bridge::is_incapable(&error) && !is_told {
+            return self.fail(place, "the server asks what the client cannot be asked");
+        }
+        self.end(place, Ended::Failed(error));
+    }
+
     /// A question of a turn is answered. Returns whether there is a turn.
     pub(super) fn answer_turn(&mut self, place: usize, key: &str, answer: &Answered) -> bool {
         let Some(turn) = &mut self.calls[place].turn else {
@@ -176,7 +182,7 @@ impl Conversation {
         };
         let (key, kind) = turn.asked.remove(at);
         match turn.take(&key, kind, answer) {
-            Err(error) => self.end(place, Ended::Failed(error)),
+            Err(error) => self.end_unasked(place, error),
             Ok(()) if turn.asked.is_empty() => self.retry(place),
             Ok(()) => {
                 let tag = self.calls[place].asking.tag;

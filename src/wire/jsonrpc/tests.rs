@@ -295,3 +295,28 @@ fn what_is_written_is_decoded_back() {
     let line = written(|out| call_raw(out, Some(&Id::number(1)), "m\\", b"[\"x\"]"));
     assert_eq!(one(line.as_bytes()), r#"request 1 m\ ["x"]"#);
 }
+
+#[test]
+fn members_are_added_to_a_result_and_its_meta_stays_one() {
+    let parts = ["\"kind\":1", ",\"_meta\":{\"us\":{}}"];
+    let id = Id::string(r#","result":{"_meta":{"#);
+    for (result, expected) in [
+        ("{}", r#"{"kind":1,"_meta":{"us":{}}}"#),
+        (r#"{"a":1}"#, r#"{"a":1,"kind":1,"_meta":{"us":{}}}"#),
+        (
+            r#"{"_meta":{"them":1},"a":1}"#,
+            r#"{"_meta":{"us":{},"them":1},"a":1,"kind":1}"#,
+        ),
+    ] {
+        let mut response = Vec::new();
+        response_raw(&mut response, &id, result.as_bytes());
+        amend_result(&mut response, &parts);
+        let id = id.as_json();
+        let expected = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{expected}}}"#);
+        assert_eq!(String::from_utf8(response).unwrap(), expected);
+    }
+    let mut response = Vec::new();
+    response_raw(&mut response, &id, br#"{"_meta":{"them":1}}"#);
+    amend_result(&mut response, &["\"kind\":1"]);
+    assert!(response.ends_with(br#"{"_meta":{"them":1},"kind":1}}"#));
+}

@@ -60,16 +60,20 @@ fn a_cancelled_call_is_cancelled_at_the_child_and_its_late_answer_reaches_nobody
 }
 
 #[test]
-fn a_child_that_has_said_nothing_while_a_call_timed_out_is_ended() {
+fn a_child_that_was_silent_while_a_call_timed_out_has_to_show_that_it_lives() {
     let mut server = known(vec![upstream("files")]);
     let (fields, first, id) = running(&mut server);
     server.child_answers(at(0), 0, id, &said("done"));
     assert!(answered(&mut server, first).is_some());
     let peer = call(&mut server, at(1), &fields, 2);
-    let other = call(&mut server, at(2), &fields, 3);
+    let other = call(&mut server, at(50_000), &fields, 3);
     server.wait_until(at(60_001));
     let answer = answered(&mut server, peer).expect("its time is over");
     assert_eq!(answer["result"]["isError"], true);
+    let text = answer["result"]["content"][0]["text"].to_string();
+    assert!(text.contains("files") && text.contains("60 s"), "{text}");
+    assert!(!server.children[0].is_terminated, "it may be slow");
+    server.wait_until(at(62_001));
     assert!(server.children[0].is_terminated);
     let text = refusal(&mut server, other);
     assert!(text.contains("server \"files\""), "{text}");

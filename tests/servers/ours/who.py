@@ -40,7 +40,8 @@ def answer(request_id, given: dict, token) -> None:
         if token is not None:
             progress = {"progressToken": token, "progress": step, "total": 3, "message": who}
             say({"method": "notifications/progress", "params": progress})
-    time.sleep(0.02)
+    # Apart from the result: SDKs drop progress that arrives in one read with it.
+    time.sleep(0.1)
     if request_id not in cancelled:
         say({"id": request_id, "result": {"content": [{"type": "text", "text": who}]}})
 

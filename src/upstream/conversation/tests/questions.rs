@@ -174,9 +174,8 @@ fn what_is_asked_before_the_first_answer_is_about_no_call() {
             ..plan(Era::Handshake)
         }));
         child.sent();
-        child.says(
-            r#""id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}"#,
-        );
+        let result = r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}"#;
+        child.says(&format!(r#""id":1,"result":{result}"#));
         child.sent();
         child.effects();
         child.calls(asking(7, Era::Handshake));

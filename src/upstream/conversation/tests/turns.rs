@@ -264,28 +264,42 @@ fn a_person_who_is_not_there_has_cancelled() {
 
 #[test]
 fn other_questions_without_an_answer_end_the_call() {
+    use Era::{Handshake, Stateless};
+    let roots = r#""name":{"method":"roots/list"}"#;
+    let sampling = r#""name":{"method":"sampling/createMessage"}"#;
+    let asks_wrongly = "-32603 the server asks what the client cannot be asked";
     let table = [
-        (r#""a":{"method":"roots/list"}"#, -1, "7 fails -1 no "),
-        (
-            r#""a":{"method":"sampling/createMessage"}"#,
-            -1,
-            "7 fails -1 no ",
-        ),
-        (
-            NAME,
-            -32021,
-            "7 fails -32603 the server asks what the client cannot be asked ",
-        ),
+        (roots, Stateless, -1, "-1 no"),
+        (sampling, Handshake, -1, "-1 no"),
+        (NAME, Stateless, -32021, "-32021 no"),
+        (NAME, Handshake, -32021, asks_wrongly),
+        (roots, Handshake, -32021, asks_wrongly),
     ];
-    for (request, code, expected) in table {
-        let mut child = asked(Era::Stateless);
+    for (request, client, code, expected) in table {
+        let mut child = child(Stateless);
+        child.calls(capable(7, client, everything()));
         child.says(&asks(101, request, ""));
         child.effects();
-        let key = if request == NAME { "name" } else { "a" };
-        child.answers_error(7, key, RpcError::new(code, "no"));
-        assert_eq!(child.effects(), [expected]);
+        child.answers_error(7, "name", RpcError::new(code, "no"));
+        assert_eq!(child.effects(), [format!("7 fails {expected} ")]);
         assert!(child.sent().is_empty());
     }
+}
+
+#[test]
+fn what_was_to_be_asked_is_not_once_the_call_is_over() {
+    let requests = format!(r#""a":{{"method":"roots/list"}},{NAME}"#);
+    let mut child = asked(Era::Stateless);
+    child.says(&asks(101, &requests, ""));
+    let first = child.0.poll_effect().map(show);
+    assert_eq!(first.as_deref(), Some("7 asks a Roots {}"));
+    child.answers_error(7, "a", RpcError::new(-1, "no"));
+    assert_eq!(child.effects(), ["7 fails -1 no "]);
+
+    let mut child = asked(Era::Stateless);
+    child.says(&asks(101, &requests, ""));
+    child.0.cancel(Tag(7));
+    assert_eq!(child.effects(), NONE);
 }
 
 #[test]

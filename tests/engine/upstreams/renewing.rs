@@ -1,0 +1,125 @@
+//! Other configurations, and headers that become variables.
+
+use super::*;
+use crate::support::{registry_of, upstream};
+use slimcp::tool::command::CommandLine;
+use slimcp::upstream::spec::Per;
+use std::rc::Rc;
+
+fn reload(server: &mut Server, now: Instant, specs: Vec<UpstreamSpec>) {
+    server.engine.reload_upstreams(now, specs);
+    let config = server.engine.config().clone();
+    server.engine.reload(now, config, registry_of(Vec::new()));
+    server.settle(now);
+    server.engine.check(0);
+}
+
+fn other_command() -> UpstreamSpec {
+    let spec = upstream("files");
+    let line = CommandLine {
+        argv: vec!["others".to_string()],
+        ..(*spec.line).clone()
+    };
+    UpstreamSpec {
+        line: Rc::new(line),
+        ..spec
+    }
+}
+
+#[test]
+fn a_child_whose_configuration_is_the_same_lives_on() {
+    let mut server = known(vec![upstream("files")]);
+    let (_, peer, id) = running(&mut server);
+    reload(
+        &mut server,
+        at(1),
+        vec![upstream("files"), upstream("time")],
+    );
+    server.child_answers(at(2), 0, id, &said("done"));
+    assert!(answered(&mut server, peer).is_some());
+    assert!(!server.children[0].is_closed);
+    assert_eq!(server.children[1].program, "time", "the new one is asked");
+}
+
+#[test]
+fn a_child_with_another_command_finishes_its_calls_and_is_replaced() {
+    let mut server = known(vec![upstream("files")]);
+    let (fields, peer, id) = running(&mut server);
+    reload(&mut server, at(1), vec![other_command()]);
+    assert!(!server.children[0].is_closed);
+    serve(&mut server, at(1), 1);
+    let next = call(&mut server, at(2), &fields, 2);
+    assert_eq!(server.children[2].program, "others");
+    let ids = call_ids(&serve(&mut server, at(2), 2));
+    server.child_answers(at(3), 2, ids[0], &said("new"));
+    assert!(answered(&mut server, next).is_some());
+    server.child_answers(at(4), 0, id, &said("old"));
+    assert!(answered(&mut server, peer).is_some());
+    assert!(server.children[0].is_closed);
+    server.engine.check(0);
+}
+
+#[test]
+fn an_upstream_that_is_removed_fails_its_calls_and_ends() {
+    let mut server = known(vec![upstream("files")]);
+    let (_, peer, _) = running(&mut server);
+    reload(&mut server, at(1), Vec::new());
+    let text = refusal(&mut server, peer);
+    assert!(text.contains("removed by a reload"), "{text}");
+    assert!(server.children[0].is_closed);
+    assert_eq!(server.engine.upstreams().count(), 0);
+    server.child_ends(at(2), 0, Ok(Exit::Status(0)));
+    reload(&mut server, at(3), vec![upstream("files")]);
+    assert_eq!(server.children[1].program, "files", "it is asked anew");
+}
+
+fn with_header(per: Per) -> UpstreamSpec {
+    UpstreamSpec {
+        per,
+        headers: vec![("x-token".to_string(), "TOKEN".to_string())],
+        ..upstream("files")
+    }
+}
+
+#[test]
+fn the_headers_of_the_request_that_starts_a_child_become_its_variables() {
+    let mut server = known(vec![with_header(Per::Session)]);
+    let fields = streamable(&mut server, at(0), REVISION);
+    call(
+        &mut server,
+        at(0),
+        &format!("{fields}X-Token: s3cret\r\n"),
+        1,
+    );
+    let expected = [("TOKEN".to_string(), "s3cret".to_string())];
+    assert_eq!(server.children[0].environment, expected);
+    server.engine.check(0);
+}
+
+#[test]
+fn other_values_are_another_child_of_one_principal() {
+    let mut server = known(vec![with_header(Per::Principal)]);
+    let fields = streamable(&mut server, at(0), REVISION);
+    for (id, token) in ["a", "b", "a"].into_iter().enumerate() {
+        let fields = format!("{fields}X-Token: {token}\r\n");
+        call(&mut server, at(0), &fields, id as u32);
+    }
+    assert_eq!(server.children.len(), 2);
+    let count = |server: &mut Server, child| call_ids(&serve(server, at(0), child)).len();
+    assert_eq!((count(&mut server, 0), count(&mut server, 1)), (2, 1));
+    server.engine.check(0);
+}
+
+#[test]
+fn what_does_not_start_without_a_header_is_asked_with_the_first_that_comes() {
+    let mut server = Server::with_upstreams(vec![with_header(Per::Session)]);
+    server.settle(at(0));
+    server.child_ends(at(0), 0, Ok(Exit::Status(1)));
+    server.child_ends(at(0), 1, Ok(Exit::Status(1)));
+    assert_eq!(server.children.len(), 2, "it has failed");
+    let peer = server.connect(at(1));
+    let hello = crate::initialize(REVISION);
+    server.send(at(1), peer, post("/mcp", "X-Token: s3cret\r\n", &hello));
+    assert_eq!(server.children[2].environment[0].1, "s3cret");
+    server.engine.check(0);
+}
