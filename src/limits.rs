@@ -321,7 +321,7 @@ pub const CHILD_INPUT_BYTES_MAX: usize = 2 * MIB;
 pub const CHILD_NOISE_MAX: u32 = 1000;
 
 /// Least time between two readings of what a child offers, however often it says that it changes.
-pub const LISTING_PAUSE: Duration = Duration::from_secs(2);
+pub const LISTING_PAUSE: Duration = Duration::from_millis(500);
 
 /// Lines of a child's stderr that the log has of one burst, and in a minute.
 pub const STDERR_LINES: u32 = 60;

@@ -149,12 +149,6 @@ impl Call {
         !matches!(self.state, State::Queued(_))
     }
 
-    /// Bytes of the budget that is held by what it has to do with an upstream.
-    pub(super) fn forwarded_bytes(&self) -> usize {
-        let forwarded = self.forwarded.as_ref();
-        forwarded.map_or(0, |forwarded| forwarded.held_bytes())
-    }
-
     /// Whether its client has to answer a question.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting)

@@ -38,10 +38,9 @@ pub struct Child {
     pub(super) waiting: VecDeque<Key<Call>>,
     /// Calls that it works on.
     pub(super) calls: u32,
-    /// The call of a client of 2026-07-28 that it works on and that may ask: no other one is sent
-    /// meanwhile.
+    /// The call of a client of 2026-07-28 that has asked last.
     pub(super) asks: Option<Key<Call>>,
-    /// When the questions of that call end its exchange, once it has asked.
+    /// When its questions end its exchange; more may come until then.
     pub(super) asking_until: Option<Instant>,
     /// When what it offers was read again, and is to be.
     pub(super) refreshed: Option<Instant>,
@@ -110,6 +109,14 @@ impl fmt::Debug for Forwarded {
     /// Without the variables, which may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Forwarded({:?}, {:?})", self.upstream, self.child)
+    }
+}
+
+impl Call {
+    /// Bytes of the budget that is held by what it has to do with an upstream.
+    pub(super) fn forwarded_bytes(&self) -> usize {
+        let forwarded = self.forwarded.as_ref();
+        forwarded.map_or(0, |forwarded| forwarded.held_bytes())
     }
 }
 

@@ -204,7 +204,8 @@ impl Engine {
                 others.into_iter().chain([idle]).flatten().min()
             }
             State::Closing | State::Terminating => Some(now + limits::KILL_GRACE),
-            State::Down | State::Queued | State::Leaving | State::Killing | State::Failed => None,
+            State::Leaving => others.into_iter().flatten().min(),
+            State::Down | State::Queued | State::Killing | State::Failed => None,
         };
         self.cancel(timer);
         let timer = at.and_then(|at| self.schedule(at, Deadline::Child(key)));
@@ -250,9 +251,10 @@ impl Engine {
                 self.set_reason(key, &text);
                 self.child_event(now, key, Event::Expired);
             }
+            // It ends with its last call.
+            State::Leaving => self.time_child(now, key),
             State::Down
             | State::Queued
-            | State::Leaving
             | State::Closing
             | State::Terminating
             | State::Killing

@@ -1,24 +1,20 @@
 //! Calls that children work on: which child gets one, and how its answer comes back.
 
-use super::call::{Call, encode_outcome};
+use super::call::Call;
 use super::child::{Child, Forwarded, Instance, bytes_of};
 use super::starts::Start;
 use super::{Asker, Deadline, Engine, Era};
 use crate::bounded::Key;
 use crate::limits;
-use crate::mcp::method::Method;
-use crate::mcp::{request_state, stateless};
+use crate::mcp::request_state;
 use crate::time::Instant;
-use crate::tool::Outcome;
 use crate::tool::forward::Forward;
 use crate::tool::handler::{Ended, Said, Told};
 use crate::upstream::conversation::Asking;
 use crate::upstream::spec::{Per, UpstreamSpec};
 use crate::upstream::supervise::{Event, State};
 use crate::upstream::{Tag, UpstreamIndex};
-use crate::wire::jsonrpc::{self, INTERNAL_ERROR, RpcError};
-use crate::wire::status::Status;
-use std::time::Duration;
+use crate::wire::jsonrpc::{INTERNAL_ERROR, RpcError};
 
 impl Engine {
     /// What a call will have to do with an upstream: who shares its child is decided while the
@@ -135,7 +131,7 @@ impl Engine {
         found.map(|(key, _)| key)
     }
 
-    fn refuse_forward(&mut self, now: Instant, key: Key<Call>, reason: &str) {
+    pub(super) fn refuse_forward(&mut self, now: Instant, key: Key<Call>, reason: &str) {
         let error = RpcError::new(INTERNAL_ERROR, reason.to_string());
         self.handle_ended(now, key, &Ended::Failed(error));
     }
@@ -169,20 +165,44 @@ impl Engine {
         self.feed(now, child);
     }
 
-    /// The next call that a child may have. One that works for a client of 2026-07-28 by asking it
-    /// questions has one call of such clients at a time: nothing else says whose questions those
-    /// are.
+    /// The next call that a child may have. What a child with a handshake asks names no call: one
+    /// that is known to ask has one call that may ask at a time, unless all are of one client. And
+    /// while what it says may be about something else, it gets none whose client can be asked.
     fn next_to_send(&mut self, child: Key<Child>) -> Option<Key<Call>> {
-        let record = self.children.slab.get_mut(child)?;
-        let upstream = &self.children.upstreams[record.upstream.as_usize()];
-        let is_translated = record.era == Era::Handshake && upstream.is_interactive;
-        let is_busy = record.asks.is_some() && is_translated;
+        let record = self.children.slab.get(child)?;
+        if record.waiting.is_empty() {
+            return None;
+        }
+        let is_busy = self.takes_one(record) && self.asking_calls(child).next().is_some();
+        let is_unclear = record.conversation.is_unclear();
         let may_go = |key: &Key<Call>| {
-            let call = self.calls.get(*key);
-            !is_busy || call.is_some_and(|call| call.era == Era::Handshake)
+            let call = self.calls.get(*key).expect("a call that waits is there");
+            let is_held = is_busy || (is_unclear && !call.client.is_empty());
+            !is_held || !call.method.may_ask()
         };
         let place = record.waiting.iter().position(may_go)?;
+        let record = self.children.slab.get_mut(child)?;
         record.waiting.remove(place)
+    }
+
+    /// Whether a child has one call that may ask at a time.
+    fn takes_one(&self, record: &Child) -> bool {
+        let upstream = &self.children.upstreams[record.upstream.as_usize()];
+        let is_private = matches!(record.instance, Instance::Session(_));
+        record.era == Era::Handshake && upstream.is_interactive && !is_private
+    }
+
+    /// Calls that a child works on and that may ask.
+    pub(super) fn asking_calls(&self, child: Key<Child>) -> impl Iterator<Item = Key<Call>> {
+        let is_its = move |call: &Call| {
+            let forwarded = call.forwarded.as_ref();
+            let is_sent =
+                forwarded.is_some_and(|one| one.child == Some(child) && one.sent.is_some());
+            is_sent && call.method.may_ask()
+        };
+        let calls = self.calls.iter();
+        let asking = calls.filter(move |(_, call)| is_its(call));
+        asking.map(|(key, _)| key)
     }
 
     fn send_call(&mut self, now: Instant, child: Key<Child>, key: Key<Call>) {
@@ -201,9 +221,6 @@ impl Engine {
         forwarded.sent = Some((record.lines, now));
         record.calls += 1;
         record.was_used = true;
-        if call.era == Era::Stateless && record.era == Era::Handshake {
-            record.asks = Some(key);
-        }
         let asking = Asking {
             tag: Tag(key.to_bits()),
             told: Told {
@@ -240,15 +257,20 @@ impl Engine {
         };
         let is_question = matches!(said, Said::Ask(_));
         self.handle_said(now, key, said);
+        let call = self.calls.get(key);
+        let is_modern = call.is_some_and(|call| call.era == Era::Stateless);
         let Some(record) = self.children.slab.get_mut(child).filter(|_| is_question) else {
             return;
         };
         // With a handshake nothing says which question is the last one of a turn.
-        let is_translated = record.era == Era::Handshake && record.asks == Some(key);
-        if is_translated && record.asking_until.is_none() {
-            record.asking_until = Some(now + limits::QUESTIONS_WAIT);
-            self.time_child(now, child);
+        if record.era == Era::Handshake && is_modern {
+            record.asks = Some(key);
+            if record.asking_until.is_none() {
+                record.asking_until = Some(now + limits::QUESTIONS_WAIT);
+                self.time_child(now, child);
+            }
         }
+        self.divert(now, child);
     }
 
     /// A call cannot go on without its client.
@@ -378,125 +400,5 @@ impl Engine {
         if starts[place].waiting.is_empty() && !starts[place].is_standing {
             starts.remove(place);
         }
-    }
-
-    /// A child is of no use to its calls: each is answered with the reason.
-    pub(super) fn fail_calls_of(&mut self, now: Instant, child: Key<Child>) {
-        let record = self
-            .children
-            .slab
-            .get_mut(child)
-            .expect("the caller has it");
-        record.calls = 0;
-        record.asks = None;
-        record.waiting.clear();
-        let reason = record.reason.clone().expect("a failure has a reason");
-        let calls = self.calls.iter();
-        let is_its = |call: &Call| {
-            let forwarded = call.forwarded.as_ref();
-            forwarded.is_some_and(|forwarded| forwarded.child == Some(child))
-        };
-        let own = calls.filter(|(_, call)| is_its(call));
-        let keys: Vec<Key<Call>> = own.map(|(key, _)| key).collect();
-        for key in &keys {
-            self.forwarded_mut(*key).child = None;
-        }
-        for key in keys {
-            // The answer to another one may have ended this one.
-            if self.calls.contains(key) {
-                self.refuse_forward(now, key, &reason);
-            }
-        }
-    }
-
-    /// Lines that were too long may have been answers. When as many calls are left that may have
-    /// been meant, those are answered.
-    pub(super) fn answer_lost(&mut self, now: Instant, child: Key<Child>) {
-        let Some(record) = self.children.slab.get_mut(child) else {
-            return;
-        };
-        let (lost, since) = record.lost;
-        if lost == 0 {
-            return;
-        }
-        let calls = self.calls.iter();
-        let may_be_meant = |call: &Call| {
-            let forwarded = call.forwarded.as_ref();
-            let forwarded = forwarded.filter(|forwarded| forwarded.child == Some(child));
-            forwarded.is_some_and(|one| one.sent.is_some_and(|(_, sent)| sent <= since))
-        };
-        let meant = calls.filter(|(_, call)| may_be_meant(call));
-        let keys: Vec<Key<Call>> = meant.map(|(key, _)| key).collect();
-        if keys.len() > lost as usize {
-            return;
-        }
-        record.lost.0 = 0;
-        let name = self.spec_of(child).name.clone();
-        let text = format!(
-            "server {name:?} has written a line that is too long: the operator can raise \
-             limits.output"
-        );
-        for key in keys {
-            if self.calls.contains(key) {
-                self.refuse_forward(now, key, &text);
-            }
-        }
-    }
-
-    /// What is said of a call that has taken too long.
-    pub(super) fn timeout_text(&self, key: Key<Call>, timeout: Duration) -> String {
-        let call = self.calls.get(key).expect("the caller has it");
-        let forwarded = call.forwarded.as_ref().expect("it is for an upstream");
-        let upstream = &self.children.upstreams[forwarded.upstream.as_usize()];
-        let (name, seconds) = (&upstream.spec.name, timeout.as_secs_f64());
-        match forwarded.sent {
-            Some(_) => format!(
-                "server {name:?} has not answered within {seconds} s; the operator can raise its \
-                 timeout"
-            ),
-            None => format!("server {name:?} was not ready within {seconds} s"),
-        }
-    }
-
-    /// A call has timed out. A child that has said nothing at all since it was sent hangs.
-    pub(super) fn silent_child(&self, key: Key<Call>) -> Option<Key<Child>> {
-        let forwarded = self.calls.get(key)?.forwarded.as_ref()?;
-        let (child, (lines, _)) = (forwarded.child?, forwarded.sent?);
-        let record = self.children.slab.get(child)?;
-        (record.lines == lines).then_some(child)
-    }
-
-    /// The child that has said nothing while a call timed out has to show that it lives.
-    pub(super) fn suspect(&mut self, now: Instant, child: Key<Child>) {
-        let Some(record) = self.children.slab.get_mut(child) else {
-            return;
-        };
-        if record.state != State::Up || record.suspect.is_some() {
-            return;
-        }
-        record.suspect = Some((record.lines, now + limits::HANG_WAIT));
-        record.conversation.nudge();
-        self.feed(now, child);
-        if self.children.slab.contains(child) {
-            self.time_child(now, child);
-        }
-    }
-
-    /// Ends a call that a child works on, with this outcome for its client.
-    pub(super) fn end_forwarded(&mut self, now: Instant, key: Key<Call>, outcome: &Outcome) {
-        let call = self.remove_call(now, key).expect("the caller has seen it");
-        self.leave_tool(&call);
-        let mut payload = Vec::new();
-        let status = if call.method == Method::ToolsCall {
-            encode_outcome(&mut payload, &call.id, call.era, outcome);
-            Status::Ok
-        } else {
-            let error = RpcError::new(INTERNAL_ERROR, outcome.said().to_string());
-            jsonrpc::error(&mut payload, Some(&call.id), &error);
-            stateless::status(error.code)
-        };
-        self.stats.calls_failed += 1;
-        self.finish_call(now, &call, payload, status);
-        self.drain_further();
     }
 }

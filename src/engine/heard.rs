@@ -7,7 +7,7 @@ use crate::limits;
 use crate::mcp::message::{Level, log_params};
 use crate::time::Instant;
 use crate::upstream::conversation::Effect;
-use crate::upstream::supervise::Event;
+use crate::upstream::supervise::{Event, State};
 use crate::wire::dialect::About;
 use crate::wire::jsonrpc;
 
@@ -25,6 +25,11 @@ impl Engine {
         let noise = std::mem::take(&mut child.noise);
         child.conversation.handle_line(line);
         self.take_effects(now, key);
+        // What it has just answered may be what calls were held back for.
+        let record = self.children.slab.get(key);
+        if record.is_some_and(|child| child.state == State::Up && !child.waiting.is_empty()) {
+            self.send_waiting(now, key);
+        }
         let Some(child) = self.children.slab.get_mut(key) else {
             return;
         };
@@ -181,6 +186,8 @@ impl Engine {
             Effect::Ready => {
                 self.heed_through(key);
                 self.child_event(now, key, Event::Ready);
+                // Whoever has waited for it may have gone meanwhile.
+                self.settle_child(now, key);
             }
             Effect::Unfit(why) => {
                 self.set_reason(key, &format!("does not speak as it should: {why:.300}"));

@@ -1,5 +1,5 @@
-//! Children with a handshake that ask questions, and are held by a call whose client of 2026-07-28
-//! has been told the questions and may never come back.
+//! Children with a handshake that ask questions, and are held by a call whose client has been asked
+//! and may never answer.
 //!
 //! Nothing but having one such call says whose questions those of a child are. So whoever comes next
 //! gets another child, and the one that is held finishes its call and ends. When that would be too
@@ -17,18 +17,20 @@ use crate::upstream::supervise::{Event, State};
 impl Engine {
     /// Gives the calls that wait for a child to another one, if it is held.
     pub(super) fn divert(&mut self, now: Instant, child: Key<Child>) {
-        let Some(asks) = self.held_by(child) else {
+        let Some(record) = self.children.slab.get(child) else {
             return;
         };
-        let (held, oldest) = self.held_like(child);
-        if !self.has_child_room(now) {
-            return self.give_up_call(now, asks);
+        let is_stuck = record.state == State::Up && !record.waiting.is_empty();
+        if !is_stuck || !self.is_held(child) {
+            return;
         }
-        if held > limits::HELD_CHILDREN_MAX
-            && let Some(oldest) = oldest
-        {
+        let (held, oldest) = self.held_like(child);
+        let is_full = held > limits::HELD_CHILDREN_MAX || !self.has_child_room(now);
+        if is_full {
+            let Some(oldest) = oldest else { return };
             self.give_up_call(now, oldest);
-            if oldest == asks {
+            // Either this child is free now, or another one ends.
+            if !self.is_held(child) || !self.has_child_room(now) {
                 return;
             }
         }
@@ -45,18 +47,10 @@ impl Engine {
         }
     }
 
-    /// The call that holds a child which others wait for.
-    fn held_by(&self, child: Key<Child>) -> Option<Key<Call>> {
-        let record = self.children.slab.get(child)?;
-        let is_stuck = record.state == State::Up && !record.waiting.is_empty();
-        self.away_at(record).filter(|_| is_stuck)
-    }
-
-    /// The call of a child whose client is away.
-    fn away_at(&self, record: &Child) -> Option<Key<Call>> {
-        let asks = record.asks?;
-        let is_away = self.calls.get(asks).is_some_and(Call::is_away);
-        is_away.then_some(asks)
+    /// Whether a call of a child waits for its client.
+    fn is_held(&self, child: Key<Child>) -> bool {
+        let waits = |key| self.calls.get(key).is_some_and(Call::is_waiting);
+        self.asking_calls(child).any(waits)
     }
 
     /// How many children of the same kind are held, this one included, and the call among those
@@ -64,13 +58,20 @@ impl Engine {
     fn held_like(&self, child: Key<Child>) -> (usize, Option<Key<Call>>) {
         let own = self.children.slab.get(child).expect("the caller has it");
         let name = |child: &Child| (child.upstream, child.instance);
-        let children = self.children.slab.iter().map(|(_, child)| child);
+        let children = self.children.slab.iter();
         let alike =
-            children.filter(|child| name(child) == name(own) && child.era == Era::Handshake);
-        let held: Vec<Key<Call>> = alike.filter_map(|child| self.away_at(child)).collect();
-        let since = |key: &Key<Call>| self.calls.get(*key).map(|call| call.since);
-        let oldest = held.iter().copied().min_by_key(since);
-        (held.len(), oldest)
+            children.filter(|(_, child)| name(child) == name(own) && child.era == Era::Handshake);
+        let held: Vec<Key<Child>> = alike
+            .map(|(key, _)| key)
+            .filter(|key| self.is_held(*key))
+            .collect();
+        let calls = held.iter().flat_map(|key| self.asking_calls(*key));
+        let away = calls.filter_map(|key| {
+            let call = self.calls.get(key).filter(|call| call.is_away())?;
+            Some((call.since, key))
+        });
+        let oldest = away.min_by_key(|(since, _)| *since);
+        (held.len(), oldest.map(|(_, key)| key))
     }
 
     /// Ends a call whose client is away.

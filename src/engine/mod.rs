@@ -18,13 +18,14 @@
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
 //! | [`Engine::handle_child_line`], [`Engine::handle_child_stderr`], [`Engine::handle_child_noise`] | a child of an upstream has written something |
+//! | [`Engine::take_listing`] | what an upstream offers was known before |
 //! | [`Engine::handle_child_closed`] | it can no longer be spoken to |
 //! | [`Engine::handle_child_exit`] | it is gone, or could not be started |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
 //! | out | what |
 //! |---|---|
-//! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, look, close |
+//! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, look, close, give back a request |
 //! | [`Engine::child_output`], [`Engine::child_written`] | bytes for a child, and what it took |
 //! | [`Engine::poll_ready`], [`Engine::poll_transmit`] | a stream with something to send, its bytes |
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
@@ -74,6 +75,7 @@ mod streams;
 pub mod task;
 mod tasks;
 mod transmit;
+mod unanswered;
 mod watch;
 
 use crate::admin::stats::{DoorKind, Stats};
@@ -301,7 +303,7 @@ pub struct Engine {
     /// lower case, and values.
     forwarded: Vec<(Box<str>, Box<str>)>,
     /// What was kept of upstreams, by their names; `None` where nothing is to be kept.
-    kept: Option<Box<dyn Fn(&str) -> Option<Vec<u8>>>>,
+    kept: Option<ReadKept>,
     /// What tells environments apart that come from headers. Drawn when it is first needed.
     environment_key: Option<SessionId>,
     /// Draws session ids. Chance comes from outside, so that a simulation can repeat itself.
@@ -309,6 +311,9 @@ pub struct Engine {
     /// What the machine's clock says, for timestamps and JWTs. Asked only where one is needed.
     wall_clock: Box<dyn Fn(Instant) -> UnixMillis>,
 }
+
+/// Reads what is kept of the upstream with a name.
+pub type ReadKept = Box<dyn Fn(&str) -> Option<Vec<u8>>>;
 
 /// On whose behalf a message is served, and how the answer is to be said.
 #[derive(Clone, Copy, Debug)]

@@ -176,6 +176,18 @@ impl Server {
         Server::before(registry_of(Vec::new()), specs)
     }
 
+    /// Begins anew with servers behind it of which this is kept.
+    pub fn start_with_kept(
+        &mut self,
+        specs: Vec<UpstreamSpec>,
+        kept: Box<dyn Fn(&str) -> Option<Vec<u8>>>,
+    ) {
+        let config = self.engine.config().clone();
+        let memory = Memory::of(&config.limits).expect("the limits of a test fit");
+        let engine = Engine::new(config, memory, registry_of(Vec::new()), counting_ids());
+        self.engine = engine.with_kept(kept).with_upstreams(specs);
+    }
+
     /// The same within these limits.
     pub fn with_upstreams_and(limits: Limits, specs: Vec<UpstreamSpec>) -> Server {
         let mut server = Server::with(limits);

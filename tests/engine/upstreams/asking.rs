@@ -195,3 +195,49 @@ fn a_client_with_a_handshake_is_asked_on_its_stream_and_the_answer_finds_the_chi
     assert!(answered(&mut server, peer).is_some());
     server.engine.check(0);
 }
+
+#[test]
+fn a_child_that_asks_has_one_call_at_a_time_whatever_era_its_clients_are_of() {
+    let mut server = known(vec![UpstreamSpec {
+        interactive: true,
+        ..upstream("files")
+    }]);
+    let sessions = [0, 1].map(|_| streamable(&mut server, at(0), REVISION));
+    let peers = [0, 1].map(|place: usize| call(&mut server, at(0), &sessions[place], 1));
+    let third = modern_call(&mut server, at(0), "");
+    for turn in 0..3 {
+        let ids = call_ids(&serve(&mut server, at(1), 0));
+        assert_eq!(ids.len(), 1, "turn {turn}");
+        server.child_answers(at(1), 0, ids[0], &said("done"));
+    }
+    for peer in [peers[0], peers[1], third] {
+        assert!(answered(&mut server, peer).is_some());
+    }
+    assert_eq!(server.children.len(), 1);
+    server.engine.check(0);
+}
+
+#[test]
+fn the_first_call_of_a_new_child_may_ask_at_once() {
+    let mut server = known(vec![upstream("files")]);
+    let peer = modern_call(&mut server, at(0), "");
+    let heard = server.child_hears(0);
+    assert_eq!(heard[0]["method"], "initialize");
+    let result = r#"{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"c"}}"#;
+    server.child_answers(at(0), 0, heard[0]["id"].as_u64().unwrap(), result);
+    let heard = server.child_hears(0);
+    assert!(
+        call_ids(&heard).is_empty(),
+        "what it says now may be about its start"
+    );
+    let ping = heard
+        .iter()
+        .find(|one| one["method"] == "ping")
+        .expect("it is asked");
+    server.child_answers(at(1), 0, ping["id"].as_u64().unwrap(), "{}");
+    assert_eq!(call_ids(&server.child_hears(0)).len(), 1);
+    asks(&mut server, at(2), 0, 0);
+    server.wait_until(at(12));
+    asked(&mut server, peer);
+    server.engine.check(0);
+}

@@ -123,3 +123,22 @@ fn what_does_not_start_without_a_header_is_asked_with_the_first_that_comes() {
     assert_eq!(server.children[2].environment[0].1, "s3cret");
     server.engine.check(0);
 }
+
+#[test]
+fn what_is_known_of_an_upstream_is_kept_and_spares_the_next_start_a_child() {
+    let mut server = Server::new();
+    server.start_with_kept(vec![upstream("files")], Box::new(|_| None));
+    server.settle(at(0));
+    serve(&mut server, at(0), 0);
+    let (name, text) = server.kept.pop().expect("it was kept");
+    assert_eq!(name, "files");
+    let mut next = Server::new();
+    let kept = move |_: &str| Some(text.clone());
+    next.start_with_kept(vec![upstream("files")], Box::new(kept));
+    next.settle(at(0));
+    assert!(next.children.is_empty());
+    let fields = streamable(&mut next, at(0), REVISION);
+    call(&mut next, at(0), &fields, 1);
+    assert_eq!(call_ids(&serve(&mut next, at(0), 0)).len(), 1);
+    next.engine.check(0);
+}
