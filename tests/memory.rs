@@ -136,7 +136,7 @@ fn children_that_read_nothing(limits: &Limits) {
         driver.post(round % sessions, &large);
     }
     let held = driver.engine.gauges().budget_bytes;
-    assert!(held > memory.budget / 10 * 6, "{held} of {}", memory.budget);
+    assert!(held > memory.budget / 4, "{held} of {}", memory.budget);
     driver.engine.check(0);
     let line = format!(
         r#"{{"jsonrpc":"2.0","id":4,"result":{{"content":[{{"type":"text","text":"{}"}}]}}}}"#,
@@ -148,6 +148,7 @@ fn children_that_read_nothing(limits: &Limits) {
             .handle_child_line(at(2), child, line.as_bytes());
         driver.settle();
     }
+    drop(line);
     let full = tables + driver.most_at_rest - start;
     println!(
         "full of children: {} of {}: {memory}",

@@ -3,7 +3,6 @@
 //! Servers are only started by `--probe`: a check that is part of the start of a service must not
 //! take minutes, or fetch packages. It ends by itself, since each server has its `start_timeout`.
 
-use super::catalogue::catalogue;
 use super::cli::Exit;
 use super::config::{self, Loaded};
 use super::settings::Settings;
@@ -34,8 +33,8 @@ const END_GRACE: Duration = Duration::from_secs(2);
 struct Answer {
     /// What it speaks.
     eras: Option<Eras>,
-    /// Its tools; or why it has not told them.
-    tools: Result<Vec<Named>, String>,
+    /// Its tools; or why it has not told them, if it was asked.
+    tools: Result<Vec<Named>, Option<String>>,
 }
 
 /// A tool by its names.
@@ -56,9 +55,14 @@ pub fn check(loaded: &Loaded, probe: bool) -> Exit {
         Ok(registry) => registry,
         Err(problem) => return refuse(&problem),
     };
-    let answers = match probe && !settings.upstreams.is_empty() {
+    let answers = match probe {
         true => ask_all(settings, registry),
-        false => Ok(Vec::new()),
+        // What they have said before is known without asking.
+        false => Ok(answers(&serve::engine(
+            settings,
+            registry,
+            settings.state.as_deref(),
+        ))),
     };
     let answers = match answers {
         Ok(answers) => answers,
@@ -77,7 +81,7 @@ pub fn check(loaded: &Loaded, probe: bool) -> Exit {
     if !collisions.is_empty() {
         return Exit::Usage;
     }
-    match answers.iter().any(|answer| answer.tools.is_err()) {
+    match probe && answers.iter().any(|answer| answer.tools.is_err()) {
         true => Exit::Failed,
         false => printed,
     }
@@ -90,10 +94,7 @@ fn refuse(problem: &str) -> Exit {
 
 /// Starts the servers, and ends them when each has answered or failed.
 fn ask_all(settings: &Settings, registry: Registry) -> io::Result<Vec<Answer>> {
-    let config = serve::engine_config(settings);
-    let engine = serving::engine(config, settings.memory(), registry)
-        .with_catalogue(catalogue(settings, &settings.limits))
-        .with_upstreams(serve::upstreams(settings));
+    let engine = serve::engine(settings, registry, None);
     let executor = Rc::new(Executor::new());
     let asking = async {
         let mut serving = Serving::start(engine, Vec::new(), executor.clone(), Orphans::Adopted)?;
@@ -123,8 +124,7 @@ fn answers(engine: &Engine) -> Vec<Answer> {
     let answers = views.enumerate().map(|(place, view)| Answer {
         eras: view.eras,
         tools: match (view.tools, view.last_failure) {
-            (None, Some(failure)) => Err(failure.to_string()),
-            (None, None) => Err("it has not answered".to_string()),
+            (None, failure) => Err(failure.map(str::to_string)),
             (Some(_), _) => Ok(tools(engine, UpstreamIndex::new(place))),
         },
     });
@@ -174,7 +174,7 @@ fn push_servers(text: &mut String, settings: &Settings, answers: &[Answer]) {
         push(text, "    program", &program);
         let doors = format!("/servers/{name}/mcp, /servers/{name}/sse; with all others /mcp, /sse");
         push(text, "    doors", &doors);
-        let answer = answers.get(index);
+        let answer = &answers[index];
         push(text, "    processes", &processes(spec, settings, answer));
         push_answer(text, name, answer);
     }
@@ -194,14 +194,7 @@ fn push_line(text: &mut String, before: &str, value: &str) {
     let _ = writeln!(text, "# {before}{value}");
 }
 
-fn push_answer(text: &mut String, server: &str, answer: Option<&Answer>) {
-    let Some(answer) = answer else {
-        return push(
-            text,
-            "    tools",
-            "slimcp check --probe starts it and tells them",
-        );
-    };
+fn push_answer(text: &mut String, server: &str, answer: &Answer) {
     if let Some(spoken) = answer.eras {
         push(text, "    eras", eras(spoken));
     }
@@ -211,18 +204,24 @@ fn push_answer(text: &mut String, server: &str, answer: Option<&Answer>) {
             for Named { shared, own } in names {
                 let line = match shared == own {
                     true => own.clone(),
+                    false if shared.is_empty() => format!("none (at /servers/{server}: {own})"),
                     false => format!("{shared} (at /servers/{server}: {own})"),
                 };
                 push_line(text, "      ", &line);
             }
         }
-        Err(problem) => push(text, "    tools", problem),
+        Err(Some(failure)) => push(text, "    tools", failure),
+        Err(None) => push(
+            text,
+            "    tools",
+            "slimcp check --probe starts it and tells them",
+        ),
     }
 }
 
 /// How many processes there are of a server, and when.
-fn processes(spec: &UpstreamSpec, settings: &Settings, answer: Option<&Answer>) -> String {
-    let spoken = answer.and_then(|answer| answer.eras);
+fn processes(spec: &UpstreamSpec, settings: &Settings, answer: &Answer) -> String {
+    let spoken = answer.eras;
     // Who speaks with a handshake and who does not need one each, if the command speaks both.
     let may_be_two =
         spec.era.is_none() && spoken.is_none_or(|eras| eras.handshake && eras.stateless);
@@ -251,4 +250,126 @@ fn cost(settings: &Settings) -> String {
         "{kib} KiB of the memory ceiling for each process, at most {most} (limits.children); and \
          what it takes itself, which is not in the ceiling"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::config::{Environment, Overrides, Source, parse};
+
+    fn settings(lines: &str) -> Settings {
+        let source = Source {
+            name: "a.toml".to_string(),
+            text: format!("[[server]]\nname = 's'\ncommand = ['/bin/sh', '\\n']\n{lines}"),
+        };
+        let parsed = parse(&[source], &Environment::default(), &Overrides::default());
+        parsed.expect("this is sound")
+    }
+
+    fn answer(eras: Option<(bool, bool)>, tools: Result<Vec<Named>, Option<String>>) -> Answer {
+        let eras = eras.map(|(handshake, stateless)| Eras {
+            handshake,
+            stateless,
+        });
+        Answer { eras, tools }
+    }
+
+    #[test]
+    fn a_server_has_as_many_processes_as_there_are_eras_or_sessions() {
+        let table = [
+            (
+                "",
+                None,
+                "one for everybody, from the first call on, until unused for 10m; at most 2",
+            ),
+            (
+                "",
+                Some((true, false)),
+                "one for everybody, from the first call on, until unused for 10m; at most 1",
+            ),
+            (
+                "",
+                Some((true, true)),
+                "one for everybody, from the first call on, until unused for 10m; at most 2",
+            ),
+            (
+                "era = 'handshake'\nstart = 'eager'",
+                None,
+                "one for everybody, from the start on; at most 1",
+            ),
+            (
+                "per = 'session'\nlimits.children = 3",
+                None,
+                "one for each session, from the first call on, until it ends; at most 3",
+            ),
+            (
+                "per = 'principal'\nidle = 'never'",
+                None,
+                "one for each token or address, from the first call on; at most 16",
+            ),
+        ];
+        for (lines, eras, expected) in table {
+            let (lines, limits) = lines
+                .split_once("\nlimits.")
+                .unwrap_or((lines, "calls = 32"));
+            let settings = settings(&format!("{lines}\n[limits]\n{limits}"));
+            let told = processes(&settings.upstreams[0], &settings, &answer(eras, Err(None)));
+            assert_eq!(told, expected, "{lines}");
+        }
+    }
+
+    #[test]
+    fn everything_about_servers_is_a_comment() {
+        let named = |shared: &str, own: &str| Named {
+            shared: shared.to_string(),
+            own: own.to_string(),
+        };
+        let tools = vec![
+            named("a", "a"),
+            named("s_b", "b\nlisten = 1"),
+            named("", "c"),
+        ];
+        let answers = [answer(Some((true, true)), Ok(tools))];
+        let settings = settings("");
+        let mut text = String::new();
+        push_servers(&mut text, &settings, &answers);
+        let expected = "# servers: 1\n\
+            #   s: [\"/bin/sh\", \"\\\\n\"]\n\
+            #     program: /bin/sh\n\
+            #     doors: /servers/s/mcp, /servers/s/sse; with all others /mcp, /sse\n\
+            #     processes: one for everybody, from the first call on, until unused for 10m; \
+            at most 2\n\
+            #     eras: handshake, stateless\n\
+            #     tools: 3\n\
+            #       a\n\
+            #       s_b (at /servers/s: b listen = 1)\n\
+            #       none (at /servers/s: c)\n\
+            # cost: 16 KiB of the memory ceiling for each process, at most 16 (limits.children); \
+            and what it takes itself, which is not in the ceiling\n";
+        assert_eq!(text, expected);
+        let collisions = collisions(&settings, &answers);
+        let collision = "server.s: the name of its tool \"c\" is taken at /mcp: set another \
+                         prefix, or rename it in [[server.tool]]";
+        assert_eq!(collisions, [collision]);
+    }
+
+    #[test]
+    fn a_server_that_has_not_answered_says_why_or_how_to_ask() {
+        let settings = settings("");
+        for (failure, expected) in [
+            (
+                None,
+                "#     tools: slimcp check --probe starts it and tells them\n",
+            ),
+            (
+                Some("it has ended".to_string()),
+                "#     tools: it has ended\n",
+            ),
+        ] {
+            let mut text = String::new();
+            push_servers(&mut text, &settings, &[answer(None, Err(failure))]);
+            assert!(text.contains(expected), "{text}");
+            assert!(!text.contains("eras"), "{text}");
+        }
+    }
 }

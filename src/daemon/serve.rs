@@ -4,7 +4,7 @@ use super::catalogue::catalogue;
 use super::cli::{Exit, Options};
 use super::config::{self, Loaded};
 use super::settings::{Builtin, Settings};
-use super::{descriptors, log as logging, run};
+use super::{descriptors, log as logging, run, state};
 use crate::auth::origin::Origins;
 use crate::edge::own_process;
 use crate::edge::reaper::Orphans;
@@ -12,13 +12,14 @@ use crate::edge::serving::{self, Door, Executor, Serving};
 use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
 use crate::edge::world::World;
-use crate::engine::Config;
+use crate::engine::{Config, Engine};
 use crate::tool::command::{CommandLine, CommandTool};
 use crate::tool::registry::Registry;
 use crate::tool::{Tool, builtin};
 use crate::upstream::spec::UpstreamSpec;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// Serves until told to stop.
@@ -150,8 +151,19 @@ fn welcome(address: SocketAddr, upstreams: &[UpstreamSpec]) -> String {
     )
 }
 
+/// An engine for the settings, which knows what is kept of servers in the folder `state`.
+pub(super) fn engine(settings: &Settings, registry: Registry, state: Option<&str>) -> Engine {
+    let config = engine_config(settings);
+    let mut engine = serving::engine(config, settings.memory(), registry)
+        .with_catalogue(catalogue(settings, &settings.limits));
+    if let Some(folder) = state.map(PathBuf::from) {
+        engine = engine.with_kept(Box::new(move |server| state::read(&folder, server)));
+    }
+    engine.with_upstreams(upstreams(settings))
+}
+
 /// What the engine needs to know of the settings.
-pub(super) fn engine_config(settings: &Settings) -> Config {
+fn engine_config(settings: &Settings) -> Config {
     Config {
         name: settings.name.clone(),
         title: settings.title.clone(),
@@ -179,7 +191,7 @@ const OWN_VARIABLES: [&str; 9] = [
 ];
 
 /// The servers that the settings name, with the names of the variables that they inherit.
-pub(super) fn upstreams(settings: &Settings) -> Vec<UpstreamSpec> {
+fn upstreams(settings: &Settings) -> Vec<UpstreamSpec> {
     let mut upstreams = settings.upstreams.clone();
     for spec in &mut upstreams {
         let mut line = CommandLine::clone(&spec.line);
@@ -213,12 +225,13 @@ async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::i
         doors,
         mut orders,
     } = start;
-    let config = engine_config(&settings);
-    let engine = serving::engine(config, settings.memory(), registry)
-        .with_catalogue(catalogue(&settings, &settings.limits))
-        .with_upstreams(upstreams(&settings));
+    let engine = engine(&settings, registry, settings.state.as_deref());
     let mut serving = Serving::start(engine, doors, executor, Orphans::Adopted)?;
     let world = serving.world.clone();
+    if let Some(folder) = settings.state.clone() {
+        let keep = move |server: &str, text: &[u8]| state::write(folder.as_ref(), server, text);
+        world.keep_with(Box::new(keep));
+    }
     systemd::notify(State::Ready);
     own_process::release_program_pages();
     let mut running = settings;
@@ -279,7 +292,9 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
             log::info!("reloaded servers={servers} tools={tools} tokens={tokens}");
             let config = engine_config(&settings);
             let catalogue = catalogue(&settings, &running.limits);
+            let upstreams = upstreams(&settings);
             world.input(|engine, now| {
+                engine.reload_upstreams(now, upstreams);
                 engine.reload(now, config, registry);
                 engine.replace_catalogue(now, catalogue);
             });
@@ -287,6 +302,7 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
             *running = Settings {
                 listen: std::mem::take(&mut running.listen),
                 limits: std::mem::take(&mut running.limits),
+                state: running.state.take(),
                 ..settings
             };
         }
@@ -302,6 +318,7 @@ fn needs_restart(new: &Settings, old: &Settings) -> Vec<&'static str> {
         ("listen", new.listen != old.listen),
         ("limits", new.limits != old.limits),
         ("timeouts.dead", new.timeouts.dead != old.timeouts.dead),
+        ("state", new.state != old.state),
         ("log.format", new.log.format != old.log.format),
     ];
     changed

@@ -282,22 +282,24 @@ fn postpone(world: &Rc<World>, connection: Key<Connection>, receiver: Receiver, 
     sockets.watch(connection);
     drop(sockets);
     if !is_kept {
-        let mut out = Vec::new();
-        unavailable(Refusal::MemoryFull, &mut out);
-        if send(world, connection, &out) {
-            close_when_flushed(world, connection, Fate::Refused);
-        }
+        log::debug!("connection closed: no memory for a request that has to wait");
+        close(world, connection);
     }
 }
 
-/// A request that was postponed is served now, in a turn of its own.
+/// A request that was postponed is served now, in a turn of its own, once the answers before it are
+/// away.
 pub fn resume_postponed(world: &Rc<World>, connection: Key<Connection>) {
     let mut sockets = world.sockets.borrow_mut();
-    if let Some(place) = sockets.get_mut(connection) {
-        place.is_postponed = false;
-        sockets.watch(connection);
+    let place = sockets.get_mut(connection);
+    let Some(place) = place.filter(|place| place.is_postponed) else {
+        return;
+    };
+    place.is_postponed = false;
+    if !place.is_blocked() {
         world.resumed.borrow_mut().push_back(connection);
     }
+    sockets.watch(connection);
 }
 
 /// Keeps requests, charged to the budget, until the connection is free for them.
@@ -393,7 +395,7 @@ pub(super) fn go_on(world: &Rc<World>, connection: Key<Connection>) {
     let rest = sockets
         .get_mut(connection)
         .and_then(|place| place.rest.as_ref());
-    let has_more = rest.is_some_and(|rest| !rest.pipelined.is_empty());
+    let has_more = rest.is_some_and(|rest| !rest.pipelined.is_empty() || rest.receiver.has_kept());
     let waiting = rest.map_or(Waiting::Request, |rest| rest.waiting);
     drop(sockets);
     let now = world.clock.now();

@@ -134,7 +134,9 @@ impl Engine {
 
     /// A request is served later, at this time at the latest.
     pub(super) fn postpone(&mut self, key: Key<Connection>, scope: Scope, deadline: Instant) {
-        let connection = self.connections.get_mut(key).expect("it has just asked");
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
         connection.waiting = Waiting::Offers;
         connection.later = Later::Waits(scope);
         self.set_patience(key, deadline);

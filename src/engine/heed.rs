@@ -61,7 +61,8 @@ impl Engine {
     /// Asks children to look after what is wanted since the last time, and no more after what is
     /// not wanted any longer.
     pub(super) fn heed(&mut self, now: Instant) {
-        if self.children.upstreams.is_empty() {
+        let can_be_told = self.any_offers(Scope::Everything, |offers| offers.subscribe);
+        if !can_be_told && self.heeded.is_empty() {
             return;
         }
         let mut wanted: Vec<Heeded> = Vec::new();

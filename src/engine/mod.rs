@@ -18,13 +18,14 @@
 //! | [`Engine::handle_timeout`] | [`Engine::poll_timeout`] has come |
 //! | [`Engine::tools_changed`], [`Engine::prompts_changed`], [`Engine::resources_changed`], [`Engine::handle_resource_updated`] | what is listed, or can be read, is not what it was |
 //! | [`Engine::handle_child_line`], [`Engine::handle_child_stderr`], [`Engine::handle_child_noise`] | a child of an upstream has written something |
+//! | [`Engine::take_listing`] | what an upstream offers was known before |
 //! | [`Engine::handle_child_closed`] | it can no longer be spoken to |
 //! | [`Engine::handle_child_exit`] | it is gone, or could not be started |
 //! | [`Engine::reload`], [`Engine::drain`] | the operator asks |
 //!
 //! | out | what |
 //! |---|---|
-//! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, look, close |
+//! | [`Engine::poll_job`] | work for the edge: run, terminate, kill, look, close, give back a request |
 //! | [`Engine::child_output`], [`Engine::child_written`] | bytes for a child, and what it took |
 //! | [`Engine::poll_ready`], [`Engine::poll_transmit`] | a stream with something to send, its bytes |
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |

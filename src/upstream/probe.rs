@@ -187,3 +187,6 @@ impl Probe {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

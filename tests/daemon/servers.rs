@@ -3,6 +3,7 @@
 //! least that a server may.
 
 use crate::harness::{Daemon, Peer, Socket, call, eventually, folder, post, program, run};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -184,4 +185,69 @@ fn check_tells_of_servers_and_asks_them_when_told_to() {
     let (code, text, _) = check(missing, &["--probe"]);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("does not run: no-such-program"), "{text}");
+}
+
+#[test]
+fn what_servers_offer_is_known_at_the_next_start_without_starting_them() {
+    let (folder, script) = script("state");
+    let config = format!(
+        "state = '{}'\n[[server]]\nname = 'say'\ncommand = ['python3', '{}']\n",
+        folder.join("kept").display(),
+        script.display()
+    );
+    let start = || {
+        let mut command = program(&folder, &config);
+        command.args(["--listen", "127.0.0.1:0"]);
+        Daemon::of(folder.clone(), command)
+    };
+    let mut daemon = start();
+    until_known(&daemon);
+    daemon.signal(Signal::TERM);
+    assert!(daemon.exit().success());
+    let (code, text, _) = run(program(&folder, &config).arg("check"));
+    assert_eq!(code, 0);
+    assert!(text.contains("#     tools: 1\n#       say\n"), "{text}");
+    let daemon = start();
+    let mut peer = daemon.connect();
+    assert_eq!(tools(&mut peer, "/mcp"), ["echo", "system-info", "say"]);
+    assert_eq!(daemon.health()["servers"][0]["starts_total"], 0);
+    assert_eq!(variable(&mut peer, "/mcp", "say", "MINE"), "absent");
+    assert_eq!(daemon.health()["servers"][0]["starts_total"], 1);
+}
+
+#[test]
+fn a_reload_brings_servers_and_takes_them_away() {
+    let (folder, script) = script("reload_servers");
+    let server = |name: &str| {
+        let script = script.display();
+        format!("[[server]]\nname = '{name}'\ncommand = ['python3', '{script}', '{name}']\n")
+    };
+    let mut command = program(&folder, &server("one"));
+    command.args(["--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::of(folder.clone(), command);
+    until_known(&daemon);
+    let mut peer = daemon.connect();
+    assert_eq!(variable(&mut peer, "/mcp", "one", "MINE"), "absent");
+    let reload = |config: String| {
+        fs::write(folder.join("slimcp.toml"), config).expect("a file");
+        daemon.signal(Signal::HUP);
+    };
+    reload(server("one") + &server("two"));
+    daemon.line("reloaded servers=2");
+    until_known(&daemon);
+    assert_eq!(
+        tools(&mut peer, "/mcp"),
+        ["echo", "system-info", "one", "two"]
+    );
+    // The process of the first is the same one.
+    assert_eq!(daemon.health()["servers"][0]["children"], 1);
+    assert_eq!(
+        variable(&mut peer, "/servers/two/mcp", "two", "MINE"),
+        "absent"
+    );
+    reload(server("two"));
+    daemon.line("reloaded servers=1");
+    assert_eq!(tools(&mut peer, "/mcp"), ["echo", "system-info", "two"]);
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    assert_eq!(peer.ask(post("/servers/one/mcp", "", body)).status, 404);
 }

@@ -953,3 +953,67 @@ fn a_child_that_is_started_anew_is_asked_again() {
     assert_eq!(heard_of(&heard), [("resources/unsubscribe", "t://time")]);
     server.engine.check(0);
 }
+
+#[test]
+fn a_role_goes_by_the_names_of_everything_in_every_scope() {
+    let mut server = two();
+    for (globs, expected) in [
+        (&["files_*"][..], ["files_read", "read", ""]),
+        (&["read"], ["", "", ""]),
+        (&["list", "now"], ["list now", "list", "now"]),
+        (
+            &["*"],
+            [
+                "echo files_read list time_read now time_echo",
+                "read list",
+                "read now echo",
+            ],
+        ),
+    ] {
+        let globs: Vec<String> = globs.iter().map(|glob| glob.to_string()).collect();
+        server.reconfigure(at(0), |config| {
+            for role in &mut config.access.roles {
+                role.tools.clone_from(&globs);
+            }
+        });
+        let own = registry_of(vec![Rc::new(builtin::Echo::new())]);
+        let config = server.engine.config().clone();
+        server.engine.reload(at(0), config, own);
+        let paths = ["/mcp", "/servers/files/mcp", "/servers/time/mcp"];
+        for (path, expected) in paths.into_iter().zip(expected) {
+            let listed = asked(&mut server, path, "tools/list", "");
+            assert_eq!(
+                names(&listed, "tools", "name"),
+                expected,
+                "{globs:?} {path}"
+            );
+        }
+        let peer = server.connect(at(0));
+        let request = body("tools/call", r#""name":"list""#, "");
+        let request = post(
+            "/servers/files/mcp",
+            &fields("tools/call", "list"),
+            &request,
+        );
+        server.send(at(0), peer, request);
+        let is_called = server.forwarded.pop().is_some();
+        assert_eq!(is_called, expected[1].contains("list"), "{globs:?}");
+        server.cut(at(0), peer);
+    }
+}
+
+#[test]
+fn tools_of_servers_are_called_and_described_by_plain_http_as_well() {
+    let mut server = two();
+    let peer = server.connect(at(0));
+    server.send(at(0), peer, post("/mcp/tools/files_read", "", r#"{"a":1}"#));
+    let forward = server.forwarded.pop().expect("it went on");
+    assert_eq!(&*forward.params, r#"{"name":"read","arguments":{"a":1}}"#);
+    for (path, expected) in [
+        ("/mcp/tools", r#""name":"files_read""#),
+        ("/openapi.json", "/mcp/tools/files_read"),
+    ] {
+        let response = ask(&mut server, at(0), get(path, ""));
+        assert!(response.body.contains(expected), "{}", response.body);
+    }
+}

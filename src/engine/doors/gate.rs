@@ -42,10 +42,11 @@ impl Engine {
     /// Lets a request through to its door, or says why not.
     pub(super) fn gate(&mut self, exchange: &mut Exchange<'_>) -> Result<Passed, Refusal> {
         let connection = self.connections.get_mut(exchange.connection);
-        let connection = connection.expect("it has just asked");
-        let is_counted = std::mem::take(&mut connection.is_counted);
         // A request that comes back was let in before, and has paid.
-        let later = std::mem::replace(&mut connection.later, Later::No);
+        let (is_counted, later) = connection.map_or((false, Later::No), |it| {
+            let later = std::mem::replace(&mut it.later, Later::No);
+            (std::mem::take(&mut it.is_counted), later)
+        });
         exchange.has_waited = later == Later::Over;
         let is_paid = later != Later::No;
         self.check_origin(exchange)?;

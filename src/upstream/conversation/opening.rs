@@ -85,10 +85,17 @@ impl Conversation {
                 Era::Stateless => &mut self.heard.stateless,
             };
             *place = answer;
-            self.effects.push_back(Effect::Probed);
+            self.say_probed();
         } else if let Answer::Refuses { reason, .. } = answer {
             self.effects.push_back(Effect::Unfit(reason));
         }
+    }
+
+    /// There is more to be read in what was heard: said once, behind all that it speaks of.
+    pub(super) fn say_probed(&mut self) {
+        self.effects
+            .retain(|effect| !matches!(effect, Effect::Probed));
+        self.effects.push_back(Effect::Probed);
     }
 
     /// The child speaks this era.

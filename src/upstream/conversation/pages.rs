@@ -247,7 +247,7 @@ impl Conversation {
             self.effects.push_back(Effect::Listed(first));
             if self.plan.probes {
                 self.heard.listed = true;
-                self.effects.push_back(Effect::Probed);
+                self.say_probed();
             }
         }
     }
