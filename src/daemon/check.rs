@@ -204,6 +204,7 @@ fn push_answer(text: &mut String, server: &str, answer: &Answer) {
             for Named { shared, own } in names {
                 let line = match shared == own {
                     true => own.clone(),
+                    false if shared.is_empty() => format!("none (at /servers/{server}: {own})"),
                     false => format!("{shared} (at /servers/{server}: {own})"),
                 };
                 push_line(text, "      ", &line);
@@ -249,4 +250,126 @@ fn cost(settings: &Settings) -> String {
         "{kib} KiB of the memory ceiling for each process, at most {most} (limits.children); and \
          what it takes itself, which is not in the ceiling"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::config::{Environment, Overrides, Source, parse};
+
+    fn settings(lines: &str) -> Settings {
+        let source = Source {
+            name: "a.toml".to_string(),
+            text: format!("[[server]]\nname = 's'\ncommand = ['/bin/sh', '\\n']\n{lines}"),
+        };
+        let parsed = parse(&[source], &Environment::default(), &Overrides::default());
+        parsed.expect("this is sound")
+    }
+
+    fn answer(eras: Option<(bool, bool)>, tools: Result<Vec<Named>, Option<String>>) -> Answer {
+        let eras = eras.map(|(handshake, stateless)| Eras {
+            handshake,
+            stateless,
+        });
+        Answer { eras, tools }
+    }
+
+    #[test]
+    fn a_server_has_as_many_processes_as_there_are_eras_or_sessions() {
+        let table = [
+            (
+                "",
+                None,
+                "one for everybody, from the first call on, until unused for 10m; at most 2",
+            ),
+            (
+                "",
+                Some((true, false)),
+                "one for everybody, from the first call on, until unused for 10m; at most 1",
+            ),
+            (
+                "",
+                Some((true, true)),
+                "one for everybody, from the first call on, until unused for 10m; at most 2",
+            ),
+            (
+                "era = 'handshake'\nstart = 'eager'",
+                None,
+                "one for everybody, from the start on; at most 1",
+            ),
+            (
+                "per = 'session'\nlimits.children = 3",
+                None,
+                "one for each session, from the first call on, until it ends; at most 3",
+            ),
+            (
+                "per = 'principal'\nidle = 'never'",
+                None,
+                "one for each token or address, from the first call on; at most 16",
+            ),
+        ];
+        for (lines, eras, expected) in table {
+            let (lines, limits) = lines
+                .split_once("\nlimits.")
+                .unwrap_or((lines, "calls = 32"));
+            let settings = settings(&format!("{lines}\n[limits]\n{limits}"));
+            let told = processes(&settings.upstreams[0], &settings, &answer(eras, Err(None)));
+            assert_eq!(told, expected, "{lines}");
+        }
+    }
+
+    #[test]
+    fn everything_about_servers_is_a_comment() {
+        let named = |shared: &str, own: &str| Named {
+            shared: shared.to_string(),
+            own: own.to_string(),
+        };
+        let tools = vec![
+            named("a", "a"),
+            named("s_b", "b\nlisten = 1"),
+            named("", "c"),
+        ];
+        let answers = [answer(Some((true, true)), Ok(tools))];
+        let settings = settings("");
+        let mut text = String::new();
+        push_servers(&mut text, &settings, &answers);
+        let expected = "# servers: 1\n\
+            #   s: [\"/bin/sh\", \"\\\\n\"]\n\
+            #     program: /bin/sh\n\
+            #     doors: /servers/s/mcp, /servers/s/sse; with all others /mcp, /sse\n\
+            #     processes: one for everybody, from the first call on, until unused for 10m; \
+            at most 2\n\
+            #     eras: handshake, stateless\n\
+            #     tools: 3\n\
+            #       a\n\
+            #       s_b (at /servers/s: b listen = 1)\n\
+            #       none (at /servers/s: c)\n\
+            # cost: 16 KiB of the memory ceiling for each process, at most 16 (limits.children); \
+            and what it takes itself, which is not in the ceiling\n";
+        assert_eq!(text, expected);
+        let collisions = collisions(&settings, &answers);
+        let collision = "server.s: the name of its tool \"c\" is taken at /mcp: set another \
+                         prefix, or rename it in [[server.tool]]";
+        assert_eq!(collisions, [collision]);
+    }
+
+    #[test]
+    fn a_server_that_has_not_answered_says_why_or_how_to_ask() {
+        let settings = settings("");
+        for (failure, expected) in [
+            (
+                None,
+                "#     tools: slimcp check --probe starts it and tells them\n",
+            ),
+            (
+                Some("it has ended".to_string()),
+                "#     tools: it has ended\n",
+            ),
+        ] {
+            let mut text = String::new();
+            push_servers(&mut text, &settings, &[answer(None, Err(failure))]);
+            assert!(text.contains(expected), "{text}");
+            assert!(!text.contains("eras"), "{text}");
+        }
+    }
 }

@@ -149,12 +149,6 @@ impl Call {
         !matches!(self.state, State::Queued(_))
     }
 
-    /// Bytes of the budget that is held by what it has to do with an upstream.
-    pub(super) fn forwarded_bytes(&self) -> usize {
-        let forwarded = self.forwarded.as_ref();
-        forwarded.map_or(0, |forwarded| forwarded.held_bytes())
-    }
-
     /// Whether its client has to answer a question.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting)
@@ -243,11 +237,7 @@ impl Engine {
     ) -> Result<Key<Call>, Refusal> {
         self.make_room_for(now, &wanted)?;
         let asker = wanted.asker;
-        let mut forwarded = None;
-        if let Work::Upstream(forward) = &work {
-            let prepared = self.prepare_forward(asker, forward.upstream);
-            forwarded = Some(prepared.ok_or(Refusal::MemoryFull)?);
-        }
+        let forwarded = self.forwarded_for(asker, &work)?;
         let session_key = asker.session.filter(|_| !wanted.in_background);
         let session = session_key.and_then(|key| self.sessions.get(key));
         let timeout = match wanted.in_background {

@@ -112,6 +112,14 @@ impl fmt::Debug for Forwarded {
     }
 }
 
+impl Call {
+    /// Bytes of the budget that is held by what it has to do with an upstream.
+    pub(super) fn forwarded_bytes(&self) -> usize {
+        let forwarded = self.forwarded.as_ref();
+        forwarded.map_or(0, |forwarded| forwarded.held_bytes())
+    }
+}
+
 impl Forwarded {
     /// Bytes of the budget that it holds.
     pub fn held_bytes(&self) -> usize {

@@ -186,6 +186,8 @@ impl Engine {
             Effect::Ready => {
                 self.heed_through(key);
                 self.child_event(now, key, Event::Ready);
+                // Whoever has waited for it may have gone meanwhile.
+                self.settle_child(now, key);
             }
             Effect::Unfit(why) => {
                 self.set_reason(key, &format!("does not speak as it should: {why:.300}"));

@@ -31,8 +31,8 @@
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
 //!
 //! The state lives in six tables of fixed capacity (connections, sessions, streams, calls, tasks,
-//! children), one timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file
-//! of this folder owns the transitions of one of them.
+//! children), one timer wheel, one byte budget, and the buckets of those whose requests are
+//! counted. Each file of this folder owns the transitions of one of them.
 
 mod answer;
 mod ask;
@@ -75,6 +75,7 @@ mod streams;
 pub mod task;
 mod tasks;
 mod transmit;
+mod unanswered;
 mod watch;
 
 use crate::admin::stats::{DoorKind, Stats};
@@ -302,7 +303,7 @@ pub struct Engine {
     /// lower case, and values.
     forwarded: Vec<(Box<str>, Box<str>)>,
     /// What was kept of upstreams, by their names; `None` where nothing is to be kept.
-    kept: Option<Box<dyn Fn(&str) -> Option<Vec<u8>>>>,
+    kept: Option<ReadKept>,
     /// What tells environments apart that come from headers. Drawn when it is first needed.
     environment_key: Option<SessionId>,
     /// Draws session ids. Chance comes from outside, so that a simulation can repeat itself.
@@ -310,6 +311,9 @@ pub struct Engine {
     /// What the machine's clock says, for timestamps and JWTs. Asked only where one is needed.
     wall_clock: Box<dyn Fn(Instant) -> UnixMillis>,
 }
+
+/// Reads what is kept of the upstream with a name.
+pub type ReadKept = Box<dyn Fn(&str) -> Option<Vec<u8>>>;
 
 /// On whose behalf a message is served, and how the answer is to be said.
 #[derive(Clone, Copy, Debug)]

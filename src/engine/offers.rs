@@ -19,6 +19,7 @@ use std::rc::Rc;
 
 impl Engine {
     /// What an upstream offers, as it has said it now or was known to say it before.
+    #[expect(clippy::boxed_local, reason = "children and files bring it in a box")]
     pub fn take_listing(&mut self, now: Instant, index: UpstreamIndex, listing: Box<Listing>) {
         let spec = self.children.upstreams[index.as_usize()].spec.clone();
         let prints = |offered: &Offered| {

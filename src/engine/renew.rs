@@ -3,7 +3,7 @@
 use super::child::{Child, Instance, bytes_of};
 use super::children::Upstream;
 use super::session::Session;
-use super::{Engine, Job};
+use super::{Engine, Job, ReadKept};
 use crate::bounded::Key;
 use crate::limits::{ENVIRONMENT_BYTES_MAX, UPSTREAMS_MAX};
 use crate::time::Instant;
@@ -191,7 +191,7 @@ impl Engine {
 
     /// The same engine, with what `read` has of each upstream from before the daemon was started,
     /// and with jobs to keep what is learned of them. Call it before the upstreams are given.
-    pub fn with_kept(mut self, read: Box<dyn Fn(&str) -> Option<Vec<u8>>>) -> Engine {
+    pub fn with_kept(mut self, read: ReadKept) -> Engine {
         self.kept = Some(read);
         self
     }

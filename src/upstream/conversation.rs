@@ -16,7 +16,8 @@
 //! What a child with a handshake asks and logs names no call, so it belongs to the only one that is
 //! in flight, if there is only one. A child reads in order: until it has answered something that it
 //! was sent after a call was taken back, what it says may still be about that call, and belongs to
-//! nobody. The same holds until it has answered something after the handshake.
+//! nobody. The same holds until it has answered something after the handshake. Calls that may ask
+//! are held back until then, so that whatever they ask is known to be theirs.
 
 mod call;
 mod news;
@@ -35,7 +36,7 @@ use crate::mcp::revision::Era;
 use crate::tool::handler::{Ended, Said, Told};
 use crate::wire::json::Object;
 use crate::wire::jsonrpc::{self, Id, Incoming, Message};
-use call::Open;
+use call::{Held, Open};
 use news::News;
 use pages::Pages;
 use question::Question;
@@ -139,6 +140,8 @@ pub struct Conversation {
     heard: Heard,
     /// Calls without an answer, the latest last.
     calls: Vec<Open>,
+    /// Calls that are sent as soon as the child has reached the fence.
+    held: VecDeque<Held>,
     /// Questions of a child with a handshake that nobody has answered.
     questions: Vec<Question>,
     /// Whether it was said that the child asks.
@@ -146,6 +149,8 @@ pub struct Conversation {
     /// Until a request with this id or a later one is answered, the child may speak of calls that
     /// were taken back.
     fence: Option<u64>,
+    /// Whether a request for roots is one of a call: it has answered one, or has had its own.
+    has_begun: bool,
     /// The listings that are being read.
     pages: Pages,
     /// What the child is asked to tell.
@@ -190,9 +195,11 @@ impl Conversation {
             offers: None,
             heard: Heard::default(),
             calls: Vec::new(),
+            held: VecDeque::new(),
             questions: Vec::new(),
             is_interactive: false,
             fence: None,
+            has_begun: false,
             pages: Pages::default(),
             news: News::default(),
         };
@@ -240,6 +247,7 @@ impl Conversation {
         };
         if self.fence.is_some_and(|fence| fence <= id) {
             self.fence = None;
+            self.send_held();
         }
         match purpose {
             Purpose::Discover => self.opened(Era::Stateless, result),
@@ -255,17 +263,18 @@ impl Conversation {
         }
     }
 
-    /// From here on questions belong to calls, once the child has answered what it was sent after
-    /// the handshake. Servers ask for roots as soon as they hear that it is done: that is about no
-    /// call, though one may be under way by then.
+    /// Questions belong to calls once the child has answered something that it was sent after the
+    /// handshake. Servers ask for roots as soon as they hear that it is done.
     fn begin_attribution(&mut self, opening: u64) {
-        if self.plan.era == Era::Stateless || self.offers.is_none() {
-            return;
+        if self.offers.is_some() && self.needs_fences() {
+            self.put_fence();
+            self.fence = Some(opening + 1);
         }
-        if self.last_id == opening {
-            return self.put_fence();
-        }
-        self.fence = Some(opening + 1);
+    }
+
+    /// Whether it has to be found out whose questions are.
+    fn needs_fences(&self) -> bool {
+        self.plan.era == Era::Handshake && !self.plan.is_private && !self.plan.probes
     }
 
     /// Whatever the child says before it has answered this belongs to no call. Every child answers
@@ -296,10 +305,11 @@ impl Conversation {
     /// look after.
     pub fn held_bytes(&self) -> usize {
         let calls: usize = self.calls.iter().map(Open::bytes).sum();
+        let held: usize = self.held.iter().map(Held::bytes).sum();
         let questions: usize = self.questions.iter().map(Question::bytes).sum();
         let pending = self.pending.len() * size_of::<Pending>();
         let told = self.pages.held_bytes() + self.news.held_bytes();
-        self.output.capacity() + calls + questions + pending + told
+        self.output.capacity() + calls + held + questions + pending + told
     }
 
     /// Nothing is said any more, and nothing is waited for.

@@ -398,7 +398,7 @@ fn nobody_has_to_read_the_log() {
 #[test]
 fn tables_are_cut_to_the_descriptors_once_and_stay_so_quietly() {
     let daemon = Daemon::start_with_descriptors("ulimit", "", 64);
-    daemon_log_has(&daemon, "limits.connections is 30 instead of 1024");
+    daemon_log_has(&daemon, "limits.connections is 20 instead of 1024");
     daemon.signal(Signal::HUP);
     daemon.line("reloaded");
     let log = daemon.log();

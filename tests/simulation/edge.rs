@@ -226,11 +226,11 @@ impl Edge {
                         self.socket(id).is_postponed = true;
                         return (Turn::Wait, at);
                     }
+                    receiver.finish();
                     let keep_alive = match reply {
                         Reply::Later => unreachable!("it was kept above"),
                         Reply::Sent { keep_alive } => keep_alive,
                         Reply::Stream(stream) => {
-                            receiver.finish();
                             self.settle();
                             match self.engine.poll_transmit(self.now, stream, out) {
                                 Transmit::Finished { keep_alive } => keep_alive,

@@ -5,7 +5,8 @@
 //! the end everyone reads everything, and nobody may be left without an answer; then everyone
 //! leaves, and nothing may be left at all.
 //!
-//! A failure names its seed: `SEED=123 cargo test --test simulation one` repeats it.
+//! A failure names its seed: `SEED=123 cargo test --test simulation one` repeats it, with `CROWD=1`
+//! that of a crowd.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -58,6 +59,15 @@ const ERAS: [Era; 15] = [
     Era::Stateless,
 ];
 
+/// What kind of world.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// One of any kind.
+    Any,
+    /// One with room for all, and many clients at one upstream.
+    Crowd,
+}
+
 struct World {
     edge: Edge,
     clients: Vec<Client>,
@@ -75,9 +85,12 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> World {
+    fn new(seed: u64, kind: Kind) -> World {
         let mut random = Random::new(seed);
-        let limits = limits(&mut random);
+        let limits = match kind {
+            Kind::Any => limits(&mut random),
+            Kind::Crowd => Limits::default(),
+        };
         let memory = Memory::of(&limits).expect("the limits fit");
         let config = Config {
             name: "world".to_string(),
@@ -93,24 +106,32 @@ impl World {
         let ids = support::counting_ids();
         let engine = Engine::new(config, memory, tools(&mut random, true), ids);
         let engine = engine.with_catalogue(catalogue());
-        let natures = natures(&mut random);
+        let natures = natures(&mut random, kind);
         let specs = natures.iter().enumerate();
         let specs = specs.map(|(number, nature)| children::spec(number, *nature));
         let engine = engine.with_upstreams(specs.collect());
         let mut edge = Edge::new(engine, Random::new(random.bits()));
         edge.natures = natures;
         edge.settle();
-        World {
+        let (clients_max, ids_collide) = match kind {
+            Kind::Any => (random.pick(&[2, 8, 30]), random.percent(50)),
+            Kind::Crowd => (CROWD, true),
+        };
+        let mut world = World {
             edge,
             clients: Vec::new(),
-            clients_max: random.pick(&[2, 8, 30]),
+            clients_max,
             names: 0,
             number: 1,
             keeper: Keeper::default(),
             jumps: random.below(4),
-            ids_collide: random.percent(50),
+            ids_collide,
             random,
+        };
+        if kind == Kind::Crowd {
+            (0..CROWD).for_each(|_| world.join());
         }
+        world
     }
 
     fn step(&mut self) {
@@ -276,6 +297,7 @@ impl World {
 
     /// Everything that is under way arrives, and everything that runs ends.
     fn quiesce(&mut self) {
+        let mut patience = 20;
         for _ in 0..1000 {
             let mut is_over = true;
             while let Some(id) = self.edge.sockets.iter().find(|(_, s)| s.is_abandoned) {
@@ -312,8 +334,12 @@ impl World {
                 };
                 is_over &= !self.clients[index].collect(&mut shared);
             }
+            // Some calls wait for a child that others have left in the midst of a question.
             let mut sockets = self.edge.sockets.values();
-            if is_over && sockets.any(|socket| socket.is_postponed) {
+            let is_postponed = sockets.any(|socket| socket.is_postponed);
+            let has_calls = self.edge.engine.gauges().calls > 0 && patience > 0;
+            if is_over && (is_postponed || has_calls) {
+                patience -= u32::from(!is_postponed);
                 let then = self.edge.now + Duration::from_secs(1);
                 self.edge.wait_until(then, false);
             } else if is_over {
@@ -416,8 +442,8 @@ fn limits(random: &mut Random) -> Limits {
     limits
 }
 
-/// Up to three upstreams of every kind.
-fn natures(random: &mut Random) -> Vec<Nature> {
+/// Up to three upstreams of every kind; for a crowd there is one.
+fn natures(random: &mut Random, kind: Kind) -> Vec<Nature> {
     use children::Speaks::{Both, Handshake, Stateless};
     let nature = |random: &mut Random| Nature {
         per: random.pick(&[Per::Server, Per::Server, Per::Session, Per::Principal]),
@@ -426,7 +452,10 @@ fn natures(random: &mut Random) -> Vec<Nature> {
         is_interactive: random.percent(30),
         era_is_known: random.percent(30),
     };
-    let count = random.below(4);
+    let count = match kind {
+        Kind::Any => random.below(4),
+        Kind::Crowd => 1,
+    };
     (0..count).map(|_| nature(random)).collect()
 }
 
@@ -461,9 +490,12 @@ fn catalogue() -> Catalogue {
 }
 
 /// Lives a world through. Returns what happened in it.
-fn live(seed: u64) -> Happened {
-    let mut world = World::new(seed);
-    let steps = world.random.below(STEPS_MAX);
+fn live(seed: u64, kind: Kind) -> Happened {
+    let mut world = World::new(seed, kind);
+    let steps = world.random.below(match kind {
+        Kind::Any => STEPS_MAX,
+        Kind::Crowd => CROWD_STEPS_MAX,
+    });
     let drains = world.random.percent(25);
     let mut step = 0;
     let mut rescued = 0;
@@ -489,11 +521,10 @@ fn live(seed: u64) -> Happened {
     if let Err(panic) = catch_unwind(run) {
         eprintln!("\nSEED={seed} failed at step {step} of {steps}");
         eprintln!("children: {:#?}", world.edge.processes);
+        eprintln!("{:?}", world.edge.engine.gauges());
         for view in world.edge.engine.upstreams() {
-            eprintln!(
-                "{} is {}: {:?}",
-                view.spec.name, view.state, view.last_failure
-            );
+            let (name, state, calls) = (&view.spec.name, view.state, view.calls);
+            eprintln!("{name} is {state}, {calls} calls: {:?}", view.last_failure);
         }
         std::panic::resume_unwind(panic);
     }
@@ -544,7 +575,11 @@ fn happened(stats: &Stats, requests: u64) -> Happened {
 #[test]
 fn one() {
     let seed = std::env::var("SEED").map_or(1, |seed| seed.parse().expect("a number"));
-    println!("{:#?}", live(seed));
+    let kind = match std::env::var_os("CROWD") {
+        Some(_) => Kind::Crowd,
+        None => Kind::Any,
+    };
+    println!("{:#?}", live(seed, kind));
 }
 
 /// Worlds in which nothing goes wrong prove nothing: everything that can happen has to.
@@ -553,7 +588,7 @@ fn a_thousand_worlds() {
     let worlds = std::env::var("WORLDS").map_or(1000, |count| count.parse().expect("a number"));
     let mut all = Happened::new();
     for seed in 0..worlds {
-        for (name, count) in live(seed) {
+        for (name, count) in live(seed, Kind::Any) {
             *all.entry(name).or_default() += count;
         }
     }
@@ -563,7 +598,38 @@ fn a_thousand_worlds() {
     }
 }
 
+/// Sixteen clients of all revisions, whose ids and tokens are the same, and one upstream: nobody
+/// hears what is not meant for him, and nobody waits for ever.
+#[test]
+fn a_thousand_crowds_share_an_upstream() {
+    let worlds = std::env::var("WORLDS").map_or(1000, |count| count.parse().expect("a number"));
+    let mut all = Happened::new();
+    for seed in 0..worlds {
+        for (name, count) in live(seed, Kind::Crowd) {
+            *all.entry(name).or_default() += count;
+        }
+    }
+    let of_children = all
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("child"));
+    let of_children: Happened = of_children.collect();
+    println!("{of_children:#?}");
+    assert_eq!(of_children.len(), CHILDREN_DO);
+    for (name, count) in of_children {
+        assert!(count * 10 >= worlds, "{name} hardly ever happen: {count}");
+    }
+}
+
+/// How many things children do that are counted.
+const CHILDREN_DO: usize = 9;
+
+/// Clients of a crowd.
+const CROWD: usize = 16;
+
 /// What is kept of what one upstream of this world offers.
 const LISTING_BYTES_MAX: usize = 2000;
 
 const STEPS_MAX: usize = 3000;
+
+/// The same for a crowd.
+const CROWD_STEPS_MAX: usize = 1000;

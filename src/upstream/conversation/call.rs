@@ -5,6 +5,7 @@ use super::{Asking, Conversation, Effect, Purpose};
 use crate::limits::ID_BYTES_MAX;
 use crate::mcp::bridge::{self, Failed, Read};
 use crate::mcp::message::Level;
+use crate::mcp::method::Method;
 use crate::mcp::revision::Era;
 use crate::tool::handler::{Ended, Progress, Said};
 use crate::upstream::{Forward, Tag};
@@ -23,8 +24,10 @@ pub(super) struct Open {
     /// The id of the request that stands for it now; `None` while its client is asked and the child
     /// has nothing to do.
     pub id: Option<u64>,
-    /// What is asked for; it may have to be sent again.
-    pub forward: Box<Forward>,
+    /// What is asked for.
+    pub method: Method,
+    /// What was sent, where it may have to be sent again.
+    pub forward: Option<Box<Forward>>,
     /// How far it has said to have come.
     pub furthest: f64,
     /// What its client is asked, where that has ended the request.
@@ -39,32 +42,71 @@ pub(super) struct Open {
     pub lacks: Option<Box<RpcError>>,
 }
 
+/// A call that is not sent yet.
+#[derive(Debug)]
+pub(super) struct Held {
+    forward: Box<Forward>,
+    asking: Asking,
+}
+
+impl Held {
+    /// Bytes of memory that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Held>() + bytes_of(&self.forward)
+    }
+}
+
+/// Bytes of memory that it takes to keep a request.
+fn bytes_of(forward: &Forward) -> usize {
+    size_of::<Forward>() + forward.params.len() + forward.meta.len()
+}
+
 impl Open {
     /// Whether it may have questions.
     pub(super) fn may_ask(&self) -> bool {
-        self.forward.method.may_ask()
+        self.method.may_ask()
     }
 
     /// Bytes of memory that it holds.
     pub(super) fn bytes(&self) -> usize {
         let turn = self.turn.as_ref().map_or(0, |turn| turn.bytes());
-        let forward = self.forward.params.len() + self.forward.meta.len();
-        size_of::<Open>() + size_of::<Forward>() + forward + turn
+        let forward = self.forward.as_deref().map_or(0, bytes_of);
+        size_of::<Open>() + forward + turn
     }
 }
 
 impl Conversation {
-    /// Sends a call. The handshake is done.
+    /// Sends a call, now or when it is clear that what the child asks next is asked by it. The
+    /// handshake is done.
     pub fn send(&mut self, forward: Box<Forward>, asking: Asking) {
+        let waits = self.fence.is_some() && self.needs_fences();
+        if waits && forward.method.may_ask() {
+            return self.held.push_back(Held { forward, asking });
+        }
+        self.send_now(forward, asking);
+    }
+
+    /// Sends the calls that were held back.
+    pub(super) fn send_held(&mut self) {
+        for Held { forward, asking } in std::mem::take(&mut self.held) {
+            self.send_now(forward, asking);
+        }
+    }
+
+    fn send_now(&mut self, forward: Box<Forward>, asking: Asking) {
         debug_assert!(
             self.place_of(asking.tag).is_none(),
             "each call is sent once"
         );
         let id = self.send_request(&forward, &asking, None);
+        let method = forward.method;
+        let eras = (self.plan.era, asking.era);
+        let may_repeat = method.may_ask() && eras != (Era::Handshake, Era::Handshake);
         self.calls.push(Open {
             asking,
             id: Some(id),
-            forward,
+            method,
+            forward: may_repeat.then_some(forward),
             furthest: f64::NEG_INFINITY,
             turn: None,
             rounds: 0,
@@ -96,6 +138,7 @@ impl Conversation {
 
     /// Nobody wants the answer of a call any more.
     pub fn cancel(&mut self, tag: Tag) {
+        self.held.retain(|held| held.asking.tag != tag);
         let Some(place) = self.place_of(tag) else {
             return;
         };
@@ -113,7 +156,7 @@ impl Conversation {
     /// can be log messages only, since all else names its call, and there is no ping.
     fn doubt(&mut self, cancelled: &Open) {
         match self.plan.era {
-            Era::Handshake if self.plan.is_private || !cancelled.may_ask() => {}
+            Era::Handshake if !self.needs_fences() || !cancelled.may_ask() => {}
             Era::Handshake => self.put_fence(),
             Era::Stateless if cancelled.asking.log_level.is_none() => {}
             Era::Stateless => self.fence = Some(self.last_id + 1),
@@ -125,9 +168,10 @@ impl Conversation {
         let place = self
             .place_of(tag)
             .expect("requests of calls are cancelled with them");
+        self.has_begun = true;
         let open = &mut self.calls[place];
         open.id = None;
-        let (client, method) = (open.asking.era, open.forward.method);
+        let (client, method) = (open.asking.era, open.method);
         match result {
             Ok(result) => match bridge::read_result(result, self.plan.era, client) {
                 Read::Complete(result) => self.end(place, Ended::Result(result)),

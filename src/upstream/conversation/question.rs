@@ -67,6 +67,10 @@ impl Conversation {
 
     /// Asks the client of the call that a question belongs to.
     fn ask(&mut self, id: Id, kind: AskKind, params: Option<&RawValue>) {
+        if kind == AskKind::Roots && self.are_own_roots() {
+            let why = "there are no roots";
+            return self.refuse_question(&id, kind, METHOD_NOT_FOUND, why);
+        }
         let place = match self.whose() {
             Whose::Call(place) => {
                 self.is_asking();
@@ -102,6 +106,14 @@ impl Conversation {
             params: question.params,
         };
         self.effects.push_back(Effect::Said(tag, Said::Ask(ask)));
+    }
+
+    /// Whether the child wants roots for itself, which it may once before it has answered a call.
+    /// Where several clients share it, those of one of them are not for all: some servers take them
+    /// for the only folders that they may touch.
+    fn are_own_roots(&mut self) -> bool {
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        !self.plan.is_private && (is_first || !self.plan.roots.is_empty())
     }
 
     fn is_asking(&mut self) {

@@ -153,7 +153,8 @@ impl Conversation {
     fn retry(&mut self, place: usize) {
         let mut open = self.calls.remove(place);
         let turn = open.turn.take();
-        open.id = Some(self.send_request(&open.forward, &open.asking, turn.as_deref()));
+        let forward = open.forward.as_deref().expect("what may ask is kept");
+        open.id = Some(self.send_request(forward, &open.asking, turn.as_deref()));
         // The next request of its client has a token of its own.
         if open.asking.era == Era::Stateless {
             open.furthest = f64::NEG_INFINITY;

@@ -142,69 +142,134 @@ fn a_private_child_asks_for_its_latest_call() {
     assert!(said[1].starts_with("8 asks elicitation_1"), "{said:?}");
 }
 
+/// The tools that were called since this was asked last.
+fn called(child: &mut Child) -> usize {
+    let sent = child.sent().into_iter();
+    sent.filter(|sent| sent.contains("tools/call")).count()
+}
+
 #[test]
-fn what_may_be_a_question_of_a_cancelled_call_is_nobodys() {
+fn after_a_cancelled_call_the_next_waits_until_the_child_has_read_of_it() {
     let mut child = child(Era::Handshake);
     child.calls(asking(7, Era::Handshake));
     child.0.cancel(Tag(7));
-    child.calls(asking(8, Era::Handshake));
-    assert_eq!(asks(&mut child, "0", FORM), ["interactive"]);
-    assert_eq!(child.sent(), [refused("0", -32603, UNCLEAR)]);
+    child.sent();
+    let idle = child.0.held_bytes();
+    for tag in [8, 9] {
+        child.0.send(call(), asking(tag, Era::Handshake));
+    }
+    let other = forward(Method::CompletionComplete, "{}");
+    child.0.send(other, asking(10, Era::Handshake));
+    assert_eq!(child.sent().len(), 1, "what may not ask does not wait");
+    assert!(child.0.held_bytes() > idle + 2 * size_of::<Forward>());
+    child.0.cancel(Tag(9));
+    assert!(child.sent().is_empty(), "it was never sent");
+    assert_eq!(asks(&mut child, "0", FORM), NONE);
+    assert_eq!(child.sent(), [refused("0", -32601, NOBODY)]);
     // It has read that the call was cancelled.
     child.says(r#""id":102,"result":{}"#);
+    assert_eq!(called(&mut child), 1);
     let said = asks(&mut child, "0", FORM);
-    assert!(said[0].starts_with("8 asks"), "{said:?}");
+    assert!(said[1].starts_with("8 asks"), "{said:?}");
 
     // As it has when it answers anything that was sent later, pings or not.
     child.0.cancel(Tag(8));
-    child.calls(asking(9, Era::Handshake));
-    child.calls(asking(10, Era::Handshake));
-    child.says(r#""id":105,"result":{}"#);
-    assert_eq!(child.effects(), ["9 ends {}"]);
+    child.0.send(call(), asking(11, Era::Handshake));
+    let other = forward(Method::CompletionComplete, "{}");
+    child.0.send(other, asking(12, Era::Handshake));
+    assert_eq!(called(&mut child), 0);
+    child.says(r#""id":106,"result":{}"#);
+    assert_eq!(child.effects(), ["12 ends {}"]);
+    assert_eq!(called(&mut child), 1);
     let said = asks(&mut child, "1", FORM);
-    assert!(said[0].starts_with("10 asks"), "{said:?}");
+    assert!(said[0].starts_with("11 asks"), "{said:?}");
 }
 
 #[test]
-fn what_is_asked_before_the_first_answer_is_about_no_call() {
+fn a_question_that_may_be_of_a_cancelled_call_is_nobodys() {
+    let mut child = child(Era::Handshake);
+    child.calls(asking(7, Era::Handshake));
+    child.calls(asking(8, Era::Handshake));
+    child.0.cancel(Tag(7));
+    child.sent();
+    assert_eq!(asks(&mut child, "0", FORM), ["interactive"]);
+    assert_eq!(child.sent(), [refused("0", -32603, UNCLEAR)]);
+}
+
+/// A child that has answered the handshake and nothing else.
+fn fresh(plan: Plan) -> Child {
+    let mut child = Child(Conversation::new(plan));
+    child.sent();
+    let result = r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}"#;
+    child.says(&format!(r#""id":1,"result":{result}"#));
+    child.sent();
+    child.effects();
+    child
+}
+
+#[test]
+fn the_first_call_waits_until_the_child_has_read_that_the_handshake_is_done() {
     for lists in [false, true] {
-        let mut child = Child(Conversation::new(Plan {
+        let mut child = fresh(Plan {
             lists,
-            roots: vec!["file:///srv/\"a".to_string()],
             ..plan(Era::Handshake)
-        }));
-        child.sent();
-        let result = r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}"#;
-        child.says(&format!(r#""id":1,"result":{result}"#));
-        child.sent();
-        child.effects();
-        child.calls(asking(7, Era::Handshake));
-        assert_eq!(asks(&mut child, "0", r#""method":"roots/list""#).len(), 1);
-        let roots = r#""id":0,"result":{"roots":[{"uri":"file:///srv/\"a"}]}"#;
-        assert_eq!(child.sent(), [roots]);
-        let earliest = child.0.pending.iter().map(|one| one.id).min().unwrap();
-        child.says(&format!(r#""id":{earliest},"result":{{"tools":[]}}"#));
-        child.effects();
-        let said = asks(&mut child, "0", r#""method":"roots/list""#);
-        assert_eq!(said, ["7 asks roots_1 Roots {}"], "{lists}");
+        });
+        child.0.send(call(), asking(7, Era::Handshake));
+        assert_eq!(called(&mut child), 0);
+        let latest = child.0.last_id;
+        child.says(&format!(r#""id":{latest},"result":{{}}"#));
+        assert_eq!(called(&mut child), 1, "{lists}");
+        let said = asks(&mut child, "0", FORM);
+        assert!(said.contains(&"interactive".to_string()), "{said:?}");
     }
+    let mut private = fresh(Plan {
+        is_private: true,
+        ..plan(Era::Handshake)
+    });
+    private.0.send(call(), asking(7, Era::Handshake));
+    assert_eq!(called(&mut private), 1, "its questions have one client");
 }
 
 #[test]
-fn roots_are_known_where_nobody_can_be_asked() {
+fn a_fresh_child_may_want_roots_for_itself_once() {
+    let list = r#""method":"roots/list""#;
+    let mut child = fresh(plan(Era::Handshake));
+    child.says(r#""id":2,"result":{}"#);
+    child.calls(asking(7, Era::Stateless));
+    assert_eq!(asks(&mut child, "0", list), NONE, "and asks nobody");
+    assert_eq!(child.sent(), [refused("0", -32601, "there are no roots")]);
+    let said = asks(&mut child, "1", list);
+    assert_eq!(said, ["interactive", "7 asks roots_1 Roots {}"]);
+
+    let mut child = fresh(plan(Era::Handshake));
+    child.says(r#""id":2,"result":{}"#);
+    child.calls(asking(7, Era::Stateless));
+    child.says(r#""id":3,"result":{}"#);
+    child.calls(asking(8, Era::Stateless));
+    let said = asks(&mut child, "1", list);
+    assert_eq!(said[2..], ["8 asks roots_1 Roots {}"], "{said:?}");
+
+    let mut private = fresh(Plan {
+        is_private: true,
+        ..plan(Era::Handshake)
+    });
+    private.calls(asking(7, Era::Stateless));
+    let said = asks(&mut private, "1", list);
+    assert_eq!(said[1..], ["7 asks roots_1 Roots {}"]);
+}
+
+#[test]
+fn configured_roots_are_those_of_a_shared_child() {
+    let list = r#""method":"roots/list""#;
     let mut child = Child::new(Plan {
         roots: vec!["file:///a".to_string(), "file:///b".to_string()],
         ..plan(Era::Handshake)
     });
     let roots = r#""result":{"roots":[{"uri":"file:///a"},{"uri":"file:///b"}]}"#;
-    assert_eq!(asks(&mut child, "5", r#""method":"roots/list""#), NONE);
+    assert_eq!(asks(&mut child, "5", list), NONE);
     assert_eq!(child.sent(), [format!(r#""id":5,{roots}"#)]);
     child.calls(asking(7, Era::Handshake));
-    child.calls(asking(8, Era::Handshake));
-    assert_eq!(
-        asks(&mut child, "6", r#""method":"roots/list""#),
-        ["interactive"]
-    );
+    assert_eq!(asks(&mut child, "6", list), NONE);
     assert_eq!(child.sent(), [format!(r#""id":6,{roots}"#)]);
 
     let mut child = super::child(Era::Handshake);
