@@ -182,23 +182,7 @@ pub fn handle(world: &Rc<World>, number: u32, flags: EventFlags) {
 pub fn feed(world: &Rc<World>, key: Key<Child>) {
     let written = world.with_child(key, |place| {
         let stdin = place.stdin.as_ref()?;
-        let (mut bytes, mut is_blocked) = (0, false);
-        {
-            let engine = world.engine.borrow();
-            let output = engine.child_output(key);
-            while bytes < output.len() {
-                match rustix::io::write(stdin, &output[bytes..]) {
-                    Ok(more) => bytes += more,
-                    Err(Errno::INTR) => {}
-                    Err(Errno::AGAIN) => {
-                        is_blocked = true;
-                        break;
-                    }
-                    // Its end is told by the epoll set as well.
-                    Err(_) => break,
-                }
-            }
-        }
+        let (bytes, is_blocked) = write(stdin, world.engine.borrow().child_output(key));
         if is_blocked != place.is_blocked {
             let interest = match is_blocked {
                 true => EventFlags::OUT,
@@ -216,6 +200,21 @@ pub fn feed(world: &Rc<World>, key: Key<Child>) {
     if let Some(Some(bytes @ 1..)) = written {
         world.engine.borrow_mut().child_written(key, bytes);
     }
+}
+
+/// Writes as much as a pipe takes: how much that was, and whether it is full.
+fn write(pipe: &OwnedFd, output: &[u8]) -> (usize, bool) {
+    let mut bytes = 0;
+    while bytes < output.len() {
+        match rustix::io::write(pipe, &output[bytes..]) {
+            Ok(more) => bytes += more,
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return (bytes, true),
+            // Nobody reads: the epoll set tells that as well.
+            Err(_) => break,
+        }
+    }
+    (bytes, false)
 }
 
 /// Closes the stdin of a child once everything is written.

@@ -5,6 +5,7 @@ use super::*;
 use crate::edge::reaper::Orphans;
 use crate::edge::sockets;
 use crate::edge::tests::engine;
+use crate::mcp::revision::Era;
 use crate::tool::command::Output as Content;
 use crate::upstream::spec::{Start, UpstreamSpec};
 use smol::LocalExecutor;
@@ -25,6 +26,8 @@ fn with_child<T>(argv: &[&str], body: impl AsyncFnOnce(Rc<World>) -> T) -> T {
     };
     let mut spec = UpstreamSpec::new("shell", line);
     spec.start = Start::Eager;
+    // It is not tried in another era when it has ended.
+    spec.era = Some(Era::Handshake);
     let executor = Rc::new(LocalExecutor::new());
     let engine = engine().with_upstreams(vec![spec]);
     let world = World::new(engine, executor.clone(), Orphans::Left).expect("an epoll set");

@@ -298,6 +298,18 @@ fn a_child_that_nobody_waits_for_goes_with_its_group() {
     assert!(all_gone(reader));
 }
 
+#[test]
+fn after_the_end_nothing_is_left_and_nothing_is_started() {
+    let problem = run(async |_, reaper| {
+        let sleeping = spawn(&reaper, &line(&["sleep", "1000"])).unwrap();
+        reaper.close();
+        reaper.emptied().await;
+        assert_eq!(finish(sleeping).await.exit, Exit::Signal(9));
+        spawn(&reaper, &line(&["true"])).err().unwrap()
+    });
+    assert_eq!(problem, "true could not be started: the server is stopping");
+}
+
 /// A grandchild in a session of its own, which says its number and keeps stdout open.
 fn escaped(scratch: &Scratch, then: &str) -> CommandLine {
     let (path, _reader) = scratch.fifo("escaped");
