@@ -285,7 +285,7 @@ fn a_client_is_told_of_the_server_that_is_configured() {
     );
     write(
         &folder.join("slimcp.toml"),
-        "[[server]]\nname = 'files'\ncommand = ['files']".to_string(),
+        "[[server]]\nname = 'files'\ncommand = ['files']",
     );
     let alone = zed(&["--server", "files"]);
     let url = "http://127.0.0.1:8000/servers/files/mcp";

@@ -155,8 +155,8 @@ fn tool(name: &str) -> Value {
 }
 
 /// A listing of tools with these names, and of all else that a server may have.
-fn listing(name: &str, tools: &[Value]) -> Box<Listing> {
-    Box::new(Listing {
+fn listing(name: &str, tools: &[Value]) -> Listing {
+    Listing {
         introduction: Introduction {
             server_info: Some(raw(json!({"name": name, "version": "7", "title": "T"}))),
             instructions: Some(format!("Use {name}.")),
@@ -172,21 +172,21 @@ fn listing(name: &str, tools: &[Value]) -> Box<Listing> {
             json!({"name": "greet", "arguments": [{"name": "who"}]}),
             json!({"name": name}),
         ]),
-    })
+    }
 }
 
 /// A server with tools of its own, in front of these.
-fn offering(specs: Vec<UpstreamSpec>, listings: Vec<Box<Listing>>) -> Server {
+fn offering(specs: Vec<UpstreamSpec>, listings: Vec<Listing>) -> Server {
     let echo: Rc<dyn Tool> = Rc::new(builtin::Echo::new());
     let mut server = Server::before(registry_of(vec![echo]), specs);
     offer(&mut server, listings);
     server
 }
 
-fn offer(server: &mut Server, listings: Vec<Box<Listing>>) {
+fn offer(server: &mut Server, listings: Vec<Listing>) {
     for (place, listing) in listings.into_iter().enumerate() {
         let index = UpstreamIndex::new(place);
-        server.engine.take_listing(at(0), index, listing);
+        server.engine.take_listing(at(0), index, Box::new(listing));
         server.settle(at(0));
         server.engine.check(0);
     }
@@ -606,7 +606,7 @@ fn only_those_who_can_see_a_change_are_told_and_only_of_what_differs() {
         let listing = listing("time", tools);
         server
             .engine
-            .take_listing(at(0), UpstreamIndex::new(1), listing);
+            .take_listing(at(0), UpstreamIndex::new(1), Box::new(listing));
         server.settle(at(0));
     };
     tools(&mut server, &[tool("read"), tool("now"), tool("echo")]);
@@ -639,7 +639,7 @@ fn a_listing_without_memory_for_it_offers_nothing() {
     let listing = listing("time", &[huge]);
     server
         .engine
-        .take_listing(at(0), UpstreamIndex::new(1), listing);
+        .take_listing(at(0), UpstreamIndex::new(1), Box::new(listing));
     server.settle(at(0));
     server.engine.check(0);
     let listed = asked(&mut server, "/mcp", "tools/list", "");
@@ -662,7 +662,7 @@ fn learn(server: &mut Server, millis: u64, place: usize) {
     let listing = listing(name, &[tool(&format!("{name}-tool"))]);
     server
         .engine
-        .take_listing(at(millis), UpstreamIndex::new(place), listing);
+        .take_listing(at(millis), UpstreamIndex::new(place), Box::new(listing));
     server.settle(at(millis));
     server.engine.check(0);
 }

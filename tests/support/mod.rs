@@ -177,11 +177,7 @@ impl Server {
     }
 
     /// Begins anew with servers behind it of which this is kept.
-    pub fn start_with_kept(
-        &mut self,
-        specs: Vec<UpstreamSpec>,
-        kept: Box<dyn Fn(&str) -> Option<Vec<u8>>>,
-    ) {
+    pub fn start_with_kept(&mut self, specs: Vec<UpstreamSpec>, kept: slimcp::engine::ReadKept) {
         let config = self.engine.config().clone();
         let memory = Memory::of(&config.limits).expect("the limits of a test fit");
         let engine = Engine::new(config, memory, registry_of(Vec::new()), counting_ids());
