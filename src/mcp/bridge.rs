@@ -4,7 +4,7 @@
 //! | from a server of | to a client of | what changes |
 //! |---|---|---|
 //! | handshake | handshake | nothing |
-//! | 2026-07-28 | any | what that revision says of results, and the server's name, go: we say ours |
+//! | 2026-07-28 | any | what only it says of results, and the server's name, go: we say ours |
 //! | 2026-07-28 | handshake | structured content that is no object goes: it is there as text |
 //! | handshake | 2026-07-28 | members that would mean something there go |
 //! | any | any | codes that speak of the connection behind us become an internal error |
