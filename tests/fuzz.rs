@@ -16,7 +16,7 @@ use slimcp::wire::jsonrpc::{self, Incoming, Message};
 use slimcp::wire::lines::{Line, Lines};
 use slimcp::wire::receive::{Received, Receiver};
 use slimcp::wire::sse::Reader;
-use support::{Server, at, post};
+use support::{Server, TestChild, at, post};
 
 const ROUNDS: usize = 6000;
 
@@ -469,33 +469,32 @@ fn child_writes(random: &mut Random, era: Era, life: usize) -> usize {
 
 /// Children do what is asked of them, but for calls: the id of the last one.
 fn serve(server: &mut Server, now: u64) -> Option<u64> {
-    let now = at(now);
     let mut call = None;
-    let mut child = 0;
-    while child < server.children.len() {
-        for message in server.child_hears(child) {
-            let Some(id) = message["id"]
-                .as_u64()
-                .filter(|_| message.get("method").is_some())
-            else {
-                continue;
-            };
-            let result = match message["method"].as_str().expect("methods are texts") {
-                "tools/call" => {
-                    call = Some(id);
-                    continue;
+    let mut is_over = false;
+    while !is_over {
+        is_over = true;
+        for child in 0..server.children.len() {
+            for line in std::mem::take(&mut server.children[child].heard) {
+                is_over = false;
+                // What it has written as an id may be a number that nobody can read.
+                serde_json::from_str::<&RawValue>(&line).expect("children are sent JSON");
+                let message: Value = serde_json::from_str(&line).unwrap_or_default();
+                let method = message["method"].as_str();
+                match (method, message["id"].as_u64()) {
+                    (Some("tools/call"), id) => call = id,
+                    (Some(method), Some(id)) => {
+                        let result = result_of(method).to_string();
+                        server.child_answers(at(now), child, id, &result);
+                    }
+                    (Some(_), None) | (None, _) => {}
                 }
-                method => result_of(method),
-            };
-            server.child_answers(now, child, id, &result.to_string());
+            }
         }
-        let told = &server.children[child];
-        if told.is_closed || told.is_terminated || told.is_killed {
-            server.child_ends(now, child, Ok(Exit::Status(0)));
+        let is_told = |child: &TestChild| child.is_closed || child.is_terminated;
+        while let Some(child) = server.children.iter().position(is_told) {
+            server.child_ends(at(now), child, Ok(Exit::Status(0)));
             server.children.remove(child);
-            child = 0;
-        } else {
-            child += 1;
+            is_over = false;
         }
     }
     call

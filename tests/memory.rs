@@ -91,7 +91,10 @@ fn the_heap_stays_under_the_ceiling() {
     full_load(&Limits::default());
     full_load(&small());
     children_that_read_nothing(&Limits::default());
-    children_that_read_nothing(&small());
+    children_that_read_nothing(&Limits {
+        calls_max: 16,
+        ..small()
+    });
 }
 
 /// What a small machine may be given.

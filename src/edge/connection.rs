@@ -4,6 +4,8 @@
 //! longer is a stream: its connection carries it ([`carrier`]) until it ends and then goes on with
 //! its next request.
 
+use super::postponed::postpone;
+use super::refused::{refuse, unavailable};
 use super::sockets::{Fate, Place};
 use super::world::World;
 use super::{carrier, socket};
@@ -13,8 +15,7 @@ use crate::engine::connection::{Connection, Waiting};
 use crate::engine::stream::Stream;
 use crate::limits;
 use crate::mcp::refusal::Refusal;
-use crate::wire::encode::{self, Content};
-use crate::wire::jsonrpc::{self, RpcError};
+use crate::wire::encode;
 use crate::wire::receive::{Received, Receiver, Request};
 use crate::wire::status;
 use rustix::event::epoll::EventFlags;
@@ -181,12 +182,7 @@ fn answer(
                 return Turn::Refuse;
             }
         };
-        log_request(world, connection, &request);
-        let now = world.clock.now();
-        let mut engine = world.engine.borrow_mut();
-        engine.handle_waiting(now, connection, Waiting::Nothing);
-        let reply = engine.handle_request(now, connection, &request, out);
-        drop(engine);
+        let reply = hand_over(world, connection, &request, out);
         if reply == Reply::Later {
             let (head_bytes, body_bytes) = request.bytes();
             let begin = used.saturating_sub(head_bytes + body_bytes);
@@ -217,6 +213,20 @@ fn answer(
             return Turn::Pause(input.len());
         }
     }
+}
+
+/// Gives a whole request to the engine.
+fn hand_over(
+    world: &World,
+    connection: Key<Connection>,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) -> Reply {
+    log_request(world, connection, request);
+    let now = world.clock.now();
+    let mut engine = world.engine.borrow_mut();
+    engine.handle_waiting(now, connection, Waiting::Nothing);
+    engine.handle_request(now, connection, request, out)
 }
 
 /// Whether the body of a request is to be waited for, whose head has just become whole.
@@ -266,40 +276,6 @@ fn wait(world: &Rc<World>, connection: Key<Connection>, receiver: Receiver, wait
     if send(world, connection, &out) {
         close_when_flushed(world, connection, Fate::Refused);
     }
-}
-
-/// Keeps a request that is served later, and what came after it, charged to the budget.
-fn postpone(world: &Rc<World>, connection: Key<Connection>, receiver: Receiver, pipelined: &[u8]) {
-    let mut sockets = world.sockets.borrow_mut();
-    let Some(place) = sockets.get_mut(connection) else {
-        return;
-    };
-    place.is_postponed = true;
-    let rest = place.rest(world);
-    let is_kept = rest.held.grow_by(receiver.held_bytes() + pipelined.len());
-    rest.receiver = receiver;
-    rest.pipelined = pipelined.to_vec();
-    sockets.watch(connection);
-    drop(sockets);
-    if !is_kept {
-        log::debug!("connection closed: no memory for a request that has to wait");
-        close(world, connection);
-    }
-}
-
-/// A request that was postponed is served now, in a turn of its own, once the answers before it are
-/// away.
-pub fn resume_postponed(world: &Rc<World>, connection: Key<Connection>) {
-    let mut sockets = world.sockets.borrow_mut();
-    let place = sockets.get_mut(connection);
-    let Some(place) = place.filter(|place| place.is_postponed) else {
-        return;
-    };
-    place.is_postponed = false;
-    if !place.is_blocked() {
-        world.resumed.borrow_mut().push_back(connection);
-    }
-    sockets.watch(connection);
 }
 
 /// Keeps requests, charged to the budget, until the connection is free for them.
@@ -483,41 +459,6 @@ pub fn time_out(world: &Rc<World>, connection: Key<Connection>, in_request: bool
     }
     close(world, connection);
 }
-
-/// The answer to bytes that are no request.
-fn refuse(refusal: &status::Refusal, out: &mut Vec<u8>) {
-    log::debug!(
-        "request refused: {} {}",
-        refusal.status.code(),
-        refusal.text
-    );
-    let mut body = Vec::new();
-    let error = RpcError::new(jsonrpc::INVALID_REQUEST, refusal.text.clone());
-    jsonrpc::error(&mut body, None, &error);
-    encode::json(out, refusal.status, false, None, &[], &body, Content::Sent);
-}
-
-/// The answer for want of room, before any request is looked at.
-fn unavailable(refusal: Refusal, out: &mut Vec<u8>) {
-    let mut body = Vec::new();
-    jsonrpc::error(
-        &mut body,
-        None,
-        &RpcError::new(refusal.code(), refusal.text()),
-    );
-    let fields = [("Retry-After", "5")];
-    encode::json(
-        out,
-        refusal.status(),
-        false,
-        None,
-        &fields,
-        &body,
-        Content::Sent,
-    );
-}
-
-const _: () = assert!(limits::RETRY_AFTER.as_secs() == 5, "the text above says so");
 
 /// A path without the token of a secret path: `/t/.../mcp` for `/t/TOKEN/mcp`. A proxy may have put
 /// something before it, so the token is what follows a `t` wherever that stands, however it is

@@ -11,7 +11,7 @@ use super::process::{self, Source};
 use super::reaper::{Group, Orphans, Reaper};
 use super::sockets::Sockets;
 use super::ticker::Ticker;
-use super::{carrier, connection, facts};
+use super::{carrier, connection, facts, postponed};
 use crate::bounded::Key;
 use crate::engine::call::Call;
 use crate::engine::child::Child;
@@ -240,7 +240,7 @@ impl World {
             Job::CloseInput(child) => child::close_input(self, child),
             Job::TerminateChild(child) => self.signal_child(child, Group::terminate),
             Job::KillChild(child) => self.signal_child(child, Group::kill),
-            Job::Resume(connection) => connection::resume_postponed(self, connection),
+            Job::Resume(connection) => postponed::resume(self, connection),
             Job::CloseStream(stream) => carrier::close_stream(self, stream),
             Job::CloseConnection {
                 connection,

@@ -237,11 +237,7 @@ impl Engine {
     ) -> Result<Key<Call>, Refusal> {
         self.make_room_for(now, &wanted)?;
         let asker = wanted.asker;
-        let mut forwarded = None;
-        if let Work::Upstream(forward) = &work {
-            let prepared = self.prepare_forward(asker, forward.upstream);
-            forwarded = Some(prepared.ok_or(Refusal::MemoryFull)?);
-        }
+        let forwarded = self.forwarded_for(asker, &work)?;
         let session_key = asker.session.filter(|_| !wanted.in_background);
         let session = session_key.and_then(|key| self.sessions.get(key));
         let timeout = match wanted.in_background {

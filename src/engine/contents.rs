@@ -112,7 +112,8 @@ impl Engine {
         let (bytes, most) = (ended.bytes(), subject.bytes_max);
         if bytes > most {
             let text = format!(
-                "the answer has {bytes} bytes, more than {most}: the operator can raise limits.output"
+                "the answer has {bytes} bytes, more than {most}: the operator can raise \
+                 limits.output"
             );
             return Err(RpcError::new(jsonrpc::INTERNAL_ERROR, text));
         }

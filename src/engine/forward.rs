@@ -6,8 +6,10 @@ use super::starts::Start;
 use super::{Asker, Deadline, Engine, Era};
 use crate::bounded::Key;
 use crate::limits;
+use crate::mcp::refusal::Refusal;
 use crate::mcp::request_state;
 use crate::time::Instant;
+use crate::tool::Work;
 use crate::tool::forward::Forward;
 use crate::tool::handler::{Ended, Said, Told};
 use crate::upstream::conversation::Asking;
@@ -17,13 +19,22 @@ use crate::upstream::{Tag, UpstreamIndex};
 use crate::wire::jsonrpc::{INTERNAL_ERROR, RpcError};
 
 impl Engine {
-    /// What a call will have to do with an upstream: who shares its child is decided while the
-    /// request is in hand. `None` where its environment finds no room.
-    pub(super) fn prepare_forward(
+    /// What a call with this work will have to do with an upstream, if that is who does it.
+    pub(super) fn forwarded_for(
         &mut self,
         asker: Asker,
-        upstream: UpstreamIndex,
-    ) -> Option<Box<Forwarded>> {
+        work: &Work,
+    ) -> Result<Option<Box<Forwarded>>, Refusal> {
+        let Work::Upstream(forward) = work else {
+            return Ok(None);
+        };
+        let prepared = self.prepare_forward(asker, forward.upstream);
+        prepared.map(Some).ok_or(Refusal::MemoryFull)
+    }
+
+    /// What a call will have to do with an upstream: who shares its child is decided while the
+    /// request is in hand. `None` where its environment finds no room.
+    fn prepare_forward(&mut self, asker: Asker, upstream: UpstreamIndex) -> Option<Box<Forwarded>> {
         let spec = self.children.upstreams[upstream.as_usize()].spec.clone();
         let environment = self.environment_of(&spec);
         if !self.take_bytes(bytes_of(&environment)) {
@@ -383,7 +394,8 @@ impl Engine {
         };
         if forwarded.sent.is_none() {
             record.waiting.retain(|one| *one != key);
-            return;
+            // A server that stops has no use for a child that nobody waits for.
+            return self.look_after(now, child);
         }
         record.conversation.cancel(Tag(key.to_bits()));
         self.drop_call(now, child, key);

@@ -1,8 +1,8 @@
 //! Resources of upstreams that somebody wants to hear of: each is looked after by one child, for as
 //! long as a session or a subscription wants it.
 //!
-//! Nothing is counted: what is wanted is read off the sessions and subscriptions there are, and held
-//! against what the children were asked for last.
+//! Nothing is counted: what is wanted is read off the sessions and subscriptions there are, and
+//! held against what the children were asked for last.
 
 use super::child::{Child, Instance};
 use super::scope::Owner;

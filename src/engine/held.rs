@@ -1,9 +1,9 @@
 //! Children with a handshake that ask questions, and are held by a call whose client has been asked
 //! and may never answer.
 //!
-//! Nothing but having one such call says whose questions those of a child are. So whoever comes next
-//! gets another child, and the one that is held finishes its call and ends. When that would be too
-//! many, the call is given up whose client has been away for longest.
+//! Nothing but having one such call says whose questions those of a child are. So whoever comes
+//! next gets another child, and the one that is held finishes its call and ends. When that would be
+//! too many, the call is given up whose client has been away for longest.
 
 use super::Engine;
 use super::call::Call;

@@ -31,8 +31,8 @@
 //! | [`Engine::poll_timeout`] | when to call `handle_timeout` |
 //!
 //! The state lives in six tables of fixed capacity (connections, sessions, streams, calls, tasks,
-//! children), one timer wheel, one byte budget, and the buckets of those whose requests are counted. Each file
-//! of this folder owns the transitions of one of them.
+//! children), one timer wheel, one byte budget, and the buckets of those whose requests are
+//! counted. Each file of this folder owns the transitions of one of them.
 
 mod answer;
 mod ask;

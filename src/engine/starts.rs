@@ -224,8 +224,24 @@ impl Engine {
         let Some(key) = self.least_needed() else {
             return false;
         };
+        let child = self.children.slab.get(key).expect("it was just found");
+        let (index, instance, was_used) = (child.upstream, child.instance, child.was_used);
         self.end_child(now, key, "another server needs its place");
+        if let (Instance::Session(session), true) = (instance, was_used) {
+            self.lose_session(now, index, session);
+        }
         true
+    }
+
+    /// A session has lost its child, and what that knew: it ends, once its calls are answered.
+    fn lose_session(&mut self, now: Instant, index: UpstreamIndex, session: Key<super::Session>) {
+        let at = now + limits::LOST_SESSION_WAIT;
+        let upstream = &mut self.children.upstreams[index.as_usize()];
+        upstream.lost.push((session, at));
+        let timer = upstream.timer.take();
+        self.cancel(timer);
+        let timer = self.schedule(at, Deadline::Upstream(index));
+        self.children.upstreams[index.as_usize()].timer = timer;
     }
 
     /// The child that is missed least, if any can go.
@@ -355,10 +371,8 @@ impl Engine {
         let is_news = upstream.last_failure.as_ref() != Some(&reason);
         upstream.last_failure = Some(reason.clone());
         if let (Instance::Session(session), true) = (instance, was_used) {
-            upstream
-                .lost
-                .push((session, now + limits::LOST_SESSION_WAIT));
             log::warn!("{reason}");
+            self.lose_session(now, index, session);
         } else {
             // Letters are spread over a quarter of what a byte can be.
             let count = upstream.fail(now, instance, up, chance.wrapping_mul(4));

@@ -274,7 +274,7 @@ impl Conversation {
 
     /// Whether it has to be found out whose questions are.
     fn needs_fences(&self) -> bool {
-        self.plan.era == Era::Handshake && !self.plan.is_private
+        self.plan.era == Era::Handshake && !self.plan.is_private && !self.plan.probes
     }
 
     /// Whatever the child says before it has answered this belongs to no call. Every child answers

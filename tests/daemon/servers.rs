@@ -251,3 +251,33 @@ fn a_reload_brings_servers_and_takes_them_away() {
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     assert_eq!(peer.ask(post("/servers/one/mcp", "", body)).status, 404);
 }
+
+#[test]
+fn a_server_that_fails_is_told_of_and_others_go_on() {
+    let (folder, script) = script("failing");
+    let config = format!(
+        "[[server]]\nname = 'bad'\ncommand = ['sh', '-c', 'echo no key >&2; exit 3']\n\
+         [[server]]\nname = 'say'\ncommand = ['python3', '{}']\n",
+        script.display()
+    );
+    let mut command = program(&folder, &config);
+    command.args(["--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::of(folder, command);
+    let health = eventually("a failure", || {
+        Some(daemon.health()).filter(|health| health["status"] == "degraded")
+    });
+    let failure = health["servers"][0]["last_failure"].as_str();
+    let failure = failure.expect("a reason");
+    assert!(failure.contains("exit status 3: no key"), "{failure}");
+    let mut peer = daemon.connect();
+    let metrics = peer.ask("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(metrics.status, 200);
+    let text = metrics.body;
+    for sample in ["{server=\"bad\"} 0", "{server=\"say\"} 1"] {
+        let line = format!("slimcp_upstream_up{sample}");
+        assert!(text.contains(&line), "{line}");
+    }
+    let health = peer.ask("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(health.status, 200);
+    assert_eq!(variable(&mut peer, "/mcp", "say", "MINE"), "absent");
+}

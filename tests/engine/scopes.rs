@@ -834,6 +834,7 @@ fn play(server: &mut Server, millis: u64, child: usize, name: &str) -> Vec<Value
                 Some("resources/list") => list("resources", &listed.resources),
                 Some("resources/templates/list") => list("resourceTemplates", &listed.templates),
                 Some("prompts/list") => list("prompts", &listed.prompts),
+                Some("ping") => "{}".to_string(),
                 Some("notifications/initialized") => continue,
                 _ => {
                     rest.push(message);

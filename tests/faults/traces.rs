@@ -1,6 +1,6 @@
 //! What a daemon and its children leave in the system: processes, wherever they have gone.
 
-use crate::harness::{Daemon, Peer, call, post};
+use crate::harness::{Daemon, INITIALIZE, Peer, call, post};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpStream;
@@ -53,6 +53,25 @@ impl Client {
         let mut client = Client::of(daemon, server);
         client.fields = client.peer.session_at(&client.path);
         client
+    }
+
+    /// Opens a session, perhaps uses it, and goes without a word. Others may have taken its place
+    /// before it is done.
+    pub fn abandon_session(daemon: &Daemon, server: &str, uses: bool) {
+        let mut client = Client::of(daemon, server);
+        let path = client.path.clone();
+        let opened = client.peer.ask(post(&path, "", INITIALIZE));
+        let id = opened.field("Mcp-Session-Id").expect("a session id");
+        let fields = format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: 2025-11-25\r\n");
+        let notice = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        let confirmed = client.peer.ask(post(&path, &fields, notice)).status;
+        assert!(matches!(confirmed, 202 | 404), "{confirmed}");
+        if uses && confirmed == 202 {
+            let body = call(1, &client.tool, r#"{"what":"hello"}"#);
+            let response = client.peer.ask(post(&path, &fields, &body));
+            let is_served = response.body.contains(r#""text":"hello""#);
+            assert!(is_served || response.status == 404, "{response:?}");
+        }
     }
 
     /// Ends its session, as a polite client does.

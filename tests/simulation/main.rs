@@ -297,6 +297,7 @@ impl World {
 
     /// Everything that is under way arrives, and everything that runs ends.
     fn quiesce(&mut self) {
+        let mut patience = 20;
         for _ in 0..1000 {
             let mut is_over = true;
             while let Some(id) = self.edge.sockets.iter().find(|(_, s)| s.is_abandoned) {
@@ -333,8 +334,12 @@ impl World {
                 };
                 is_over &= !self.clients[index].collect(&mut shared);
             }
+            // Some calls wait for a child that others have left in the midst of a question.
             let mut sockets = self.edge.sockets.values();
-            if is_over && sockets.any(|socket| socket.is_postponed) {
+            let is_postponed = sockets.any(|socket| socket.is_postponed);
+            let has_calls = self.edge.engine.gauges().calls > 0 && patience > 0;
+            if is_over && (is_postponed || has_calls) {
+                patience -= u32::from(!is_postponed);
                 let then = self.edge.now + Duration::from_secs(1);
                 self.edge.wait_until(then, false);
             } else if is_over {
@@ -516,11 +521,10 @@ fn live(seed: u64, kind: Kind) -> Happened {
     if let Err(panic) = catch_unwind(run) {
         eprintln!("\nSEED={seed} failed at step {step} of {steps}");
         eprintln!("children: {:#?}", world.edge.processes);
+        eprintln!("{:?}", world.edge.engine.gauges());
         for view in world.edge.engine.upstreams() {
-            eprintln!(
-                "{} is {}: {:?}",
-                view.spec.name, view.state, view.last_failure
-            );
+            let (name, state, calls) = (&view.spec.name, view.state, view.calls);
+            eprintln!("{name} is {state}, {calls} calls: {:?}", view.last_failure);
         }
         std::panic::resume_unwind(panic);
     }

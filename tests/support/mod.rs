@@ -180,7 +180,7 @@ impl Server {
     pub fn start_with_kept(
         &mut self,
         specs: Vec<UpstreamSpec>,
-        kept: Box<dyn Fn(&str) -> Option<Vec<u8>>>,
+        kept: slimcp::engine::ReadKept,
     ) {
         let config = self.engine.config().clone();
         let memory = Memory::of(&config.limits).expect("the limits of a test fit");
