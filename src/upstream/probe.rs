@@ -5,7 +5,7 @@
 //! | a result that names 2026-07-28 | its listings, then `initialize` to the same child |
 //! | an error about the version (-32022) | `initialize` to a child of its own |
 //! | another error | `initialize` to the same child |
-//! | silence ([`PROBE_WAIT`]) | the same; what it says late still counts, since it may just be slow |
+//! | silence ([`PROBE_WAIT`]) | the same; it may be slow, so what it says late still counts |
 //! | the process ends | `initialize` to a child of its own |
 //!
 //! Some servers are of the era of their first line for as long as they live, so a child that

@@ -6,6 +6,8 @@ use crate::mcp::message::Level;
 use crate::mcp::revision::Era;
 use crate::upstream::conversation::{Conversation, Plan};
 
+const PREFIX: &str = "io.modelcontextprotocol/";
+
 /// A child that was just started.
 fn fresh(era: Era) -> Child {
     Child(Conversation::new(plan(era)))
@@ -29,7 +31,8 @@ fn a_handshake_asks_for_the_newest_revision_and_tells_what_can_be_asked() {
         env!("CARGO_PKG_VERSION")
     );
     let params = format!(
-        r#"{{"protocolVersion":"2025-11-25","capabilities":{{"elicitation":{{}},"roots":{{}}}},"clientInfo":{client}}}"#
+        r#"{{"protocolVersion":"2025-11-25","capabilities":{{{}}},"clientInfo":{client}}}"#,
+        r#""elicitation":{},"roots":{}"#
     );
     let initialize = format!(r#""id":1,"method":"initialize","params":{params}"#);
     assert_eq!(child.sent(), [initialize]);
@@ -49,7 +52,8 @@ fn a_child_of_2026_is_discovered_first_with_all_that_a_request_needs() {
         env!("CARGO_PKG_VERSION")
     );
     let meta = format!(
-        r#"{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{client},"io.modelcontextprotocol/clientCapabilities":{{}}}}"#
+        r#"{{"{PREFIX}protocolVersion":"2026-07-28","{PREFIX}clientInfo":{client},{}}}"#,
+        r#""io.modelcontextprotocol/clientCapabilities":{}"#
     );
     let discover = format!(r#""id":1,"method":"server/discover","params":{{"_meta":{meta}}}"#);
     assert_eq!(child.sent(), [discover]);
@@ -138,7 +142,8 @@ fn what_a_child_says_of_itself_is_read_and_the_rest_is_left() {
         (
             Era::Stateless,
             format!(
-                r#"{{"supportedVersions":["2026-07-28"],"_meta":{{"io.modelcontextprotocol/serverInfo":{info}}},{told}}}"#
+                r#"{{"supportedVersions":["2026-07-28"],"_meta":{{"{PREFIX}serverInfo":{}}},{}}}"#,
+                info, told
             ),
         ),
     ];
