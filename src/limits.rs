@@ -7,8 +7,11 @@
 //!
 //! A limit that no code checks is a bug: each has a test that reaches it and goes one past it.
 
-use std::fmt;
+mod shown;
+
 use std::time::Duration;
+
+pub use shown::Size;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -342,8 +345,8 @@ pub const CURSOR_BYTES_MAX: usize = 4 * KIB;
 /// Bytes of an upstream's instructions, and of what it says of its name and looks.
 pub const INTRODUCTION_BYTES_MAX: usize = 16 * KIB;
 
-/// Bytes of the file that keeps what is known of one upstream. Instructions may be six times as long
-/// there as they are, if all of them is control characters.
+/// Bytes of the file that keeps what is known of one upstream. Instructions may be six times as
+/// long there as they are, if all of them is control characters.
 pub const KEPT_BYTES_MAX: usize = 512 * KIB;
 
 const _: () = assert!(KEPT_BYTES_MAX > LISTING_BYTES_MAX + 7 * INTRODUCTION_BYTES_MAX + 4 * KIB);
@@ -468,51 +471,6 @@ impl Memory {
                 tables,
                 budget_min,
             })),
-        }
-    }
-}
-
-impl fmt::Display for Memory {
-    /// `8.0 MiB = base 1.2 MiB + connections 2.0 MiB + ... + budget 4.1 MiB`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} = ", Size(self.ceiling))?;
-        for (name, bytes) in self.tables {
-            write!(f, "{name} {} + ", Size(bytes))?;
-        }
-        write!(f, "budget {}", Size(self.budget))
-    }
-}
-
-impl fmt::Display for TooLittleMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "limits.memory is too small: these capacities need {}: ",
-            Size(self.needed)
-        )?;
-        for (name, bytes) in self.tables {
-            write!(f, "{name} {} + ", Size(bytes))?;
-        }
-        write!(
-            f,
-            "budget of at least {} (body + output + replay); raise limits.memory or lower \
-             limits.connections, limits.sessions, limits.calls, limits.tasks, limits.children, \
-             limits.body, limits.output or limits.replay",
-            Size(self.budget_min)
-        )
-    }
-}
-
-/// Bytes as people read them: `512 B`, `64.0 KiB`, `8.0 MiB`.
-#[derive(Clone, Copy, Debug)]
-pub struct Size(pub usize);
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            bytes if bytes < KIB => write!(f, "{bytes} B"),
-            bytes if bytes < MIB => write!(f, "{:.1} KiB", bytes as f64 / KIB as f64),
-            bytes => write!(f, "{:.1} MiB", bytes as f64 / MIB as f64),
         }
     }
 }

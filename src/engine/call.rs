@@ -123,6 +123,13 @@ pub(super) struct Wanted {
     pub in_background: bool,
 }
 
+impl Wanted {
+    /// Whether its client can be asked by ending the exchange.
+    fn may_ask(&self, client: Capabilities) -> bool {
+        self.asker.era == Era::Stateless && !client.is_empty() && !self.in_background
+    }
+}
+
 impl Call {
     /// Whether its deadline is scheduled.
     pub(super) fn has_timer(&self) -> bool {
@@ -245,9 +252,7 @@ impl Engine {
             false => self.config.timeouts.call,
         };
         let client = session.map_or(asker.client, |session| session.client);
-        let is_function = matches!(work, Work::Function(_) | Work::Upstream(_));
-        let is_tasks = wanted.in_background;
-        let asks = is_function && asker.era == Era::Stateless && !client.is_empty() && !is_tasks;
+        let asks = wanted.may_ask(client) && matches!(work, Work::Function(_) | Work::Upstream(_));
         let call = Call {
             id: wanted.id,
             session: session_key,

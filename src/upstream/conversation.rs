@@ -318,13 +318,14 @@ impl Conversation {
         self.effects = VecDeque::new();
         self.pending = Vec::new();
         self.calls = Vec::new();
+        self.held = VecDeque::new();
         self.questions = Vec::new();
         self.pages = Pages::default();
     }
 
     /// Whether what the child asks now may be about something else than the calls it has.
     pub fn is_unclear(&self) -> bool {
-        self.fence.is_some()
+        self.needs_fences() && self.fence.is_some()
     }
 
     /// Asks what every child answers at once, to see whether this one does.

@@ -15,6 +15,8 @@ const TOOLS: &str = r#"{"tools":{}}"#;
 fn listing(era: Era, offers: &str) -> Child {
     let mut child = Child(Conversation::new(Plan {
         lists: true,
+        // No calls, so nothing has to tell apart whose questions are asked.
+        is_private: true,
         ..plan(era)
     }));
     let opened = match era {
