@@ -220,6 +220,10 @@ impl Engine {
         if std::mem::take(&mut child.is_touched) {
             return self.look_at(now, key);
         }
+        // Whatever else was waited for, its grace is over: nothing is expected of it any more.
+        if child.state.is_ending() {
+            return self.child_event(now, key, Event::Expired);
+        }
         if child.asking_until.is_some_and(|until| until <= now) {
             child.asking_until = None;
             let call = child.asks;
