@@ -123,13 +123,6 @@ pub(super) struct Wanted {
     pub in_background: bool,
 }
 
-impl Wanted {
-    /// Whether its client can be asked by ending the exchange.
-    fn may_ask(&self, client: Capabilities) -> bool {
-        self.asker.era == Era::Stateless && !client.is_empty() && !self.in_background
-    }
-}
-
 impl Call {
     /// Whether its deadline is scheduled.
     pub(super) fn has_timer(&self) -> bool {

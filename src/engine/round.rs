@@ -6,12 +6,13 @@
 //! place. The client holds a sealed text that names the call and the round; whatever it sends with
 //! that is held against the call, since anybody may send anything.
 
-use super::call::{Call, State};
+use super::call::{Call, State, Wanted};
 use super::dispatch::{Dispatched, Wrong, parse};
 use super::stream::Stream;
 use super::{Asker, Engine, Era};
 use crate::bounded::Key;
 use crate::limits;
+use crate::mcp::capability::Capabilities;
 use crate::mcp::message::Meta;
 use crate::mcp::method::Method;
 use crate::mcp::request_state::{self, RequestState, SealKey};
@@ -36,6 +37,13 @@ pub(super) struct Round {
 /// Members of `params` that belong to a round.
 const RESPONSES: &str = "inputResponses";
 const STATE: &str = "requestState";
+
+impl Wanted {
+    /// Whether its client can be asked by ending the exchange.
+    pub(super) fn may_ask(&self, client: Capabilities) -> bool {
+        self.asker.era == Era::Stateless && !client.is_empty() && !self.in_background
+    }
+}
 
 impl Call {
     /// Whether it waits for its client to come back.

@@ -179,7 +179,11 @@ fn a_level_is_set_once_it_can_be_and_only_where_there_is_one() {
     let set = |id: u64, level: &str| {
         format!(r#""id":{id},"method":"logging/setLevel","params":{{"level":"{level}"}}"#)
     };
-    let mut child = fresh(Era::Handshake);
+    // No calls, so nothing has to tell apart whose questions are asked.
+    let mut child = Child(Conversation::new(Plan {
+        is_private: true,
+        ..plan(Era::Handshake)
+    }));
     child.sent();
     child.0.set_level(Level::Error);
     assert_eq!(
