@@ -46,8 +46,9 @@ pub enum Reply {
     },
     /// The response is this stream: ask [`Engine::poll_transmit`] for its bytes.
     Stream(Key<Stream>),
-    /// There is none yet: keep the request, and give it back when [`Job::Resume`] comes. Nothing
-    /// else is read from the connection meanwhile.
+    /// There is none yet: keep the request, and give it back when
+    /// [`Job::Resume`](super::Job::Resume) comes. Nothing else is read from the connection
+    /// meanwhile.
     Later,
 }
 
