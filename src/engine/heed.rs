@@ -24,6 +24,8 @@ pub(super) struct Heeded {
     pub upstream: UpstreamIndex,
     /// Which child of it.
     pub instance: Instance,
+    /// The era that child is spoken to in.
+    pub era: Era,
     /// Drawn from the budget.
     pub uri: Box<str>,
 }
@@ -39,6 +41,7 @@ impl Heeded {
 #[derive(Clone, Copy)]
 struct Listener {
     scope: Scope,
+    /// `None` in 2026-07-28.
     session: Option<Key<Session>>,
     principal: Principal,
 }
@@ -66,16 +69,15 @@ impl Engine {
             return;
         }
         let mut wanted: Vec<Heeded> = Vec::new();
-        self.each_heeded(&mut |upstream, instance, uri| {
-            let is_it = |one: &Heeded| {
-                (one.upstream, one.instance) == (upstream, instance) && *one.uri == *uri
+        self.each_heeded(&mut |upstream, (instance, era), uri| {
+            let heeded = Heeded {
+                upstream,
+                instance,
+                era,
+                uri: uri.into(),
             };
-            if wanted.len() < limits::WATCHED_MAX && !wanted.iter().any(is_it) {
-                wanted.push(Heeded {
-                    upstream,
-                    instance,
-                    uri: uri.into(),
-                });
+            if wanted.len() < limits::WATCHED_MAX && !wanted.contains(&heeded) {
+                wanted.push(heeded);
             }
         });
         let bytes = |all: &[Heeded]| all.iter().map(Heeded::held_bytes).sum::<usize>();
@@ -133,22 +135,22 @@ impl Engine {
     }
 
     /// The children of an upstream that have to run for that.
-    pub(super) fn heeding(&self, upstream: UpstreamIndex) -> Vec<Instance> {
-        let mut instances: Vec<Instance> = Vec::new();
+    pub(super) fn heeding(&self, upstream: UpstreamIndex) -> Vec<(Instance, Era)> {
+        let mut children = Vec::new();
         for one in self.heeded.iter().filter(|one| one.upstream == upstream) {
-            if !instances.contains(&one.instance) {
-                instances.push(one.instance);
+            if !children.contains(&(one.instance, one.era)) {
+                children.push((one.instance, one.era));
             }
         }
-        instances
+        children
     }
 
     /// Tells `take` which children are to look after which resources.
-    fn each_heeded(&self, take: &mut dyn FnMut(UpstreamIndex, Instance, &str)) {
+    fn each_heeded(&self, take: &mut impl FnMut(UpstreamIndex, (Instance, Era), &str)) {
         let mut take_all = |listener: Listener, uris: &[Box<str>]| {
             for uri in uris {
                 if let Some(Owner::Upstream(index)) = self.owner_of(listener.scope, uri) {
-                    take(index, self.instance_for(listener, index), uri);
+                    take(index, self.serving(listener, index), uri);
                 }
             }
         };
@@ -164,24 +166,27 @@ impl Engine {
         }
     }
 
-    /// Which child of an upstream works for somebody.
-    fn instance_for(&self, listener: Listener, index: UpstreamIndex) -> Instance {
-        let per = self.children.upstreams[index.as_usize()].spec.per;
-        match (per, listener.session) {
+    /// Which child of an upstream works for somebody, as it does for that client's calls: no other
+    /// need know what those have changed.
+    fn serving(&self, listener: Listener, index: UpstreamIndex) -> (Instance, Era) {
+        let upstream = &self.children.upstreams[index.as_usize()];
+        let instance = match (upstream.spec.per, listener.session) {
             (Per::Server, _) => Instance::Shared,
             (Per::Session, Some(session)) => Instance::Session(session),
             (Per::Session, None) | (Per::Principal, _) => {
                 Instance::Principal(listener.principal.id, 0)
             }
-        }
+        };
+        let era = match listener.session {
+            Some(_) => Era::Handshake,
+            None => Era::Stateless,
+        };
+        (instance, upstream.era_for(era))
     }
 
-    /// The child that looks after a resource: one for each of those who share one, whatever eras
-    /// they have.
+    /// The child that looks after a resource.
     fn child_for(&self, heeded: &Heeded) -> Option<Key<Child>> {
-        let upstream = &self.children.upstreams[heeded.upstream.as_usize()];
-        let era = upstream.era_for(Era::Handshake);
-        let start = Start::new(heeded.upstream, heeded.instance, era);
+        let start = Start::new(heeded.upstream, heeded.instance, heeded.era);
         let mut children = self.children.slab.iter();
         let found = children.find(|(_, child)| start.is(child) && child.state.takes_calls());
         found.map(|(key, _)| key)
@@ -192,10 +197,10 @@ impl Engine {
         let Some(child) = self.children.slab.get(key) else {
             return;
         };
-        let (index, instance) = (child.upstream, child.instance);
+        let (index, told_by) = (child.upstream, (child.instance, child.era));
         let hears = |engine: &Engine, listener: Listener| {
             listener.scope.has(index)
-                && engine.instance_for(listener, index) == instance
+                && engine.serving(listener, index) == told_by
                 && engine.owner_of(listener.scope, uri) == Some(Owner::Upstream(index))
         };
         let sessions = self.sessions.iter();

@@ -418,13 +418,14 @@ impl Engine {
         }
         if upstream.eras.is_none() {
             starts.push(self.probe_start(index));
-        } else if upstream.is_eager() {
-            let era = upstream.era_for(Era::Handshake);
-            starts.push(Start::new(index, Instance::Shared, era));
         } else {
-            let era = upstream.era_for(Era::Handshake);
-            let heeding = self.heeding(index).into_iter();
-            starts.extend(heeding.map(|instance| Start::new(index, instance, era)));
+            let mut standing = self.heeding(index);
+            let shared = (Instance::Shared, upstream.era_for(Era::Handshake));
+            if upstream.is_eager() && !standing.contains(&shared) {
+                standing.push(shared);
+            }
+            let starts_of = |(instance, era)| Start::new(index, instance, era);
+            starts.extend(standing.into_iter().map(starts_of));
         }
         for start in &mut starts {
             start.is_standing = true;
@@ -462,6 +463,7 @@ impl Engine {
         let environment = std::mem::take(&mut upstream.environment);
         self.pool.give(bytes_of(&environment));
         self.keep_known(index);
+        self.heed(now);
         self.tend(now, index);
     }
 }

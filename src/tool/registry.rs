@@ -9,7 +9,6 @@ use super::forward::{Scope, UpstreamIndex};
 use super::{Annotations, Tool};
 use crate::limits::{OFFERED_TOOLS_MAX, PAGE_ENTRIES_MAX, TOOLS_MAX};
 use crate::mcp::header::{self, HeaderParam};
-use crate::mcp::streamable;
 use crate::wire::json::Object;
 use std::fmt;
 use std::rc::Rc;
@@ -203,13 +202,11 @@ impl Registry {
     }
 
     /// The result of `tools/list` for this cursor, `{"tools":[...],"nextCursor":"..."}` on one
-    /// line, for a client that may use the tools that `may_use` holds for. Pages have the borders
-    /// of everybody's, so that cursors are the same; those on which nothing would be left are
-    /// passed over.
+    /// line, for a client that may use the tools that `may_use` holds for.
     ///
-    /// `None` for a cursor that this registry did not give out for the scope: one of an earlier set
-    /// of tools is refused as well, since its pages no longer fit together (-32602, MCP 2025-03-26
-    /// server/utilities/pagination).
+    /// A cursor is the name of the last tool on the page before, so that it outlives a change of
+    /// the list: servers behind this one become known while clients read on. `None` if the client
+    /// has no tool of that name (-32602, MCP 2025-03-26 server/utilities/pagination).
     pub fn page(
         &self,
         scope: Scope,
@@ -217,22 +214,17 @@ impl Registry {
         may_use: &dyn Fn(ToolIndex) -> bool,
     ) -> Option<Vec<u8>> {
         let none = View::default();
-        let view = self.view_of(scope).unwrap_or(&none);
-        let begin = match cursor {
-            None => 0,
-            Some(cursor) => view.begin_of_page(cursor)?,
-        };
-        let chunks = view.listed[begin..].chunks(PAGE_ENTRIES_MAX);
-        let mut pages = chunks
-            .enumerate()
-            .filter(|(_, page)| page.iter().any(|tool| may_use(*tool)));
-        let (_, page) = pages.next().unwrap_or_default();
-        let next = pages.next();
-        let next = next.map(|(further, _)| view.cursor(begin / PAGE_ENTRIES_MAX + further));
-        let entries = page.iter().filter(|tool| may_use(**tool));
-        let entries = entries.map(|tool| self.entry(scope, *tool));
+        let listed = &self.view_of(scope).unwrap_or(&none).listed;
+        let mut listed = listed.iter().copied().filter(|tool| may_use(*tool));
+        if let Some(cursor) = cursor {
+            listed.find(|tool| self.name_in(scope, *tool) == cursor)?;
+        }
+        let page: Vec<ToolIndex> = listed.by_ref().take(PAGE_ENTRIES_MAX).collect();
+        let last = page.last().filter(|_| listed.next().is_some());
+        let next = last.map(|tool| self.name_in(scope, *tool));
+        let entries = page.iter().map(|tool| self.entry(scope, *tool));
         let page = Object::default().list("tools", entries);
-        Some(page.optional_text("nextCursor", next.as_deref()).end())
+        Some(page.optional_text("nextCursor", next).end())
     }
 
     fn entry(&self, scope: Scope, index: ToolIndex) -> Object {
@@ -243,22 +235,6 @@ impl Registry {
     /// order included (up to a collision of 64 bits, and nobody gains from one).
     pub fn fingerprint(&self, scope: Scope) -> u64 {
         self.view_of(scope).map_or(0, |view| view.fingerprint)
-    }
-}
-
-impl View {
-    /// What a client sends to get a page but the first.
-    fn cursor(&self, number: usize) -> String {
-        format!("{:016x}.{number}", self.fingerprint)
-    }
-
-    /// The place of the first tool on the page of this cursor.
-    fn begin_of_page(&self, cursor: &str) -> Option<usize> {
-        let (_, number) = cursor.split_once('.')?;
-        let number = streamable::parse_digits(number)? as usize;
-        let begin = number.checked_mul(PAGE_ENTRIES_MAX)?;
-        let is_ours = 0 < begin && begin < self.listed.len() && self.cursor(number) == cursor;
-        is_ours.then_some(begin)
     }
 }
 
@@ -389,11 +365,6 @@ mod tests {
         registry.page(Scope::Everything, cursor, &|_| true)
     }
 
-    /// What gets the page with this number.
-    fn cursor(registry: &Registry, number: usize) -> String {
-        registry.views[0].cursor(number)
-    }
-
     /// Reads all pages like a client does: the names on each.
     fn read(registry: &Registry) -> Vec<Vec<String>> {
         let mut cursor = None;
@@ -502,32 +473,39 @@ mod tests {
             let has_empty = pages.iter().any(Vec::is_empty);
             assert_eq!(has_empty, names.is_empty(), "{pages:?}");
         }
-        assert_eq!(everybodys(&registry, Some("1")), None);
-        // A cursor from before the role lost what stood there.
-        let cursor = cursor(&registry, 2);
-        let first = |tool: ToolIndex| tool.as_usize() == 0;
-        let rest = registry.page(Scope::Everything, Some(&cursor), &first);
-        assert_eq!(rest.as_deref(), Some(&b"{\"tools\":[]}"[..]));
     }
 
     #[test]
-    fn a_cursor_of_nobody_or_of_other_tools_matches_nothing() {
-        let registry = numbered(PAGE_ENTRIES_MAX + 1);
-        let other = numbered(PAGE_ENTRIES_MAX + 2);
-        let (own, others) = (cursor(&registry, 1), cursor(&other, 1));
-        assert!(everybodys(&other, Some(&others)).is_some());
-        let zero = cursor(&registry, 0);
-        let padded = own.replace(".1", ".01");
-        for wrong in [
-            "",
-            "1",
-            "0",
-            ".1",
-            &zero,
-            &padded,
-            &others,
-            &cursor(&registry, 2),
-        ] {
+    fn a_cursor_outlives_a_change_of_the_list() {
+        let before = numbered(PAGE_ENTRIES_MAX + 1);
+        let first = everybodys(&before, None).unwrap();
+        let first: Value = serde_json::from_slice(&first).unwrap();
+        let cursor = first["nextCursor"].as_str().unwrap();
+        let names = [
+            "new".to_owned(),
+            cursor.to_owned(),
+            "a".to_owned(),
+            "b".to_owned(),
+        ];
+        let rest = |names: &[String], may_use: &dyn Fn(ToolIndex) -> bool| {
+            let after = Registry::new(tools(names.iter().cloned())).unwrap();
+            let page = after.page(Scope::Everything, Some(cursor), may_use)?;
+            let page: Value = serde_json::from_slice(&page).unwrap();
+            let entries = page["tools"].as_array().unwrap().iter();
+            let name = |entry: &Value| entry["name"].as_str().unwrap().to_owned();
+            Some(entries.map(name).collect::<Vec<String>>())
+        };
+        assert_eq!(rest(&names, &|_| true).unwrap(), ["a", "b"]);
+        assert_eq!(rest(&names[..2], &|_| true).unwrap(), [""; 0]);
+        assert_eq!(rest(&names[..1], &|_| true), None, "it is gone");
+        let others = |tool: ToolIndex| tool.as_usize() != 1;
+        assert_eq!(rest(&names, &others), None, "it is not for this client");
+    }
+
+    #[test]
+    fn a_cursor_that_is_no_name_matches_nothing() {
+        let registry = numbered(3);
+        for wrong in ["", "1", "tool-", "tool-3", "tool-01"] {
             assert_eq!(everybodys(&registry, Some(wrong)), None, "{wrong}");
         }
     }

@@ -4,6 +4,7 @@
 mod asking;
 mod calls;
 mod ending;
+mod heeding;
 mod instances;
 mod renewing;
 

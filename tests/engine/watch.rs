@@ -96,7 +96,7 @@ fn request(method: &str, uri: &str) -> String {
 }
 
 /// Subscribes in an HTTP+SSE session; the answer is read.
-fn subscribe(server: &mut Server, now: Instant, (stream, door): &(usize, String), uri: &str) {
+pub fn subscribe(server: &mut Server, now: Instant, (stream, door): &(usize, String), uri: &str) {
     let body = request("resources/subscribe", uri);
     let accepted = ask(server, now, post(door, "", &body));
     assert_eq!(accepted.head.status, 202);
@@ -105,7 +105,7 @@ fn subscribe(server: &mut Server, now: Instant, (stream, door): &(usize, String)
 }
 
 /// Opens a stream of 2026-07-28 with this filter; its acknowledgement is read.
-fn listen(server: &mut Server, now: Instant, filter: &str) -> usize {
+pub fn listen(server: &mut Server, now: Instant, filter: &str) -> usize {
     let peer = server.connect(now);
     let params = format!(r#""notifications":{filter}"#);
     server.send(now, peer, modern("subscriptions/listen", "", &params));
@@ -114,7 +114,7 @@ fn listen(server: &mut Server, now: Instant, filter: &str) -> usize {
 }
 
 /// What a peer was told meanwhile: method and URI.
-fn told(server: &mut Server, peer: usize) -> Vec<String> {
+pub fn told(server: &mut Server, peer: usize) -> Vec<String> {
     let read = |event: &crate::support::reader::Event| {
         let message: Value = serde_json::from_str(&event.data).expect("JSON");
         let method = message["method"].as_str().expect("a notification");
