@@ -107,8 +107,8 @@
 //! | Rule | Revisions | Level | Where | Held by |
 //! |---|---|---|---|---|
 //! | a list comes in pages, whole, and the last one has no cursor | all | must | server/utilities/pagination, response format | `catalogue::every_tool_is_listed_once_page_by_page`, `src/tool/registry::pages_hold_every_tool_once_in_order` |
-//! | a cursor holds as long as the list does | all | should | server/utilities/pagination, implementation guidelines | `catalogue::cursors_hold_as_long_as_the_tool_that_they_follow` |
-//! | a cursor that is none is -32602, that of an earlier list as well | all | should | server/utilities/pagination, error handling | `catalogue::a_cursor_that_was_never_given_is_wrong`, `catalogue::cursors_hold_as_long_as_the_tool_that_they_follow` |
+//! | a cursor holds as long as the tool that it follows | all | should | server/utilities/pagination, implementation guidelines | `catalogue::cursors_hold_as_long_as_the_tool_that_they_follow` |
+//! | a cursor that is none is -32602, that of a tool that is gone as well | all | should | server/utilities/pagination, error handling | `catalogue::a_cursor_that_was_never_given_is_wrong`, `catalogue::cursors_hold_as_long_as_the_tool_that_they_follow` |
 //! | a change is told to whoever listens | to 2025-11-25 | should | server/tools, list changed notification | `catalogue::a_change_of_the_tools_is_told_once_to_every_session_that_listens`, `tests/engine/sessions::a_change_of_the_tools_is_told_now_or_at_the_next_get`, `tests/engine/listen::changes_of_listings_are_announced_and_told_to_sessions_now_or_at_the_next_get` |
 //! | the order is the same each time | 2026-07-28 | should | server/tools, listing tools | `catalogue::the_order_is_the_same_for_everybody_and_at_any_time`, `tests/engine/stateless::listings_have_the_same_order_each_time_and_for_each_connection` |
 //! | a list depends on who asks, and on no connection or earlier request | 2026-07-28 | must | server/tools, listing tools | `catalogue::the_order_is_the_same_for_everybody_and_at_any_time`, `stateless::requests_on_one_connection_have_nothing_in_common`, `tests/engine/access::a_role_sees_the_tools_it_may_use_and_no_others` |
