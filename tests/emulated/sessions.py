@@ -244,7 +244,7 @@ def arguments():
     parser.add_argument("--start", type=int, default=60, help="seconds until it must listen")
     parser.add_argument("--limit", type=int, default=240, help="seconds for everything")
     parser.add_argument("--console", help="file with the serial console of its machine")
-    parser.add_argument("--idle-kib-max", type=int, default=880, help="ceiling for idle memory")
+    parser.add_argument("--idle-kib-max", type=int, default=1000, help="ceiling for idle memory")
     parser.add_argument("--memory-kib-max", type=int, default=4096, help="the limits.memory it has")
     return parser.parse_args()
 
