@@ -43,7 +43,7 @@
 //! `edge` and `daemon` only.
 //!
 //! ```text
-//! time -> limits -> bounded -> wire -> auth -> mcp -> tool -> upstream -> admin -> engine -> edge -> server -> daemon
+//! time -> limits -> bounded -> wire -> auth -> mcp -> tool -> upstream -> insight -> admin -> engine -> edge -> server -> daemon
 //! ```
 //!
 //! | module | what |
@@ -56,6 +56,7 @@
 //! | [`mcp`] | what the protocol says, revision by revision; the one table of refusals, roles named |
 //! | [`tool`] | what a tool is, built in or a command; resources and prompts |
 //! | [`upstream`] | MCP servers that run behind this one: what is said to a child, when it runs |
+//! | `insight` | what is known of folders: texts cut, ranked, told (feature `insight`) |
 //! | [`admin`] | counters, and what operators see: metrics, OpenAPI, snippets, the console |
 //! | [`engine`] | connections, sessions, streams and calls |
 //! | [`edge`] | sockets, processes, signals, the clock |
@@ -133,6 +134,9 @@ pub mod mcp;
 pub mod tool;
 
 pub mod upstream;
+
+#[cfg(feature = "insight")]
+pub mod insight;
 
 pub mod admin;
 

@@ -12,6 +12,7 @@
 //! | [`process`], [`facts`], [`function`] | what tools ask for |
 //! | [`child`] | processes of upstreams |
 //! | [`reaper`], [`strays`] | every process until it is reaped, and what it leaves behind |
+//! | `insight` | folders that are known: the thread, the index on disk |
 //! | [`files`], [`look`] | resources, and whether they have changed |
 //! | [`chance`] | what nobody can guess |
 //! | [`own_process`] | what this process inherited, what it lets go of, how it starts others; the one file with `unsafe` |
@@ -24,6 +25,8 @@ pub mod connection;
 pub mod facts;
 pub mod files;
 pub mod function;
+#[cfg(feature = "insight")]
+pub mod insight;
 pub mod listen;
 pub mod listener;
 pub mod look;

@@ -1,0 +1,66 @@
+//! Folders that are known: one thread walks them, keeps the index on disk and answers.
+//!
+//! The thread does one thing after another, so that there is neither a lock nor a second writer. A
+//! question waits for the file that is being read, and no longer.
+
+use crate::insight::answer::Found;
+use crate::insight::query::Query;
+use smol::channel::Sender;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+/// A question, and where the answer goes.
+type Question = (Query, Sender<Found>);
+
+/// How far the index has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Indexing {
+    /// What it does.
+    pub state: State,
+    /// Files that are done in this pass.
+    pub files_done: u32,
+    /// Files that this pass has to do; grows while folders are walked.
+    pub files_all: u32,
+    /// When this pass has begun.
+    pub started: SystemTime,
+    /// When it has ended.
+    pub finished: Option<SystemTime>,
+    /// What went wrong since, for people: a folder that is missing, a full disk.
+    pub trouble: Vec<String>,
+}
+
+/// What the thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It looks which files there are and reads those that have changed.
+    Working,
+    /// It waits for changes.
+    Resting,
+    /// It cannot go on: the index cannot be written.
+    Failed,
+}
+
+/// The thread, as others see it. It ends once the last of these is gone.
+#[derive(Clone)]
+pub struct Insight {
+    questions: Sender<Question>,
+    indexing: Arc<Mutex<Indexing>>,
+}
+
+impl Insight {
+    /// Asks; the answer comes once the thread has the time.
+    pub async fn ask(&self, query: Query) -> Found {
+        let (answer, answered) = smol::channel::bounded(1);
+        if self.questions.try_send((query, answer)).is_err() {
+            return Found::Failed("too many questions wait already: try again".to_string());
+        }
+        let gone = |_| Found::Failed("the index is not there any more".to_string());
+        answered.recv().await.unwrap_or_else(gone)
+    }
+
+    /// How far the index has come.
+    pub fn indexing(&self) -> Indexing {
+        let indexing = self.indexing.lock();
+        indexing.expect("nothing panics under this lock").clone()
+    }
+}
