@@ -9,10 +9,12 @@
 //! | [`spec`] | what is configured |
 //! | [`query`] | what is asked, within bounds |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
+//! | [`words`] | a text as words, a question as words |
 
 pub mod answer;
 pub mod query;
 pub mod spec;
+pub mod words;
 
 use std::ops::Range;
 
