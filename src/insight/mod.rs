@@ -9,10 +9,12 @@
 //! | [`spec`] | what is configured |
 //! | [`query`] | what is asked, within bounds |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
+//! | [`tool`] | the tools that ask |
 
 pub mod answer;
 pub mod query;
 pub mod spec;
+pub mod tool;
 
 use std::ops::Range;
 
