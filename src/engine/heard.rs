@@ -191,6 +191,8 @@ impl Engine {
             }
             Effect::Unfit(why) => {
                 self.set_reason(key, &format!("does not speak as it should: {why:.300}"));
+                // The command may have become another program since it was asked.
+                self.children.upstreams[index.as_usize()].eras = None;
                 self.child_event(now, key, Event::Unfit);
             }
             Effect::Probed => self.probe_heard(now, key),

@@ -361,7 +361,7 @@ impl Engine {
             unreachable!("an id has 22 letters");
         };
         let child = self.children.slab.get_mut(key).expect("the caller has it");
-        let (instance, era) = (child.instance, child.era);
+        let instance = child.instance;
         let reason = child.reason.clone().expect("a failure has a reason");
         let was_used = child.was_used;
         let up = now.since(child.up_since.unwrap_or(now));
@@ -377,8 +377,8 @@ impl Engine {
             // Letters are spread over a quarter of what a byte can be.
             let count = upstream.fail(now, instance, up, chance.wrapping_mul(4));
             match is_news || count == 1 {
-                true => log::warn!("{reason}; {era:?}, failure {count}"),
-                false => log::debug!("{reason}; {era:?}, failure {count}"),
+                true => log::warn!("{reason} (failure {count})"),
+                false => log::debug!("{reason} (failure {count})"),
             }
         }
     }

@@ -142,3 +142,25 @@ fn what_is_known_of_an_upstream_is_kept_and_spares_the_next_start_a_child() {
     assert_eq!(call_ids(&serve(&mut next, at(0), 0)).len(), 1);
     next.engine.check(0);
 }
+
+#[test]
+fn a_command_that_has_become_another_program_is_asked_anew() {
+    let mut server = known(vec![upstream("files")]);
+    let fields = streamable(&mut server, at(0), REVISION);
+    let peer = call(&mut server, at(0), &fields, 1);
+    let refusal_of_all = |server: &mut Server, now: Instant, child: usize| {
+        for message in server.child_hears(child) {
+            let error = json!({"code": -32022, "message": "initialize is no more"});
+            let error = json!({"jsonrpc": "2.0", "id": message["id"], "error": error});
+            server.child_says(now, child, &error.to_string());
+        }
+    };
+    refusal_of_all(&mut server, at(0), 0);
+    let text = refusal(&mut server, peer);
+    assert!(text.contains("initialize is no more"), "{text}");
+    server.child_ends(at(0), 0, Ok(Exit::Status(0)));
+    server.wait_until(at(600));
+    let asked = server.child_hears(1);
+    assert_eq!(asked[0]["method"], "server/discover", "{asked:?}");
+    server.engine.check(0);
+}
