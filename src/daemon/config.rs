@@ -17,6 +17,8 @@ mod argument;
 mod complaint;
 mod document;
 mod entries;
+#[cfg(feature = "insight")]
+mod insight;
 mod kind;
 mod mcp_servers;
 mod print;
@@ -44,6 +46,8 @@ pub(super) use template::{NAME, is_name};
 pub(super) use units::Span;
 pub use warning::warnings;
 
+#[cfg(feature = "insight")]
+use super::settings::InsightSettings;
 use super::settings::{Compat, Format, JwtSettings, Log, Settings};
 use crate::auth::Access;
 use crate::auth::jwt::Secret;
@@ -98,6 +102,12 @@ pub struct Environment {
     pub xdg_config_home: Option<OsString>,
     /// `HOME`: its `.config` is that folder where `XDG_CONFIG_HOME` is absent.
     pub home: Option<OsString>,
+    /// `STATE_DIRECTORY`: where systemd lets services keep what they know.
+    #[cfg(feature = "insight")]
+    pub state_directory: Option<OsString>,
+    /// `XDG_STATE_HOME`: the folder of what programs of the user keep.
+    #[cfg(feature = "insight")]
+    pub xdg_state_home: Option<OsString>,
 }
 
 impl Environment {
@@ -110,6 +120,10 @@ impl Environment {
             slimcp_config: read("SLIMCP_CONFIG"),
             xdg_config_home: read("XDG_CONFIG_HOME"),
             home: read("HOME"),
+            #[cfg(feature = "insight")]
+            state_directory: read("STATE_DIRECTORY"),
+            #[cfg(feature = "insight")]
+            xdg_state_home: read("XDG_STATE_HOME"),
         }
     }
 }
@@ -167,6 +181,8 @@ fn parse_with(
         reader.leave_servers_alone();
     }
     reader.read_environment(environment);
+    #[cfg(feature = "insight")]
+    reader.place_index(environment);
     let notes = std::mem::take(&mut reader.notes);
     Ok((reader.finish(around.read_secret)?, notes))
 }
@@ -193,6 +209,8 @@ pub(super) fn defaults() -> Settings {
         resources: Vec::new(),
         prompts: Vec::new(),
         upstreams: Vec::new(),
+        #[cfg(feature = "insight")]
+        insight: InsightSettings::default(),
         log: Log {
             format: Format::Text,
             level: log::Level::Info,
@@ -233,6 +251,10 @@ const LISTS: [(&str, List); 6] = [
     ("token", List::Token),
     ("address", List::Address),
 ];
+
+/// What is said of `[insight]` by a program without it.
+const NO_INSIGHT: &str = "this build has no insight: install the package for servers and desktops, \
+                          or leave [insight] out";
 
 /// The key of the tables `[role.NAME]`.
 const ROLE: &str = "role";
@@ -308,6 +330,8 @@ impl Reader {
                 let problem = format!("expected a table such as [{}]", entry.key);
                 self.complaints.add(place, entry.key, problem);
             }
+            // The reference has the section, all of it commented out.
+            (false, Data::Table(entries)) if entries.is_empty() && is_of_insight(&entry.key) => {}
             (false, data) => {
                 let line = entry.value.line;
                 self.read_setting(place, entry.key, &Value { line, data });
@@ -362,7 +386,10 @@ impl Reader {
     /// The value of one row. A fault inside a list is told at the line of its item.
     fn read_setting(&mut self, place: Place, key: String, value: &Value) {
         let Some(row) = SETTINGS.iter().position(|row| row.key == key) else {
-            let problem = unknown_key(&key, nearest_setting(&key));
+            let problem = match cfg!(feature = "insight") || !is_of_insight(&key) {
+                true => unknown_key(&key, nearest_setting(&key)),
+                false => NO_INSIGHT.to_string(),
+            };
             self.complaints.add(place, key, problem);
             return;
         };
@@ -424,6 +451,8 @@ impl Reader {
         self.check_doors();
         self.check_memory();
         self.check_heartbeat();
+        #[cfg(feature = "insight")]
+        self.check_insight();
         self.add_task_status();
         self.check_tools();
         self.check_catalogue();
@@ -450,6 +479,23 @@ impl Reader {
     }
 }
 
+/// The tables of settings, those of roles included.
+const SECTIONS: [&str; 6 + cfg!(feature = "insight") as usize] = [
+    "limits",
+    "timeouts",
+    "jwt",
+    "compat",
+    "log",
+    ROLE,
+    #[cfg(feature = "insight")]
+    "insight",
+];
+
+/// Whether `key` is `[insight]` or something in it.
+fn is_of_insight(key: &str) -> bool {
+    key.split('.').next() == Some("insight")
+}
+
 /// Whether `key` is the first part of dotted keys.
 fn is_section(key: &str) -> bool {
     SETTINGS.iter().any(|row| {
@@ -468,7 +514,7 @@ fn nearest_setting(key: &str) -> Option<&'static str> {
     match (namesakes.next(), namesakes.next()) {
         (Some(row), None) => Some(row.key),
         (Some(_), Some(_)) | (None, _) => {
-            let sections = ["limits", "timeouts", "jwt", "compat", "log", ROLE];
+            let sections = SECTIONS;
             let lists = LISTS.map(|(key, _)| key);
             let known = SETTINGS.iter().map(|row| row.key);
             nearest(key, known.chain(sections).chain(lists))

@@ -10,6 +10,8 @@ use crate::tool::builtin::TASK_STATUS;
 use crate::tool::catalogue::Role;
 use crate::tool::command::CommandSpec;
 use crate::tool::file::Folder;
+#[cfg(feature = "insight")]
+use crate::tool::glob::Glob;
 use crate::upstream::spec::UpstreamSpec;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -61,10 +63,51 @@ pub struct Settings {
     pub prompts: Vec<PromptSettings>,
     /// Servers behind this one; names differ from each other.
     pub upstreams: Vec<UpstreamSpec>,
+    /// Folders that are to be known.
+    #[cfg(feature = "insight")]
+    pub insight: InsightSettings,
     /// What is logged, and how.
     pub log: Log,
     /// What older front-ends expect.
     pub compat: Compat,
+}
+
+/// `[insight]` as it is written. Nothing is known where no folder is named.
+#[cfg(feature = "insight")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InsightSettings {
+    /// Absolute paths of folders of code.
+    pub sources: Option<Vec<String>>,
+    /// The same of documents.
+    pub notes: Option<Vec<String>>,
+    /// The same of decisions; where it is not said, those that each source has.
+    pub decisions: Option<Vec<String>>,
+    /// Which files are read; all that are text if empty.
+    pub include: Vec<Glob>,
+    /// Which are not.
+    pub exclude: Vec<Glob>,
+    /// The absolute path of the folder of the index; there is one wherever a folder is named.
+    pub state: Option<String>,
+    /// Bytes of the largest file that is read.
+    pub file_bytes_max: usize,
+    /// Files that are read at most.
+    pub files_max: u32,
+    /// The absolute path of a table of word vectors.
+    pub embeddings: Option<String>,
+    /// How often all folders are looked through.
+    pub rescan: Duration,
+}
+
+#[cfg(feature = "insight")]
+impl InsightSettings {
+    /// Whether any folder is named.
+    pub fn is_wanted(&self) -> bool {
+        let lists = [&self.sources, &self.notes, &self.decisions];
+        lists
+            .into_iter()
+            .flatten()
+            .any(|folders| !folders.is_empty())
+    }
 }
 
 /// `[jwt]` as it is written. Without a secret file no JWT is taken.

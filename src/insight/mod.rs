@@ -10,10 +10,12 @@
 //! | [`query`] | what is asked, within bounds |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
 //! | [`words`] | a text as words, a question as words |
+//! | [`tool`] | the tools that ask |
 
 pub mod answer;
 pub mod query;
 pub mod spec;
+pub mod tool;
 pub mod words;
 
 use std::ops::Range;

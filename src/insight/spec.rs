@@ -1,8 +1,18 @@
 //! What the configuration says of folders that are to be known.
 
+use super::Shelf;
+use crate::tool::file::encode;
 use crate::tool::glob::Glob;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// What all resources of files in folders begin with.
+pub const SCHEME: &str = "insight://";
+
+/// What the root of the file system is called.
+const ROOT_NAME: &str = "root";
 
 /// The table `[insight]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,4 +38,153 @@ pub struct InsightSpec {
     /// How often all folders are looked through where the kernel does not tell of changes, and for
     /// those that it has not told of.
     pub rescan: Duration,
+}
+
+/// A folder by the name that resources have for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFolder {
+    /// Its name in URIs, encoded, and no other folder's: the last of its path, with a number behind
+    /// where that is taken.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it was named as.
+    pub shelf: Shelf,
+}
+
+impl InsightSpec {
+    /// All folders, in the order in which they are named: sources, notes, decisions.
+    pub fn folders(&self) -> Vec<NamedFolder> {
+        let mut taken = BTreeSet::new();
+        let lists = [
+            (Shelf::Sources, &self.sources),
+            (Shelf::Notes, &self.notes),
+            (Shelf::Decisions, &self.decisions),
+        ];
+        let mut folders = Vec::new();
+        for (shelf, paths) in lists {
+            for path in paths {
+                let name = free_name(path, &taken);
+                taken.insert(name.clone());
+                folders.push(NamedFolder {
+                    name,
+                    path: path.clone(),
+                    shelf,
+                });
+            }
+        }
+        folders
+    }
+
+    /// Whether the file at `way`, below one of the folders, is one of those that are read: it fits
+    /// a pattern if there are any, and neither it nor a folder on the way is excluded. Without
+    /// patterns, names with a dot in front are left out.
+    pub fn takes(&self, way: &[u8]) -> bool {
+        let is_hidden = |way: &[u8]| way.split(|byte| *byte == b'/').any(|n| n.starts_with(b"."));
+        let is_wanted = match self.include.as_slice() {
+            [] => !is_hidden(way),
+            globs => globs.iter().any(|glob| glob.fits(way)),
+        };
+        let ends = way.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        let mut parts = ends.map(|(end, _)| &way[..end]).chain([way]);
+        is_wanted && !parts.any(|part| self.excludes(part))
+    }
+
+    /// Whether the file or folder at `way` is excluded, by its path or by its name.
+    pub fn excludes(&self, way: &[u8]) -> bool {
+        let name = way.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let mut globs = self.exclude.iter();
+        globs.any(|glob| glob.fits(way) || glob.fits(name))
+    }
+}
+
+impl NamedFolder {
+    /// What the URIs of its files begin with.
+    pub fn prefix(&self) -> String {
+        format!("{SCHEME}{}/", self.name)
+    }
+
+    /// The URI of the file at `way` below it.
+    pub fn uri(&self, way: &[u8]) -> String {
+        format!("{}{}", self.prefix(), encode(way))
+    }
+}
+
+/// The last name of a path, or that with a number behind it.
+fn free_name(path: &Path, taken: &BTreeSet<String>) -> String {
+    let last = path.file_name().map(|name| encode(name.as_bytes()));
+    let last = last.unwrap_or_else(|| ROOT_NAME.to_string());
+    if !taken.contains(&last) {
+        return last;
+    }
+    let mut numbered = (2_u32..).map(|number| format!("{last}-{number}"));
+    let free = numbered.find(|name| !taken.contains(name));
+    free.expect("there are fewer folders than numbers")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> InsightSpec {
+        let globs = |texts: &[&str]| texts.iter().map(|text| Glob::new(text).unwrap()).collect();
+        InsightSpec {
+            sources: vec!["/srv/code".into(), "/home/code".into()],
+            notes: vec!["/srv/my notes".into(), "/".into()],
+            decisions: vec!["/srv/code/docs/code".into(), "/srv/code-2".into()],
+            include: Vec::new(),
+            exclude: globs(&["target", "a/b", "*.min.js"]),
+            file_bytes_max: 1,
+            files_max: 1,
+            state: "/state".into(),
+            embeddings: None,
+            rescan: Duration::from_secs(600),
+        }
+    }
+
+    #[test]
+    fn every_folder_has_a_name_of_its_own() {
+        let folders = spec().folders();
+        let names: Vec<_> = folders.iter().map(|folder| folder.name.as_str()).collect();
+        let expected = ["code", "code-2", "my%20notes", "root", "code-3", "code-2-2"];
+        assert_eq!(names, expected);
+        assert_eq!(folders[2].uri(b"a\nb.md"), "insight://my%20notes/a%0Ab.md");
+    }
+
+    #[test]
+    fn what_is_excluded_or_hidden_is_not_taken() {
+        let table: [(&str, bool); 12] = [
+            ("a.rs", true),
+            ("src/a.rs", true),
+            ("target/a.rs", false),
+            ("x/target/a.rs", false),
+            ("x/target", false),
+            ("targets/a.rs", true),
+            ("a/b/c.rs", false),
+            ("x/a/b/c.rs", true),
+            ("x/y.min.js", false),
+            (".env", false),
+            (".git/config", false),
+            ("x/.git/config", false),
+        ];
+        for (way, is_taken) in table {
+            assert_eq!(spec().takes(way.as_bytes()), is_taken, "{way}");
+        }
+        let mut chosen = spec();
+        chosen.include = vec![
+            Glob::new("**/*.md").unwrap(),
+            Glob::new(".github/*").unwrap(),
+        ];
+        let table = [
+            ("a.md", true),
+            ("x/a.md", true),
+            ("a.rs", false),
+            ("target/a.md", false),
+            (".github/a.yml", true),
+            (".git/a.md", false),
+        ];
+        for (way, is_taken) in table {
+            assert_eq!(chosen.takes(way.as_bytes()), is_taken, "{way}");
+        }
+    }
 }

@@ -178,14 +178,16 @@ impl Tool for TaskStatus {
 const TASK_STATUS_WRONG: &str =
     r#"task-status was not run: it takes {"id": "..."}, a string, or {}, and nothing else"#;
 
-const READS_THIS_MACHINE: Annotations = Annotations {
+/// Changes nothing, and reaches nothing beyond this machine.
+pub(crate) const READS_THIS_MACHINE: Annotations = Annotations {
     read_only: Some(true),
     destructive: Some(false),
     idempotent: Some(true),
     open_world: Some(false),
 };
 
-fn schema(json: &str) -> Box<RawValue> {
+/// A schema that is written in the program.
+pub(crate) fn schema(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.to_owned()).expect("a test parses every schema written here")
 }
 

@@ -303,6 +303,12 @@ impl Object {
         text.into()
     }
 
+    /// Bytes that it has once it is ended.
+    #[cfg(feature = "insight")]
+    pub(crate) fn bytes(&self) -> usize {
+        self.json.len().max(1) + 1
+    }
+
     pub(crate) fn end(mut self) -> Vec<u8> {
         if self.json.is_empty() {
             self.separate();

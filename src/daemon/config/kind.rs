@@ -2,7 +2,6 @@
 
 use super::complaint::Fault;
 use super::document::Value;
-use super::setting::Kind;
 use super::template::{NAME, is_name};
 use super::units::{Bytes, Quoted, Span};
 use super::values::{self, Letters};
@@ -10,6 +9,10 @@ use crate::auth::address::Network;
 use crate::auth::role::Rate;
 use crate::daemon::settings::{Builtin, Format, LISTENERS_MAX, Listen, Settings};
 use crate::limits::NETWORKS_MAX;
+#[cfg(feature = "insight")]
+use crate::tool::glob::Glob;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// Names in `hosts` and in `origins`. Each request is compared with them one by one.
 const NAMES_MAX: usize = 64;
@@ -25,8 +28,65 @@ const PROXIES: &str = "a list of addresses or networks such as [\"127.0.0.1\"]";
 const RATE: &str = "a rate such as \"120/min\" (s, min, h)";
 const FILE: &str = "an absolute path";
 
+#[cfg(feature = "insight")]
+const FOLDERS: &str = "a list of absolute paths such as [\"/srv/notes\"]";
+#[cfg(feature = "insight")]
+const GLOBS: &str = "a list of names with * and ?, between slashes, such as [\"**/*.md\"]";
+
+/// Folders in a list. Each is walked by itself.
+#[cfg(feature = "insight")]
+const FOLDERS_MAX: usize = 16;
+
+/// Patterns in a list. Each path is compared with all of them.
+#[cfg(feature = "insight")]
+const GLOBS_MAX: usize = 64;
+
 /// Bytes of a path (`PATH_MAX` of Linux).
 const PATH_BYTES_MAX: usize = 4096;
+
+/// What a setting takes, and where its value goes.
+pub(super) enum Kind {
+    /// A whole number.
+    Count(RangeInclusive<u32>, fn(&mut Settings) -> &mut u32),
+    /// Bytes.
+    Size(RangeInclusive<usize>, fn(&mut Settings) -> &mut usize),
+    /// Time.
+    Duration(RangeInclusive<Duration>, fn(&mut Settings) -> &mut Duration),
+    /// One line of at most so many bytes.
+    Text(usize, fn(&mut Settings) -> &mut String),
+    /// Text of at most so many bytes that may be absent.
+    Optional(usize, fn(&mut Settings) -> &mut Option<String>),
+    /// `true` or `false`.
+    Flag(fn(&mut Settings) -> &mut bool),
+    /// The name of a role that may be absent; whether there is one of this name shows at the end.
+    Role(fn(&mut Settings) -> &mut Option<String>),
+    /// The absolute path of a file that may be absent.
+    File(fn(&mut Settings) -> &mut Option<String>),
+    /// Requests over time, without a bound where absent.
+    Rate(fn(&mut Settings) -> &mut Option<Rate>),
+    /// Absolute paths of folders.
+    #[cfg(feature = "insight")]
+    Folders(fn(&mut Settings) -> &mut Option<Vec<String>>),
+    /// Patterns of paths.
+    #[cfg(feature = "insight")]
+    Globs(fn(&mut Settings) -> &mut Vec<Glob>),
+    /// `listen`.
+    Listeners,
+    /// `hosts`.
+    Hosts,
+    /// `origins`.
+    Origins,
+    /// `builtins`.
+    Builtins,
+    /// `auth`.
+    Auth,
+    /// `proxies`.
+    Proxies,
+    /// `log.format`.
+    Format,
+    /// `log.level`.
+    Level,
+}
 
 impl Kind {
     /// In words, as in `expected ...`.
@@ -41,6 +101,10 @@ impl Kind {
             Kind::Role(_) => format!("the name of a role, {NAME}"),
             Kind::File(_) => FILE.to_string(),
             Kind::Rate(_) => RATE.to_string(),
+            #[cfg(feature = "insight")]
+            Kind::Folders(_) => FOLDERS.to_string(),
+            #[cfg(feature = "insight")]
+            Kind::Globs(_) => GLOBS.to_string(),
             Kind::Listeners => LISTENERS.to_string(),
             Kind::Hosts => HOSTS.to_string(),
             Kind::Origins => ORIGINS.to_string(),
@@ -71,6 +135,17 @@ impl Kind {
             Kind::Role(place) => *place(settings) = Some(name(value)?),
             Kind::File(place) => *place(settings) = Some(file(value)?),
             Kind::Rate(place) => *place(settings) = Some(rate(value)?),
+            #[cfg(feature = "insight")]
+            Kind::Folders(place) => {
+                let folder = |item: &Value| Ok(vec![folder(item)?]);
+                let folders = values::list(value, FOLDERS, FOLDERS_MAX, folder)?;
+                *place(settings) = Some(folders);
+            }
+            #[cfg(feature = "insight")]
+            Kind::Globs(place) => {
+                let glob = |item: &Value| Ok(vec![glob(item)?]);
+                *place(settings) = values::list(value, GLOBS, GLOBS_MAX, glob)?;
+            }
             Kind::Listeners => settings.listen = listeners(value)?,
             Kind::Hosts => settings.hosts = names(value, HOSTS, values::parse_host)?,
             Kind::Origins => settings.origins = names(value, ORIGINS, parse_origin)?,
@@ -105,6 +180,10 @@ impl Kind {
             Kind::Flag(place) => place(settings).to_string(),
             Kind::Role(place) | Kind::File(place) => Quoted(place(settings).as_ref()?).to_string(),
             Kind::Rate(place) => format!("\"{}\"", (*place(settings))?),
+            #[cfg(feature = "insight")]
+            Kind::Folders(place) => show_list(place(settings).as_ref()?),
+            #[cfg(feature = "insight")]
+            Kind::Globs(place) => show_list(place(settings).iter().map(Glob::to_string)),
             Kind::Listeners => show_list(settings.listen.iter().map(Listen::to_string)),
             Kind::Hosts => show_list(&settings.hosts),
             Kind::Origins => show_list(&settings.origins),
@@ -208,6 +287,26 @@ fn file(value: &Value) -> Result<String, Fault> {
             problem: format!("expected {FILE}"),
         }),
     }
+}
+
+/// The path of a folder, without a slash at its end.
+#[cfg(feature = "insight")]
+fn folder(value: &Value) -> Result<String, Fault> {
+    let path = value.as_text().filter(|path| path.starts_with('/'));
+    let path = path.filter(|path| path.len() <= PATH_BYTES_MAX && !path.contains('\0'));
+    match path
+        .ok_or_else(|| value.refuse(FILE))?
+        .trim_end_matches('/')
+    {
+        "" => Ok("/".to_string()),
+        path => Ok(path.to_string()),
+    }
+}
+
+#[cfg(feature = "insight")]
+fn glob(value: &Value) -> Result<Glob, Fault> {
+    let glob = value.as_text().and_then(Glob::new);
+    glob.ok_or_else(|| value.refuse("names with * and ?, between slashes"))
 }
 
 fn level(value: &Value) -> Result<log::Level, Fault> {

@@ -144,6 +144,9 @@ pub fn print(settings: &Settings) -> String {
     let mut section = "";
     for row in &SETTINGS {
         let (table, name) = row.key.split_once('.').unwrap_or(("", row.key));
+        if !is_told(table, settings) {
+            continue;
+        }
         if table != section {
             section = table;
             push_line(&mut text, &format!("\n[{table}]"));
@@ -166,6 +169,18 @@ pub fn print(settings: &Settings) -> String {
         server::push_server(&mut text, upstream);
     }
     text
+}
+
+/// Whether the settings of a table mean anything.
+#[cfg(feature = "insight")]
+fn is_told(table: &str, settings: &Settings) -> bool {
+    table != "insight" || settings.insight.is_wanted()
+}
+
+/// The same without insight: all others do.
+#[cfg(not(feature = "insight"))]
+const fn is_told(_table: &str, _settings: &Settings) -> bool {
+    true
 }
 
 /// `key = value`, when there is a value.

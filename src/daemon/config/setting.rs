@@ -4,8 +4,7 @@
 //! its bounds are where they are. Reading a file, `--set`, `slimcp check`, the defaults and the
 //! reference all go through these rows, so none of them can know another set of keys.
 
-use crate::auth::role::Rate;
-use crate::daemon::settings::Settings;
+use super::kind::Kind;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -27,44 +26,6 @@ pub(super) struct Doc {
     pub bounds: &'static str,
 }
 
-/// What a setting takes, and where its value goes.
-pub(super) enum Kind {
-    /// A whole number.
-    Count(RangeInclusive<u32>, fn(&mut Settings) -> &mut u32),
-    /// Bytes.
-    Size(RangeInclusive<usize>, fn(&mut Settings) -> &mut usize),
-    /// Time.
-    Duration(RangeInclusive<Duration>, fn(&mut Settings) -> &mut Duration),
-    /// One line of at most so many bytes.
-    Text(usize, fn(&mut Settings) -> &mut String),
-    /// Text of at most so many bytes that may be absent.
-    Optional(usize, fn(&mut Settings) -> &mut Option<String>),
-    /// `true` or `false`.
-    Flag(fn(&mut Settings) -> &mut bool),
-    /// The name of a role that may be absent; whether there is one of this name shows at the end.
-    Role(fn(&mut Settings) -> &mut Option<String>),
-    /// The absolute path of a file that may be absent.
-    File(fn(&mut Settings) -> &mut Option<String>),
-    /// Requests over time, without a bound where absent.
-    Rate(fn(&mut Settings) -> &mut Option<Rate>),
-    /// `listen`.
-    Listeners,
-    /// `hosts`.
-    Hosts,
-    /// `origins`.
-    Origins,
-    /// `builtins`.
-    Builtins,
-    /// `auth`.
-    Auth,
-    /// `proxies`.
-    Proxies,
-    /// `log.format`.
-    Format,
-    /// `log.level`.
-    Level,
-}
-
 const SECOND: Duration = Duration::from_secs(1);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -84,7 +45,7 @@ pub(super) const OUTPUTS: RangeInclusive<usize> = KIB..=64 * MIB;
 /// Makes two tables of one, in the same order: the sentences are in no program that does not print
 /// them.
 macro_rules! settings {
-    ($(Setting {
+    ($($(#[$when:meta])? Setting {
         key: $key:literal,
         kind: $kind:expr,
         default: $default:literal,
@@ -92,14 +53,14 @@ macro_rules! settings {
         bounds: $bounds:literal,
     },)*) => {
         /// Every setting, in the order in which it is printed: sections stay together.
-        pub(super) static SETTINGS: [Setting; DOCS.len()] = [$(Setting {
+        pub(super) static SETTINGS: [Setting; DOCS.len()] = [$($(#[$when])? Setting {
             key: $key,
             kind: $kind,
             default: $default,
         },)*];
 
         /// What there is to say about each of them.
-        pub(super) const DOCS: &[Doc] = &[$(Doc {
+        pub(super) const DOCS: &[Doc] = &[$($(#[$when])? Doc {
             doc: $doc,
             bounds: $bounds,
         },)*];
@@ -386,6 +347,95 @@ settings! {
         default: "",
         doc: "The role where that claim is absent; without it such a JWT is refused.",
         bounds: "",
+    },
+    #[cfg(feature = "insight")]
+    Setting {
+        key: "insight.sources",
+        kind: Kind::Folders(|settings| &mut settings.insight.sources),
+        default: "",
+        doc: "Folders of code, which vector-search finds definitions in; knowledge-search, what \
+              documents lie between.",
+        bounds: "At most 16 in each of these lists; what is in them can be read by whoever may \
+                 call the tools.",
+    },
+    #[cfg(feature = "insight")]
+    Setting {
+        key: "insight.notes",
+        kind: Kind::Folders(|settings| &mut settings.insight.notes),
+        default: "",
+        doc: "Folders of Markdown and plain text, which knowledge-search finds sections in.",
+        bounds: "",
+    },
+    #[cfg(feature = "insight")]
+    Setting {
+        key: "insight.decisions",
+        kind: Kind::Folders(|settings| &mut settings.insight.decisions),
+        default: "",
+        doc: "Folders of architecture decision records, for adr-list; without it docs/adr, \
+              doc/adr, docs/decisions and adr of each source.",
+        bounds: "",
+    },
+    #[cfg(feature = "insight")]
+    Setting {
+        key: "insight.include",
+        kind: Kind::Globs(|settings| &mut settings.insight.include),
+        default: "[]",
+        doc: "Which files are read, by their paths below the folder, such as \"**/*.md\"; all \
+              that are text if empty.",
+        bounds: "A name with a dot in front is meant only where the pattern has that dot.",
+    },
+    #[cfg(feature = "insight")]
+    Setting {
+        key: "insight.exclude",
+        kind: Kind::Globs(|settings| &mut settings.insight.exclude),
+        default: r#"["target", "node_modules", "__pycache__"]"#,
+        doc: "Which are not, and which folders are not entered: by a path, or by a name wherever \
+              it is.",
+        bounds: "",
+    },
+    #[cfg(feature = "insight")]
+    Setting {
+        key: "insight.state",
+        kind: Kind::File(|settings| &mut settings.insight.state),
+        default: "",
+        doc: "The folder where the index is kept; without it insight in state, in \
+              $STATE_DIRECTORY, or below the home of the user.",
+        bounds: "It takes about as many bytes as the texts that it is of.",
+    },
+    #[cfg(feature = "insight")]
+    Setting {
+        key: "insight.file_max",
+        kind: Kind::Size(KIB..=16 * MIB, |settings| &mut settings.insight.file_bytes_max),
+        default: r#""1MiB""#,
+        doc: "The largest file that is read.",
+        bounds: "It is in memory as a whole while it is read; larger ones were written by machines.",
+    },
+    #[cfg(feature = "insight")]
+    Setting {
+        key: "insight.files_max",
+        kind: Kind::Count(1..=1_000_000, |settings| &mut settings.insight.files_max),
+        default: "20000",
+        doc: "Files that are read of all folders together.",
+        bounds: "What is beyond is not found, which check, log and task-status tell.",
+    },
+    #[cfg(feature = "insight")]
+    Setting {
+        key: "insight.embeddings",
+        kind: Kind::File(|settings| &mut settings.insight.embeddings),
+        default: "",
+        doc: "A table of word vectors as a file: a word and its numbers in each line.",
+        bounds: "Nothing is ever fetched; without it the texts themselves tell which words belong \
+                 together.",
+    },
+    #[cfg(feature = "insight")]
+    Setting {
+        key: "insight.rescan",
+        kind: Kind::Duration(Duration::from_secs(10)..=Duration::from_secs(7 * 86_400), |settings| {
+            &mut settings.insight.rescan
+        }),
+        default: r#""10m""#,
+        doc: "How often all folders are looked through for changes that the kernel has not told of.",
+        bounds: "Each time every file is asked for its time, which keeps a disk from sleeping.",
     },
     Setting {
         key: "compat.messages_no_content",

@@ -4,8 +4,9 @@ use crate::daemon::settings::{Builtin, Listen};
 use crate::limits::{Memory, TOOLS_MAX};
 use crate::tool::command::Scalar;
 use crate::upstream::spec::UpstreamSpec;
+use kind::Kind;
 use print::{DIGEST_HIDDEN, ENVIRONMENT_HIDDEN};
-use setting::{DOCS, Kind, Setting};
+use setting::{DOCS, Setting};
 use std::time::Duration;
 
 fn parse_text(text: &str) -> Result<Settings, Vec<Complaint>> {
@@ -498,6 +499,22 @@ fn bounds(row: &Setting) -> Vec<(String, bool)> {
             (format!("'/{}'", "x".repeat(4096)), false),
             ("'key'".into(), false),
         ],
+        #[cfg(feature = "insight")]
+        Kind::Folders(_) => vec![
+            ("[]".into(), true),
+            (list(16, |folder| format!("'/srv/{folder}/'")), true),
+            (list(17, |folder| format!("'/srv/{folder}'")), false),
+            ("['/']".into(), true),
+            ("['srv']".into(), false),
+            ("['/srv', '/srv/']".into(), false),
+        ],
+        #[cfg(feature = "insight")]
+        Kind::Globs(_) => vec![
+            ("[]".into(), true),
+            (list(64, |name| format!("'**/{name}'")), true),
+            (list(65, |name| format!("'**/{name}'")), false),
+            ("['../a']".into(), false),
+        ],
         Kind::Rate(_) => vec![
             ("'1/s'".into(), true),
             ("'120/min'".into(), true),
@@ -596,7 +613,16 @@ fn settings_read_and_print_in_one_order() {
     once.dedup();
     assert_eq!(
         once,
-        ["", "limits", "timeouts", "jwt", "compat", "log"],
+        [
+            "",
+            "limits",
+            "timeouts",
+            "jwt",
+            #[cfg(feature = "insight")]
+            "insight",
+            "compat",
+            "log"
+        ],
         "each section is printed once"
     );
     let reference = reference();
@@ -726,9 +752,25 @@ fn complaints_about_settings() {
 
 #[test]
 fn settings_of_later_releases_are_unknown_keys() {
-    let complaints = parse_text("[insight]").unwrap_err();
+    let complaints = parse_text("[foresight]").unwrap_err();
     let problem = &complaints[0].problem;
     assert!(problem.starts_with("unknown key"), "{complaints:?}");
+}
+
+#[test]
+#[cfg(not(feature = "insight"))]
+fn a_build_without_insight_says_so() {
+    let section = parse_text("[insight]\nnotes = ['/srv']").unwrap_err();
+    let set = set("insight.files_max", "7");
+    let set = parse(&[], &Environment::default(), &set).unwrap_err();
+    for complaints in [section, set] {
+        let problem = &complaints[0].problem;
+        assert!(
+            problem.starts_with("this build has no insight"),
+            "{problem}"
+        );
+    }
+    assert!(parse_text("[insight]").is_ok());
 }
 
 #[test]
