@@ -8,9 +8,17 @@
 //! |---|---|
 //! | [`spec`] | what is configured |
 //! | [`query`] | what is asked, within bounds |
+//! | [`cut`] | a file, cut into passages |
+//! | [`notes`] | sections of documents |
+//! | [`code`] | definitions of programs |
+//! | [`language`] | languages of programs, and the shapes of their definitions |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
 
 pub mod answer;
+pub mod code;
+pub mod cut;
+pub mod language;
+pub mod notes;
 pub mod query;
 pub mod spec;
 
