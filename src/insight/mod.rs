@@ -8,11 +8,19 @@
 //! |---|---|
 //! | [`spec`] | what is configured |
 //! | [`query`] | what is asked, within bounds |
+//! | [`cut`] | a file, cut into passages |
+//! | [`notes`] | sections of documents |
+//! | [`code`] | definitions of programs |
+//! | [`language`] | languages of programs, and the shapes of their definitions |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
 //! | [`words`] | a text as words, a question as words |
 //! | [`tool`] | the tools that ask |
 
 pub mod answer;
+pub mod code;
+pub mod cut;
+pub mod language;
+pub mod notes;
 pub mod query;
 pub mod spec;
 pub mod tool;
