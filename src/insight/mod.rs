@@ -9,11 +9,15 @@
 //! | [`spec`] | what is configured |
 //! | [`query`] | what is asked, within bounds |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
+//! | [`kin`] | words of one meaning |
+//! | [`rank`] | how well passages fit a question |
 //! | [`words`] | a text as words, a question as words |
 //! | [`tool`] | the tools that ask |
 
 pub mod answer;
+pub mod kin;
 pub mod query;
+pub mod rank;
 pub mod spec;
 pub mod tool;
 pub mod words;

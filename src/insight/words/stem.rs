@@ -79,7 +79,7 @@ fn past_and_participle(word: &mut String) {
         }
         return;
     }
-    let mut endings = ["ed", "ing"].iter();
+    let mut endings = ["ed", "ing"].into_iter();
     let cut = endings.find(|ending| word.strip_suffix(ending).is_some_and(has_vowel));
     let Some(ending) = cut else {
         return;
