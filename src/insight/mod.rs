@@ -8,6 +8,10 @@
 //! |---|---|
 //! | [`spec`] | what is configured |
 //! | [`query`] | what is asked, within bounds |
+//! | [`cut`] | a file, cut into passages |
+//! | [`notes`] | sections of documents |
+//! | [`code`] | definitions of programs |
+//! | [`language`] | languages of programs, and the shapes of their definitions |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
 //! | [`kin`] | words of one meaning |
 //! | [`rank`] | how well passages fit a question |
@@ -15,7 +19,11 @@
 //! | [`tool`] | the tools that ask |
 
 pub mod answer;
+pub mod code;
+pub mod cut;
 pub mod kin;
+pub mod language;
+pub mod notes;
 pub mod query;
 pub mod rank;
 pub mod spec;
