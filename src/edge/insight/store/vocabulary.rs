@@ -12,13 +12,8 @@ const SEEN_WORDS: usize = 16 * 1024;
 const ALIKE_MAX: usize = 16 * 1024;
 
 /// Words that are known to be in the vocabulary, by their hashes; each pushes another one out.
-pub(super) struct Seen(Box<[u64]>);
-
-impl Default for Seen {
-    fn default() -> Seen {
-        Seen(vec![0; SEEN_WORDS].into_boxed_slice())
-    }
-}
+#[derive(Default)]
+pub(super) struct Seen(Vec<u64>);
 
 impl Seen {
     /// Puts words into the vocabulary, with blanks between them. They stay when no file has them
@@ -44,6 +39,7 @@ impl Seen {
         word.hash(&mut hasher);
         // Zero is for a place without a word.
         let hash = hasher.finish() | 1 << 63;
+        self.0.resize(SEEN_WORDS, 0);
         let place = &mut self.0[hash as usize % SEEN_WORDS];
         std::mem::replace(place, hash) != hash
     }

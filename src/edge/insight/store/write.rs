@@ -157,9 +157,13 @@ impl Store {
         committed.map_err(|error| self.roll_back(error.into()))
     }
 
-    /// Whether there is something to commit.
-    pub fn is_dirty(&self) -> bool {
-        !self.connection.is_autocommit()
+    /// Gives memory back: there is nothing to write for a while.
+    pub fn rest(&mut self) {
+        self.seen = Seen::default();
+        // Whatever it says, what was committed is there.
+        let _ = self
+            .connection
+            .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA shrink_memory");
     }
 
     /// Writes within the transaction, which begins with the first who writes.
