@@ -3,4 +3,5 @@
 
 mod damage;
 mod ends;
+mod memory;
 mod tree;
