@@ -6,6 +6,8 @@ pub mod cli;
 pub mod client_config;
 pub mod config;
 pub mod descriptors;
+#[cfg(feature = "insight")]
+mod insight;
 pub mod log;
 pub mod notify;
 pub mod run;

@@ -3,6 +3,8 @@
 //! The thread does one thing after another, so that there is neither a lock nor a second writer. A
 //! question waits for the file that is being read, and no longer.
 
+pub mod tools;
+
 use crate::insight::answer::Found;
 use crate::insight::query::Query;
 use smol::channel::Sender;
