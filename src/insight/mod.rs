@@ -8,13 +8,27 @@
 //! |---|---|
 //! | [`spec`] | what is configured |
 //! | [`query`] | what is asked, within bounds |
+//! | [`cut`] | a file, cut into passages |
+//! | [`notes`] | sections of documents |
+//! | [`code`] | definitions of programs |
+//! | [`language`] | languages of programs, and the shapes of their definitions |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
+//! | [`kin`] | words of one meaning |
+//! | [`rank`] | how well passages fit a question |
+//! | [`words`] | a text as words, a question as words |
 //! | [`tool`] | the tools that ask |
 
 pub mod answer;
+pub mod code;
+pub mod cut;
+pub mod kin;
+pub mod language;
+pub mod notes;
 pub mod query;
+pub mod rank;
 pub mod spec;
 pub mod tool;
+pub mod words;
 
 use std::ops::Range;
 

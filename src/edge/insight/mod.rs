@@ -2,14 +2,43 @@
 //!
 //! The thread does one thing after another, so that there is neither a lock nor a second writer. A
 //! question waits for the file that is being read, and no longer.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`worker`] | the thread |
+//! | [`pass`] | what it does next |
+//! | [`tree`] | the files of the folders |
+//! | [`entries`] | what the index keeps of a file |
+//! | [`store`] | the index on disk |
+//! | [`ask`] | a question and its answer |
+//! | [`bell`] | what the thread sleeps by |
+
+mod ask;
+mod bell;
+mod entries;
+mod pass;
+pub mod store;
+mod tree;
+mod worker;
 
 pub mod tools;
 
 use crate::insight::answer::Found;
 use crate::insight::query::Query;
+use crate::insight::spec::InsightSpec;
+use bell::{Bell, Rope};
 use smol::channel::Sender;
+use std::io;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::SystemTime;
+use worker::Worker;
+
+/// Questions that wait.
+const QUESTIONS_MAX: usize = 32;
+
+/// Bytes of the thread's stack: SQLite takes some ten thousand, nothing goes deep.
+const STACK_BYTES: usize = 256 * 1024;
 
 /// A question, and where the answer goes.
 type Question = (Query, Sender<Found>);
@@ -47,15 +76,41 @@ pub enum State {
 pub struct Insight {
     questions: Sender<Question>,
     indexing: Arc<Mutex<Indexing>>,
+    /// Goes after the questions, so that the thread sees that nobody is left.
+    rope: Rope,
 }
 
 impl Insight {
+    /// Starts the thread. Whatever is wrong with the folders is told by [`Insight::indexing`].
+    pub fn start(spec: InsightSpec) -> io::Result<Insight> {
+        let (questions, asked) = smol::channel::bounded(QUESTIONS_MAX);
+        let bell = Bell::new()?;
+        let indexing = Arc::new(Mutex::new(Indexing {
+            state: State::Working,
+            files_done: 0,
+            files_all: 0,
+            started: SystemTime::now(),
+            finished: None,
+            trouble: Vec::new(),
+        }));
+        let rope = bell.rope();
+        let worker = Worker::new(Arc::new(spec), asked, indexing.clone(), bell);
+        let thread = thread::Builder::new().stack_size(STACK_BYTES);
+        thread.spawn(|| worker.run())?;
+        Ok(Insight {
+            questions,
+            indexing,
+            rope,
+        })
+    }
+
     /// Asks; the answer comes once the thread has the time.
     pub async fn ask(&self, query: Query) -> Found {
         let (answer, answered) = smol::channel::bounded(1);
         if self.questions.try_send((query, answer)).is_err() {
             return Found::Failed("too many questions wait already: try again".to_string());
         }
+        self.rope.pull();
         let gone = |_| Found::Failed("the index is not there any more".to_string());
         answered.recv().await.unwrap_or_else(gone)
     }

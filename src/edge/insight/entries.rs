@@ -1,0 +1,56 @@
+//! A file becomes what the index keeps of it.
+
+use super::store::FIELDS;
+use super::store::write::{Entry, Record};
+use crate::insight::cut::{Cut, cut};
+use crate::insight::words::Words;
+use crate::insight::{Passage, Shelf};
+use std::ops::Range;
+
+/// What the index keeps of a file.
+pub(super) struct Made {
+    /// The language, of code.
+    pub language: Option<&'static str>,
+    /// Its passages with their words.
+    pub entries: Vec<Entry>,
+    /// What it says of a decision.
+    pub record: Option<Record>,
+}
+
+/// Makes entries of files.
+#[derive(Default)]
+pub(super) struct Entries {
+    words: Words,
+}
+
+impl Entries {
+    /// What is kept of a file at `way` below its folder.
+    pub fn of(&mut self, shelf: Shelf, way: &str, text: &str) -> Made {
+        let Cut { language, passages } = cut(shelf, way, text);
+        let entries = passages.into_iter().map(|passage| {
+            let words = self.fields(&passage, way, text);
+            Entry { passage, words }
+        });
+        Made {
+            language,
+            entries: entries.collect(),
+            record: None,
+        }
+    }
+
+    /// The words of each field of a passage.
+    fn fields(&mut self, passage: &Passage, way: &str, text: &str) -> [String; FIELDS] {
+        let part = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
+        let name = [&passage.title, " ", part(&passage.signature)].concat();
+        [&name, part(&passage.comment), part(&passage.text), way].map(|text| self.words_of(text))
+    }
+
+    fn words_of(&mut self, text: &str) -> String {
+        let mut joined = String::new();
+        self.words.of(text, &mut |word| {
+            joined.push_str(word);
+            joined.push(' ');
+        });
+        joined
+    }
+}

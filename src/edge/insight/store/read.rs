@@ -1,0 +1,215 @@
+//! What is known of files, passages, words and decisions.
+
+use super::write::{Record, Tally, kind_number};
+use super::{FIELDS, Fault, Store, integer};
+use crate::insight::{Kind, Shelf};
+use rusqlite::{OptionalExtension, Row, params};
+use std::ffi::OsStr;
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// What is known of a passage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The file.
+    pub path: PathBuf,
+    /// What its folder was named as.
+    pub shelf: Shelf,
+    /// The language, of code.
+    pub language: Option<String>,
+    /// [`Passage::title`](crate::insight::Passage::title).
+    pub title: String,
+    /// Its first line, counted from one.
+    pub line: u32,
+    /// Its last line.
+    pub line_last: u32,
+    /// Where it was in the file, in bytes, when the file was read.
+    pub text: Range<u64>,
+    /// The file as it was then.
+    pub stamp: u64,
+}
+
+impl Store {
+    /// The stamp of a file that is known.
+    pub fn stamp(&self, path: &Path) -> Result<Option<u64>, Fault> {
+        let query = "SELECT stamp FROM file WHERE path = ?";
+        let mut find = self.connection.prepare_cached(query)?;
+        let found = find.query_row([path.as_os_str().as_bytes()], |row| row.get::<_, i64>(0));
+        Ok(found.optional()?.map(i64::cast_unsigned))
+    }
+
+    /// The next known files by path, `files_max` at most, after `path`.
+    pub fn files_after(&self, path: &Path, files_max: usize) -> Result<Vec<PathBuf>, Fault> {
+        let query = "SELECT path FROM file WHERE path > ? ORDER BY path LIMIT ?";
+        let mut find = self.connection.prepare_cached(query)?;
+        let after = path.as_os_str().as_bytes();
+        let rows = find.query_map(params![after, integer(files_max)], |row| row_path(row, 0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Files that are known.
+    pub fn files(&self) -> Result<u32, Fault> {
+        let mut count = self
+            .connection
+            .prepare_cached("SELECT count(*) FROM file")?;
+        Ok(count.query_row([], |row| row.get(0))?)
+    }
+
+    /// How much there is of a kind of passages.
+    pub fn tally(&self, kind: Kind) -> Result<Tally, Fault> {
+        let query = "SELECT passages, words_name, words_comment, words_body, words_path
+            FROM tally WHERE kind = ?";
+        let mut find = self.connection.prepare_cached(query)?;
+        Ok(find.query_row([kind_number(kind)], |row| {
+            let mut words = [0; FIELDS];
+            for (field, sum) in words.iter_mut().enumerate() {
+                *sum = row.get::<_, i64>(field + 1)?.cast_unsigned();
+            }
+            let passages = row.get::<_, i64>(0)?.cast_unsigned();
+            Ok(Tally { passages, words })
+        })?)
+    }
+
+    /// Passages of a kind that have a word.
+    pub fn frequency(&self, kind: Kind, word: &str) -> Result<u64, Fault> {
+        let query = match kind {
+            Kind::Code => "SELECT doc FROM code_frequency WHERE term = ?",
+            Kind::Text => "SELECT doc FROM text_frequency WHERE term = ?",
+        };
+        let mut find = self.connection.prepare_cached(query)?;
+        let found = find
+            .query_row([word], |row| row.get::<_, i64>(0))
+            .optional()?;
+        Ok(found.unwrap_or(0).cast_unsigned())
+    }
+
+    /// What is known of a passage; none if it has gone.
+    pub fn passage(&self, passage: i64) -> Result<Option<Kept>, Fault> {
+        let query = "SELECT path, shelf, language, title, line, line_last, text_start, text_end,
+            stamp FROM passage JOIN file ON file.id = passage.file WHERE passage.id = ?";
+        let mut find = self.connection.prepare_cached(query)?;
+        Ok(find.query_row([passage], kept).optional()?)
+    }
+
+    /// Tells every place of a word: passage, field and how often, in the order of passages, until
+    /// `tell` returns `false`.
+    pub fn places(
+        &self,
+        kind: Kind,
+        word: &str,
+        tell: &mut dyn FnMut(i64, usize, u16) -> bool,
+    ) -> Result<(), Fault> {
+        let query = match kind {
+            Kind::Code => "SELECT doc, col FROM code_word WHERE term = ?",
+            Kind::Text => "SELECT doc, col FROM text_word WHERE term = ?",
+        };
+        let mut find = self.connection.prepare_cached(query)?;
+        let mut rows = find.query([word])?;
+        let mut now: Option<(i64, usize, u16)> = None;
+        while let Some(row) = rows.next()? {
+            let (passage, field) = (row.get(0)?, field_number(row.get_ref(1)?.as_bytes()?));
+            match &mut now {
+                Some((at, within, count)) if (*at, *within) == (passage, field) => {
+                    *count = count.saturating_add(1);
+                }
+                _ => {
+                    if let Some((passage, field, count)) = now.replace((passage, field, 1))
+                        && !tell(passage, field, count)
+                    {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        if let Some((passage, field, count)) = now {
+            tell(passage, field, count);
+        }
+        Ok(())
+    }
+
+    /// The records of all decisions, by number and path, `records_max` at most.
+    pub fn records(&self, records_max: usize) -> Result<Vec<(PathBuf, Record)>, Fault> {
+        let query = "SELECT path, number, title, status, date, supersedes, superseded_by
+            FROM decision JOIN file ON file.id = decision.file
+            ORDER BY number IS NULL, number, path LIMIT ?";
+        let mut find = self.connection.prepare_cached(query)?;
+        let rows = find.query_map([integer(records_max)], |row| {
+            Ok((row_path(row, 0)?, record(row)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// A line that was kept under a name.
+    pub fn meta(&self, name: &str) -> Result<Option<String>, Fault> {
+        let query = "SELECT value FROM meta WHERE name = ?";
+        let mut find = self.connection.prepare_cached(query)?;
+        Ok(find.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    /// The vector of a word.
+    pub fn vector(&self, kind: Kind, word: &str) -> Result<Option<Vec<u8>>, Fault> {
+        let query = "SELECT vector FROM vector WHERE kind = ? AND word = ?";
+        let mut find = self.connection.prepare_cached(query)?;
+        let found = find.query_row(params![kind_number(kind), word], |row| row.get(0));
+        Ok(found.optional()?)
+    }
+
+    /// Tells all vectors, by word.
+    pub fn vectors(&self, kind: Kind, tell: &mut dyn FnMut(&str, &[u8])) -> Result<(), Fault> {
+        let query = "SELECT word, vector FROM vector WHERE kind = ?";
+        let mut find = self.connection.prepare_cached(query)?;
+        let mut rows = find.query([kind_number(kind)])?;
+        while let Some(row) = rows.next()? {
+            tell(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_blob()?);
+        }
+        Ok(())
+    }
+}
+
+/// The place of a field among [`FIELDS`].
+fn field_number(name: &[u8]) -> usize {
+    match name {
+        b"name" => 0,
+        b"comment" => 1,
+        b"body" => 2,
+        _ => 3,
+    }
+}
+
+fn row_path(row: &Row<'_>, column: usize) -> rusqlite::Result<PathBuf> {
+    let bytes = row.get_ref(column)?.as_blob()?;
+    Ok(PathBuf::from(OsStr::from_bytes(bytes)))
+}
+
+fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let shelf = match row.get::<_, u8>(1)? {
+        0 => Shelf::Sources,
+        1 => Shelf::Notes,
+        _ => Shelf::Decisions,
+    };
+    Ok(Kept {
+        path: row_path(row, 0)?,
+        shelf,
+        language: row.get(2)?,
+        title: row.get(3)?,
+        line: row.get(4)?,
+        line_last: row.get(5)?,
+        text: row.get::<_, i64>(6)?.cast_unsigned()..row.get::<_, i64>(7)?.cast_unsigned(),
+        stamp: row.get::<_, i64>(8)?.cast_unsigned(),
+    })
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let supersedes = row.get_ref(5)?.as_str()?.split(' ');
+    Ok(Record {
+        number: row.get(1)?,
+        title: row.get(2)?,
+        status: row.get(3)?,
+        date: row.get(4)?,
+        supersedes: supersedes
+            .filter_map(|number| number.parse().ok())
+            .collect(),
+        superseded_by: row.get(6)?,
+    })
+}

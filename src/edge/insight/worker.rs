@@ -1,0 +1,376 @@
+//! The thread that has the index: reads files, answers questions.
+//!
+//! It does a small piece of work, answers what was asked meanwhile, and so on; what comes next is
+//! decided in [`pass`](super::pass). Nothing here panics on what stands in a file or in the index:
+//! a panic ends the whole program.
+
+use super::ask;
+use super::bell::Bell;
+use super::entries::Entries;
+use super::pass::{Act, Pass, Phase, Step, act};
+use super::store::write::Read;
+use super::store::{Fault, Store};
+use super::tree::{self, Seen, Walk};
+use super::{Indexing, Question, State};
+use crate::insight::answer::Found;
+use crate::insight::spec::InsightSpec;
+use smol::channel::{Receiver, TryRecvError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Files that are looked at between two looks at the questions.
+const GLANCES_MAX: usize = 64;
+
+/// How long written work may wait for its commit.
+const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Lines that are kept of what went wrong.
+const TROUBLE_MAX: usize = 16;
+
+/// Raised when the same file would become other passages or other words.
+const CONTENTS_VERSION: u32 = 1;
+
+/// All that the thread has.
+pub(super) struct Worker {
+    spec: Arc<InsightSpec>,
+    questions: Receiver<Question>,
+    indexing: Arc<Mutex<Indexing>>,
+    bell: Bell,
+    /// None while it cannot be opened.
+    store: Option<Store>,
+    pass: Pass,
+    /// The folders as far as they were looked through.
+    walk: Walk,
+    /// The last file that was looked for.
+    swept: PathBuf,
+    /// Files of the index.
+    files: usize,
+    entries: Entries,
+    committed: Instant,
+}
+
+impl Worker {
+    /// A thread's work, before anything is done.
+    pub(super) fn new(
+        spec: Arc<InsightSpec>,
+        questions: Receiver<Question>,
+        indexing: Arc<Mutex<Indexing>>,
+        bell: Bell,
+    ) -> Worker {
+        Worker {
+            walk: Walk::new(spec.clone()),
+            pass: Pass::new(spec.rescan),
+            spec,
+            questions,
+            indexing,
+            bell,
+            store: None,
+            swept: PathBuf::new(),
+            files: 0,
+            entries: Entries::default(),
+            committed: Instant::now(),
+        }
+    }
+
+    /// Works until nobody is left who could ask.
+    pub(super) fn run(mut self) {
+        let mut since = Instant::now();
+        loop {
+            match self.questions.try_recv() {
+                Ok(question) => self.answer(question),
+                Err(TryRecvError::Closed) => break,
+                Err(TryRecvError::Empty) => match self.pass.phase() {
+                    Phase::Resting(time) | Phase::Failed(time) => self.rest(since, time),
+                    _ => {
+                        let step = self.step();
+                        self.advance(&step);
+                        since = Instant::now();
+                    }
+                },
+            }
+        }
+        if let Some(store) = &mut self.store {
+            // Without, the last files would be read again at the next start.
+            let _ = store.commit();
+        }
+    }
+
+    /// Sleeps until something happens, or it has rested for `time`.
+    fn rest(&mut self, since: Instant, time: Duration) {
+        match time.checked_sub(since.elapsed()) {
+            Some(left) if !left.is_zero() => self.bell.wait(None, left),
+            Some(_) | None => self.advance(&Step::Woken),
+        }
+    }
+
+    /// Answers a question. Whoever asked may have gone.
+    fn answer(&mut self, (query, answer): Question) {
+        let Some(store) = &self.store else {
+            let _ = answer.try_send(Found::Failed(self.absent()));
+            return;
+        };
+        match ask::ask(store, &self.spec, &query) {
+            Ok(found) => {
+                let found = self.with_progress(found);
+                let _ = answer.try_send(found);
+            }
+            Err(fault) => {
+                let _ = answer.try_send(Found::Failed(fault.to_string()));
+                self.advance(&Step::Fault(fault));
+            }
+        }
+    }
+
+    /// Why there is no index.
+    fn absent(&self) -> String {
+        let indexing = self.indexing();
+        let last = indexing.trouble.last().cloned();
+        last.unwrap_or_else(|| "the index is being opened: try again".to_string())
+    }
+
+    /// Says with hits how far the index is if it is not complete.
+    fn with_progress(&self, found: Found) -> Found {
+        let Found::Hits { hits, .. } = found else {
+            return found;
+        };
+        let indexing = self.indexing();
+        let is_whole = indexing.finished.is_some();
+        let incomplete = (!is_whole).then_some((indexing.files_done, indexing.files_all));
+        Found::Hits { hits, incomplete }
+    }
+
+    fn indexing(&self) -> std::sync::MutexGuard<'_, Indexing> {
+        self.indexing
+            .lock()
+            .expect("nothing panics under this lock")
+    }
+
+    /// Notes what went wrong, and says it once.
+    fn trouble(&self, text: String) {
+        let mut indexing = self.indexing();
+        if indexing.trouble.contains(&text) {
+            return;
+        }
+        log::warn!("insight: {text}");
+        if indexing.trouble.len() == TROUBLE_MAX {
+            indexing.trouble.remove(0);
+        }
+        indexing.trouble.push(text);
+    }
+
+    /// Goes on to what comes after a step, and says so.
+    fn advance(&mut self, step: &Step) {
+        if let Step::Fault(fault) = step {
+            self.trouble(fault.to_string());
+        }
+        let before = self.pass.phase();
+        self.pass.advance(step);
+        let phase = self.pass.phase();
+        if phase == before {
+            return;
+        }
+        if matches!(phase, Phase::Counting) {
+            self.begin();
+        }
+        if matches!(phase, Phase::Failed(_)) {
+            self.store = None;
+        }
+        if let (Phase::Resting(_), Some(store)) = (phase, &mut self.store) {
+            store.rest();
+        }
+        self.tell(phase, step);
+    }
+
+    /// Begins a pass.
+    fn begin(&mut self) {
+        let mut indexing = self.indexing();
+        indexing.files_done = 0;
+        indexing.files_all = 0;
+        indexing.started = SystemTime::now();
+        indexing.finished = None;
+        drop(indexing);
+        self.walk = Walk::new(self.spec.clone());
+    }
+
+    fn tell(&self, phase: Phase, step: &Step) {
+        let mut indexing = self.indexing();
+        indexing.state = match phase {
+            Phase::Resting(_) => State::Resting,
+            Phase::Failed(_) => State::Failed,
+            Phase::Opening
+            | Phase::Rebuilding
+            | Phase::Counting
+            | Phase::Walking
+            | Phase::Sweeping
+            | Phase::Learning => State::Working,
+        };
+        if *step == Step::Done && matches!(phase, Phase::Resting(_)) {
+            indexing.finished = Some(SystemTime::now());
+            indexing
+                .trouble
+                .retain(|text| !text.contains("insight.state"));
+        }
+    }
+
+    /// Does a piece of work.
+    fn step(&mut self) -> Step {
+        let done = match self.pass.phase() {
+            Phase::Opening => self.open(),
+            Phase::Rebuilding => self.rebuild(),
+            Phase::Counting => self.count(),
+            Phase::Walking => self.walk(),
+            Phase::Sweeping => self.sweep(),
+            Phase::Learning => self.learn(),
+            Phase::Resting(_) | Phase::Failed(_) => Ok(true),
+        };
+        match done.and_then(|done| self.commit(done).map(|()| done)) {
+            Ok(true) => Step::Done,
+            Ok(false) => Step::More,
+            Err(fault) => Step::Fault(fault),
+        }
+    }
+
+    /// What decides what is in an index.
+    fn contents(&self) -> String {
+        let limit = self.spec.file_bytes_max;
+        format!("passages {CONTENTS_VERSION}, files of {limit} bytes")
+    }
+
+    fn open(&mut self) -> Result<bool, Fault> {
+        let mut store = Store::open(&self.spec.state, &self.contents())?;
+        if let Some(why) = store.take_made() {
+            log::warn!("insight: the index is built anew: {why}");
+        }
+        self.files = store.files()? as usize;
+        self.store = Some(store);
+        Ok(true)
+    }
+
+    fn rebuild(&mut self) -> Result<bool, Fault> {
+        // A question may have found the damage while there was nothing to build on.
+        let Some(store) = self.store.take() else {
+            return self.open();
+        };
+        self.store = Some(store.rebuild(&self.contents())?);
+        self.files = 0;
+        Ok(true)
+    }
+
+    /// Counts the files, for those who want to know how long it takes.
+    fn count(&mut self) -> Result<bool, Fault> {
+        for _ in 0..GLANCES_MAX {
+            match self.walk.step() {
+                Some(tree::Found::File(_)) => self.indexing().files_all += 1,
+                Some(tree::Found::Trouble(text)) => self.trouble(text),
+                Some(tree::Found::Nothing) => {}
+                None => {
+                    self.walk = Walk::new(self.spec.clone());
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Looks at files until one was read.
+    fn walk(&mut self) -> Result<bool, Fault> {
+        for _ in 0..GLANCES_MAX {
+            let has_read = match self.walk.step() {
+                Some(tree::Found::File(seen)) => self.file(&seen)?,
+                Some(_) => false,
+                None => return Ok(true),
+            };
+            if has_read {
+                return Ok(false);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes a file into the index if it is not there as it is. Returns whether that took a while.
+    fn file(&mut self, seen: &Seen) -> Result<bool, Fault> {
+        let store = self.store.as_mut().ok_or_else(no_store)?;
+        let known = store.stamp(&seen.path)?;
+        let act = act(seen.stamp, known, self.files, self.spec.files_max);
+        match act {
+            Act::Keep => {}
+            Act::Read => {
+                let outcome = self.read(seen);
+                self.files += usize::from(known.is_none());
+                outcome?;
+            }
+            Act::Refuse => self.trouble(format!(
+                "only the first {} files are known: the operator can raise insight.files_max",
+                self.spec.files_max
+            )),
+        }
+        let mut indexing = self.indexing();
+        indexing.files_done += 1;
+        indexing.files_all = indexing.files_all.max(indexing.files_done);
+        Ok(act == Act::Read)
+    }
+
+    /// Reads a file and puts it in; one that is not text has no passages.
+    fn read(&mut self, seen: &Seen) -> Result<(), Fault> {
+        let text = match tree::read(&self.spec, &seen.path) {
+            Ok(text) => text.unwrap_or_default(),
+            Err(error) => {
+                let path = seen.path.display();
+                self.trouble(format!("{path} cannot be read: {error}"));
+                String::new()
+            }
+        };
+        let way = self.way(&seen.path);
+        let made = self.entries.of(seen.shelf, &way, &text);
+        let read = Read {
+            path: &seen.path,
+            stamp: seen.stamp,
+            shelf: seen.shelf,
+            language: made.language,
+        };
+        let store = self.store.as_mut().ok_or_else(no_store)?;
+        store.replace(read, &made.entries, made.record.as_ref())
+    }
+
+    /// The path of a file below its folder, as far as it is text.
+    fn way(&self, path: &Path) -> String {
+        let folder = tree::folder_of(&self.spec, path);
+        let way = folder.and_then(|folder| path.strip_prefix(folder.path).ok());
+        way.unwrap_or(path).to_string_lossy().into_owned()
+    }
+
+    /// Forgets files that are gone, some at a time.
+    fn sweep(&mut self) -> Result<bool, Fault> {
+        let store = self.store.as_mut().ok_or_else(no_store)?;
+        let paths = store.files_after(&self.swept, GLANCES_MAX)?;
+        for path in &paths {
+            if tree::look(&self.spec, path).is_none() {
+                store.remove(path)?;
+                self.files = self.files.saturating_sub(1);
+            }
+        }
+        self.swept = paths.last().cloned().unwrap_or_default();
+        Ok(paths.is_empty())
+    }
+
+    /// Learns which words stand together.
+    fn learn(&mut self) -> Result<bool, Fault> {
+        Ok(true)
+    }
+
+    /// Commits what was written, at the end of a phase and every few seconds.
+    fn commit(&mut self, is_done: bool) -> Result<(), Fault> {
+        let is_due = is_done || self.committed.elapsed() >= COMMIT_INTERVAL;
+        if let (true, Some(store)) = (is_due, &mut self.store) {
+            self.committed = Instant::now();
+            store.commit()?;
+        }
+        Ok(())
+    }
+}
+
+/// There is an index in every phase that writes to it.
+fn no_store() -> Fault {
+    Fault::World("the index is not open".to_string())
+}

@@ -1,0 +1,277 @@
+//! How well passages fit a question.
+//!
+//! A question is a list of words, each of which may be there in other forms: words that are written
+//! alike, words that mean the same, words that stand near it in the texts themselves. A passage is
+//! as good as the words of the question that it has: rare ones count more (BM25), those in its name
+//! more than those in its body (fields weighted before they saturate, BM25F), and a passage that
+//! has all of them a little more than one that has some of them often.
+
+use super::kin::kin;
+use super::words::{self, Asked};
+
+/// Fields of a passage: its name, its comment, its body, its path.
+pub const FIELDS: usize = 4;
+
+/// How often a word is in each field, or how many words a field has.
+pub type Counts = [u32; FIELDS];
+
+/// Words that stand for words of a question, all of them together.
+pub const TERMS_MAX: usize = 96;
+
+/// Words that are written alike, tried for a word that is nowhere.
+const ALIKE_MAX: usize = 3;
+
+/// How alike two words have to be.
+const ALIKE_MIN: f32 = 0.5;
+
+/// Words that stand near a word.
+const NEIGHBOURS_MAX: usize = 4;
+
+/// How much two words of the question count that are one in the texts, beside each by itself.
+const JOINED_WEIGHT: f32 = 0.7;
+
+/// How much a word counts that stands near a word of the question.
+const NEIGHBOUR_WEIGHT: f32 = 0.4;
+
+/// How much a word counts that is written like one which is nowhere.
+const ALIKE_WEIGHT: f32 = 0.8;
+
+/// What the index knows of its words.
+pub trait Vocabulary {
+    /// Passages that have the word.
+    fn frequency(&self, word: &str) -> u64;
+
+    /// Words that share runs of signs with a word.
+    fn alike(&self, word: &str) -> Vec<String>;
+
+    /// Words that stand near a word of a question, which is given as it is in the index and as it
+    /// was written, with how near, from 0 to 1, nearest first.
+    fn neighbours(&self, word: &str, written: &str) -> Vec<(String, f32)>;
+}
+
+/// A word that is looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Term {
+    /// As the index has it.
+    pub word: String,
+    /// Which word of the question it stands for, counted from zero.
+    pub group: usize,
+    /// How much it counts: 1 for a word of the question, less for one that stands for it.
+    pub weight: f32,
+    /// Passages that have it.
+    pub frequency: u64,
+}
+
+/// How the fields count.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Formula {
+    /// Weight of each field.
+    pub fields: [f32; FIELDS],
+    /// How much the length of each field counts, from 0 to 1.
+    pub lengths: [f32; FIELDS],
+    /// How soon a word that is there often counts no more.
+    pub saturation: f32,
+    /// How much it counts that a passage has all words: the power of the share that it has.
+    pub coverage: f32,
+    /// How much further words count that stand for a word which another has stood for already.
+    pub further: f32,
+}
+
+/// For definitions in programs.
+pub const CODE: Formula = Formula {
+    fields: [3.0, 2.0, 1.0, 0.5],
+    lengths: [0.5, 0.6, 0.7, 0.3],
+    saturation: 1.2,
+    coverage: 1.0,
+    further: 0.3,
+};
+
+/// For sections of documents.
+pub const TEXT: Formula = Formula {
+    fields: [3.0, 1.0, 1.0, 1.5],
+    lengths: [0.5, 0.7, 0.7, 0.3],
+    saturation: 1.2,
+    coverage: 1.0,
+    further: 0.3,
+};
+
+/// How much there is of a kind of passages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Collection {
+    /// Passages.
+    pub passages: u64,
+    /// Words that a field has on average.
+    pub means: [f32; FIELDS],
+}
+
+/// The words that stand for a question, those of the question first.
+pub fn terms(question: &str, vocabulary: &dyn Vocabulary) -> Vec<Term> {
+    let mut terms: Vec<Term> = Vec::new();
+    let asked = words::asked(question);
+    for (group, asked) in asked.iter().enumerate() {
+        let weight = if asked.is_joined { JOINED_WEIGHT } else { 1.0 };
+        add(&mut terms, vocabulary, &asked.word, group, weight);
+    }
+    for (group, asked) in asked
+        .iter()
+        .enumerate()
+        .filter(|(_, asked)| !asked.is_joined)
+    {
+        let is_known = terms.iter().any(|term| term.group == group);
+        for (word, weight) in kin(&asked.written) {
+            add(&mut terms, vocabulary, &word, group, weight);
+        }
+        for (word, nearness) in near(asked, vocabulary) {
+            add(
+                &mut terms,
+                vocabulary,
+                &word,
+                group,
+                nearness * NEIGHBOUR_WEIGHT,
+            );
+        }
+        if !is_known {
+            for (word, likeness) in alike(&asked.word, vocabulary) {
+                add(
+                    &mut terms,
+                    vocabulary,
+                    &word,
+                    group,
+                    likeness * ALIKE_WEIGHT,
+                );
+            }
+        }
+    }
+    terms
+}
+
+/// Adds a word if the index has it, or counts it as much as the best of what it stands for.
+fn add(terms: &mut Vec<Term>, vocabulary: &dyn Vocabulary, word: &str, group: usize, weight: f32) {
+    // A word of the question stands for itself alone, and others for one of its words only.
+    if terms.len() >= TERMS_MAX || terms.iter().any(|term| term.word == word) {
+        return;
+    }
+    let frequency = vocabulary.frequency(word);
+    if frequency > 0 {
+        terms.push(Term {
+            word: word.to_string(),
+            group,
+            weight,
+            frequency,
+        });
+    }
+}
+
+/// Words that stand near a word, the nearest ones.
+fn near(asked: &Asked, vocabulary: &dyn Vocabulary) -> Vec<(String, f32)> {
+    let mut near = vocabulary.neighbours(&asked.word, &asked.written);
+    near.truncate(NEIGHBOURS_MAX);
+    near
+}
+
+/// Words that are written like a word, the most like first.
+fn alike(word: &str, vocabulary: &dyn Vocabulary) -> Vec<(String, f32)> {
+    let others = vocabulary.alike(word).into_iter();
+    let others = others.map(|other| (words::likeness(word, &other), other));
+    let mut others: Vec<(f32, String)> = others.filter(|(like, _)| *like >= ALIKE_MIN).collect();
+    others.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
+    others.truncate(ALIKE_MAX);
+    others
+        .into_iter()
+        .map(|(like, word)| (word, like))
+        .collect()
+}
+
+/// A question, ready to judge passages of one kind.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    formula: Formula,
+    means: [f32; FIELDS],
+    /// Of each term: which group it stands for, its weight, its rarity.
+    terms: Vec<(usize, f32, f32)>,
+    /// Of each group: how much it can count at most, about.
+    groups: Vec<f32>,
+}
+
+impl Judge {
+    /// Makes ready. The places of the terms are those of the counts that are judged later.
+    pub fn new(formula: Formula, collection: Collection, terms: &[Term]) -> Judge {
+        let rarity = |term: &Term| rarity(collection.passages, term.frequency);
+        let count = terms.iter().map(|term| term.group + 1).max().unwrap_or(0);
+        let mut groups = vec![0.0_f32; count];
+        for term in terms {
+            let most = term.weight * rarity(term);
+            groups[term.group] = groups[term.group].max(most);
+        }
+        let terms = terms
+            .iter()
+            .map(|term| (term.group, term.weight, rarity(term)));
+        let means = collection.means.map(|mean| mean.max(1.0));
+        Judge {
+            formula,
+            means,
+            terms: terms.collect(),
+            groups,
+        }
+    }
+
+    /// How well a passage fits, from the number of words of its fields and from how often each
+    /// term is in each of them.
+    pub fn score(&self, lengths: &Counts, counts: &[Counts]) -> f32 {
+        let shares = self.shares(lengths);
+        let mut best = vec![0.0_f32; self.groups.len()];
+        let mut all = vec![0.0_f32; self.groups.len()];
+        for ((group, weight, rarity), counts) in self.terms.iter().zip(counts) {
+            let often = self.often(&shares, counts);
+            let saturated = often / (often + self.formula.saturation);
+            let gain = weight * rarity * saturated * (self.formula.saturation + 1.0);
+            best[*group] = best[*group].max(gain);
+            all[*group] += gain;
+        }
+        let further = self.formula.further;
+        let gains = best
+            .iter()
+            .zip(&all)
+            .map(|(best, all)| best + further * (all - best));
+        gains.sum::<f32>() * self.covered(&best).powf(self.formula.coverage)
+    }
+
+    /// What one word of each field counts.
+    fn shares(&self, lengths: &Counts) -> [f32; FIELDS] {
+        let share = |field: usize| {
+            let length = lengths[field] as f32 / self.means[field];
+            let counts = self.formula.lengths[field];
+            self.formula.fields[field] / (1.0 - counts + counts * length)
+        };
+        std::array::from_fn(share)
+    }
+
+    /// How often a term is there, by the weights of the fields.
+    fn often(&self, shares: &[f32; FIELDS], counts: &Counts) -> f32 {
+        shares
+            .iter()
+            .zip(counts)
+            .map(|(share, count)| share * *count as f32)
+            .sum()
+    }
+
+    /// The share of the question that is there, by what its words count: those that are there at
+    /// all, whether often or not.
+    fn covered(&self, best: &[f32]) -> f32 {
+        let all: f32 = self.groups.iter().sum();
+        let there = best
+            .iter()
+            .zip(&self.groups)
+            .filter(|(best, _)| **best > 0.0);
+        let there: f32 = there.map(|(best, most)| best.min(*most)).sum();
+        if all > 0.0 { there / all } else { 0.0 }
+    }
+}
+
+/// How much a word counts that so many passages have (the probabilistic one of BM25, never below
+/// zero).
+fn rarity(passages: u64, frequency: u64) -> f32 {
+    let passages = passages.max(frequency) as f32;
+    let frequency = frequency as f32;
+    (1.0 + (passages - frequency + 0.5) / (frequency + 0.5)).ln()
+}
