@@ -21,6 +21,7 @@ pub mod store;
 mod tree;
 mod worker;
 
+pub mod survey;
 pub mod tools;
 
 use crate::insight::answer::Found;
