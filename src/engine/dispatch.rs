@@ -272,7 +272,11 @@ impl Engine {
                 let outcome = self.within_output(index, outcome);
                 self.say_outcome(asker, id, &outcome, payload)
             }
-            Start::TaskStatus(task) => self.tell_status(asker, id, task.as_deref(), payload),
+            Start::TaskStatus(task) => self.tell_status(asker, id, &task, payload),
+            Start::TaskList(server) => {
+                let listed = self.list_tasks(asker, &server);
+                self.say_outcome(asker, id, &listed, payload)
+            }
             Start::Work(mut work) => {
                 if let (Work::Upstream(forward), Some(meta)) = (&mut work, params.meta) {
                     forward.meta = request::foreign(meta);

@@ -21,7 +21,7 @@ use crate::tool::builtin::TASK_STATUS;
 use crate::tool::command::Stopped;
 use crate::tool::forward::Scope;
 use crate::tool::registry::ToolIndex;
-use crate::tool::{Outcome, Tool, Work};
+use crate::tool::{Outcome, ServerTask, Tool, Work};
 use crate::wire::json::{self, Object};
 use crate::wire::jsonrpc::{self, Id, RpcError};
 use crate::wire::status::Status;
@@ -383,18 +383,14 @@ impl Engine {
         tasks.find(|(_, task)| wanted(task)).map(|(key, _)| key)
     }
 
-    /// The built-in tool `task-status`.
+    /// The built-in tool `task-status` of one task.
     pub(super) fn tell_status(
         &mut self,
         asker: Asker,
         request: &Id,
-        id: Option<&str>,
+        id: &str,
         payload: &mut Vec<u8>,
     ) -> Dispatched {
-        let Some(id) = id else {
-            let listed = self.list_tasks(asker);
-            return self.say_outcome(asker, request, &listed, payload);
-        };
         let Some(key) = self.find_task(asker.principal, id) else {
             let unknown = Outcome::error(task_unknown(id).message);
             return self.say_outcome(asker, request, &unknown, payload);
@@ -406,8 +402,8 @@ impl Engine {
         self.whole(asker, payload)
     }
 
-    /// The asker's tasks, the newest first.
-    fn list_tasks(&self, asker: Asker) -> Outcome {
+    /// The asker's tasks, the newest first, and those of the server.
+    pub(super) fn list_tasks(&self, asker: Asker, server: &[ServerTask]) -> Outcome {
         let tasks = self.tasks.iter().map(|(_, task)| task);
         let mut own: Vec<&Task> = tasks.filter(|task| asker.may_list(task)).collect();
         own.sort_unstable_by_key(|task| std::cmp::Reverse(task.since));
@@ -425,7 +421,12 @@ impl Engine {
         if more > 0 {
             text.push_str(&format!("\nand {more} more"));
         }
+        for task in server {
+            text.push_str("\nOf the server itself: ");
+            text.push_str(&task.line);
+        }
         let tasks = own.iter().map(|task| described(task, self.call_of(task)));
+        let tasks = tasks.chain(server.iter().map(|task| Object::begun(&task.described)));
         let listed = Object::default().list("tasks", tasks);
         Outcome {
             structured: Some(into_text(listed)),

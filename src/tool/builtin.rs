@@ -2,7 +2,7 @@
 
 pub mod facts;
 
-use super::{Annotations, Background, Outcome, Start, Tool, ToolSpec, Work};
+use super::{Annotations, Background, Outcome, ServerTask, Start, Tool, ToolSpec, Work};
 use crate::wire::json;
 use serde_json::value::RawValue;
 use std::rc::Rc;
@@ -105,10 +105,15 @@ impl Tool for SystemInfo {
     }
 }
 
-/// Tells how the caller's tasks are, for clients that have no other way to ask.
+/// Tells how the caller's tasks are, for clients that have no other way to ask, and how those of
+/// the server are.
 pub struct TaskStatus {
     spec: ToolSpec,
+    server: Option<TellTask>,
 }
+
+/// How a task of the server is now.
+pub type TellTask = Rc<dyn Fn() -> ServerTask>;
 
 /// What the answer to a call in the background tells the model to call.
 pub const TASK_STATUS: &str = "task-status";
@@ -117,6 +122,18 @@ const TASK_STATUS_SCHEMA: &str = concat!(
     r#"{"type":"object","properties":{"id":{"type":"string","#,
     r#""description":"The id of a task. Without it your tasks are listed."}},"#,
     r#""additionalProperties":false}"#
+);
+
+/// One task has the members of a task, and a list has them in each of `tasks`.
+const TASK_STATUS_OUTPUT_SCHEMA: &str = concat!(
+    r##"{"type":"object","anyOf":[{"required":["tasks"]},{"required":["taskId","status"]}],"##,
+    r##""properties":{"tasks":{"type":"array","items":{"type":"object","##,
+    r##""required":["taskId","status"],"properties":{"taskId":{"type":"string"},"##,
+    r##""status":{"type":"string"}}}},"taskId":{"type":"string"},"status":{"type":"string","##,
+    r##""enum":["working","input_required","completed","failed","cancelled"]},"##,
+    r##""statusMessage":{"type":"string"},"tool":{"type":"string"},"##,
+    r##""createdAt":{"type":"string"},"lastUpdatedAt":{"type":"string"},"##,
+    r##""progress":{"type":"integer"},"total":{"type":"integer"},"result":{"type":"object"}}}"##
 );
 
 impl TaskStatus {
@@ -131,11 +148,32 @@ impl TaskStatus {
                               an id it lists your tasks."
                     .to_owned(),
                 input_schema: schema(TASK_STATUS_SCHEMA),
-                output_schema: None,
+                output_schema: Some(schema(TASK_STATUS_OUTPUT_SCHEMA)),
                 annotations: READS_THIS_MACHINE,
                 background: Background::Never,
                 icons: None,
             },
+            server: None,
+        }
+    }
+
+    /// The same, which tells of a task of the server too.
+    pub fn with_server(server: TellTask) -> TaskStatus {
+        TaskStatus {
+            server: Some(server),
+            ..TaskStatus::new()
+        }
+    }
+
+    /// How the task with this id is.
+    fn tell(&self, id: String) -> Start {
+        let task = self.server.as_ref().map(|server| server());
+        match task.filter(|task| task.id == id) {
+            Some(task) => Start::Done(Outcome {
+                structured: Some(task.described),
+                ..Outcome::text(task.line)
+            }),
+            None => Start::TaskStatus(id),
         }
     }
 }
@@ -168,8 +206,8 @@ impl Tool for TaskStatus {
             return Start::Done(Outcome::error(TASK_STATUS_WRONG));
         };
         match id.map(json::text) {
-            None => Start::TaskStatus(None),
-            Some(Some(id)) => Start::TaskStatus(Some(id.into_owned())),
+            None => Start::TaskList(self.server.iter().map(|server| server()).collect()),
+            Some(Some(id)) => self.tell(id.into_owned()),
             Some(None) => Start::Done(Outcome::error(TASK_STATUS_WRONG)),
         }
     }
@@ -244,22 +282,47 @@ mod tests {
             let arguments = RawValue::from_string(arguments.to_owned()).unwrap();
             TaskStatus::new().start(&arguments)
         };
-        for (arguments, id) in [
-            ("{}", None),
-            (r#"{"id":null}"#, None),
-            (r#"{"id":"a\u0062"}"#, Some("ab")),
-        ] {
-            let Start::TaskStatus(asked) = start(arguments) else {
-                panic!("{arguments}")
-            };
-            assert_eq!(asked.as_deref(), id);
+        for arguments in ["{}", r#"{"id":null}"#] {
+            let start = start(arguments);
+            assert!(
+                matches!(&start, Start::TaskList(of) if of.is_empty()),
+                "{start:?}"
+            );
         }
+        let one = start(r#"{"id":"a\u0062"}"#);
+        assert!(
+            matches!(&one, Start::TaskStatus(id) if id == "ab"),
+            "{one:?}"
+        );
         for arguments in [r#"{"id":7}"#, r#"{"task":"a"}"#, "[]"] {
             let Start::Done(outcome) = start(arguments) else {
                 panic!("{arguments}")
             };
             assert!(outcome.is_error, "{arguments}");
         }
+    }
+
+    #[test]
+    fn tasks_of_the_server_are_told_of_to_everybody() {
+        let task = ServerTask {
+            id: "tide",
+            line: "The tide comes in.".to_string(),
+            described: r#"{"taskId":"tide","status":"working"}"#.to_string(),
+        };
+        let told = task.clone();
+        let tool = TaskStatus::with_server(Rc::new(move || told.clone()));
+        let start = |arguments: &str| {
+            let arguments = RawValue::from_string(arguments.to_owned()).unwrap();
+            tool.start(&arguments)
+        };
+        let Start::Done(outcome) = start(r#"{"id":"tide"}"#) else {
+            panic!("it is the server's");
+        };
+        assert_eq!(outcome.said(), task.line);
+        assert_eq!(outcome.structured.as_ref(), Some(&task.described));
+        assert!(matches!(start(r#"{"id":"ebb"}"#), Start::TaskStatus(_)));
+        assert!(matches!(start("{}"), Start::TaskList(of) if of == [task]));
+        json::check(TASK_STATUS_OUTPUT_SCHEMA).unwrap();
     }
 
     #[test]

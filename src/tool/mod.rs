@@ -141,8 +141,21 @@ pub enum Start {
     Done(Outcome),
     /// The edge has work to do and will report.
     Work(Work),
-    /// The engine knows: how the task with this id is, or all that are the caller's.
-    TaskStatus(Option<String>),
+    /// The engine knows: how the caller's task with this id is.
+    TaskStatus(String),
+    /// The same of all tasks that are the caller's, and beside them those of the server itself.
+    TaskList(Vec<ServerTask>),
+}
+
+/// A task that is nobody's: what the server does of itself, as everybody is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerTask {
+    /// Its id, which is none that is ever drawn.
+    pub id: &'static str,
+    /// How it is, in a line for a model.
+    pub line: String,
+    /// The same as a JSON object, with the members that other tasks have.
+    pub described: String,
 }
 
 /// What the edge can do for a tool.

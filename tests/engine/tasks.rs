@@ -14,7 +14,7 @@ use slimcp::tool::ask::{Ask, AskKind};
 use slimcp::tool::handler::{Begin, Ended, Progress, Said};
 use slimcp::tool::registry::Registry;
 use slimcp::tool::{
-    Annotations, Background, Outcome, Since, Start, Tool, ToolSpec, Work, builtin,
+    Annotations, Background, Outcome, ServerTask, Since, Start, Tool, ToolSpec, Work, builtin,
     command::CommandTool,
 };
 use slimcp::wire::jsonrpc::RpcError;
@@ -62,6 +62,15 @@ fn tools() -> Registry {
         function("must-later", Background::Required(Since::Said)),
     ]);
     Registry::new(tools).unwrap()
+}
+
+/// What the server does of itself.
+fn tide() -> ServerTask {
+    ServerTask {
+        id: "tide",
+        line: "Task tide, 3 of 4.".to_string(),
+        described: r#"{"taskId":"tide","status":"working"}"#.to_string(),
+    }
 }
 
 fn server_with(limits: Limits) -> Server {
@@ -494,6 +503,35 @@ fn every_client_is_given_the_task_of_a_tool_in_the_background() {
     let begun = result_at(&mut server, 5, &request);
     assert_eq!(begun["resultType"], "complete");
     assert!(begun["structuredContent"]["taskId"].is_string());
+}
+
+#[test]
+fn a_task_of_the_server_is_listed_behind_ones_own() {
+    let mut server = server();
+    let mut tools: Vec<Rc<dyn Tool>> = tools().iter().cloned().collect();
+    tools.retain(|tool| tool.spec().name != "task-status");
+    tools.push(Rc::new(builtin::TaskStatus::with_server(Rc::new(tide))));
+    let config = server.engine.config().clone();
+    server
+        .engine
+        .reload(at(0), config, Registry::new(tools).unwrap());
+    server.settle(at(0));
+    let own = streamable(&mut server, at(0), "2025-06-18");
+    let list = post("/mcp", &own, &status_call(""));
+    let listed = result_at(&mut server, 1, &list);
+    assert_eq!(
+        text(&listed),
+        "You have no tasks.\nOf the server itself: Task tide, 3 of 4."
+    );
+    let tide = json!({"taskId": "tide", "status": "working"});
+    assert_eq!(listed["structuredContent"], json!({"tasks": [tide]}));
+    result_at(&mut server, 2, &post("/mcp", &own, &call(1, "backup")));
+    let listed = result_at(&mut server, 3, &list);
+    assert_eq!(listed["structuredContent"]["tasks"][0]["tool"], "backup");
+    assert_eq!(listed["structuredContent"]["tasks"][1], tide);
+    let one = result_at(&mut server, 4, &post("/mcp", &own, &status_call("tide")));
+    assert_eq!(text(&one), "Task tide, 3 of 4.");
+    assert_eq!(one["structuredContent"], tide);
 }
 
 #[test]
