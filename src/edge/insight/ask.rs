@@ -1,20 +1,24 @@
 //! A question becomes words, the index says where they are, the best of that is the answer.
 
-use super::store::candidates::{Candidate, Sought};
+use super::store::candidates::Sought;
 use super::store::read::Kept;
 use super::store::write::Tally;
-use super::store::{FIELDS, Fault, Store};
+use super::store::{Fault, Store};
 use super::tree;
 use crate::insight::Kind;
 use crate::insight::answer::{Decision, Found, Hit};
 use crate::insight::query::Query;
+use crate::insight::rank::{self, Collection, Formula, Judge, Vocabulary, terms};
 use crate::insight::spec::InsightSpec;
-use crate::insight::words::asked;
+use std::cell::Cell;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Passages that are ranked.
 const CANDIDATES_MAX: usize = 500;
+
+/// Words that are compared with one that is nowhere.
+const ALIKE_MAX: usize = 64;
 
 /// Decisions that are listed.
 const RECORDS_MAX: usize = 1000;
@@ -45,29 +49,30 @@ fn hits(
     language: Option<&str>,
     limit: usize,
 ) -> Result<Found, Fault> {
-    let asked = asked(question);
-    let sought: Vec<Sought<'_>> = asked
-        .iter()
-        .map(|asked| Sought {
-            word: &asked.word,
-            weight: 1.0,
-        })
-        .collect();
-    let mut rarities = Vec::with_capacity(sought.len());
-    let tally = store.tally(kind)?;
-    for each in &sought {
-        let frequency = store.frequency(kind, each.word)? as f32;
-        rarities.push((1.0 + (tally.passages as f32 + 0.5) / (frequency + 0.5)).ln());
+    let words = Words {
+        store,
+        kind,
+        fault: Cell::new(None),
+    };
+    let terms = terms(question, &words);
+    if let Some(fault) = words.fault.take() {
+        return Err(fault);
     }
+    let sought = terms.iter().map(|term| Sought {
+        word: &term.word,
+        weight: term.weight,
+    });
+    let sought: Vec<Sought<'_>> = sought.collect();
     let candidates = store.candidates(kind, &sought, language, CANDIDATES_MAX)?;
+    let judge = Judge::new(formula(kind), collection(store, kind)?, &terms);
     let scored = candidates
         .iter()
-        .map(|candidate| (score(candidate, &rarities, &tally), candidate));
-    let mut scored: Vec<(f32, &Candidate)> = scored.collect();
-    scored.sort_by(|one, other| other.0.total_cmp(&one.0));
+        .map(|each| (judge.score(&each.lengths, &each.counts), each.passage));
+    let mut scored: Vec<(f32, i64)> = scored.collect();
+    scored.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
     let mut hits = Vec::new();
-    for (score, candidate) in scored.into_iter().take(limit) {
-        if let Some(kept) = store.passage(candidate.passage)? {
+    for (score, passage) in scored.into_iter().take(limit) {
+        if let Some(kept) = store.passage(passage)? {
             hits.extend(hit(spec, kept, score));
         }
     }
@@ -77,20 +82,51 @@ fn hits(
     })
 }
 
-/// BM25.
-fn score(candidate: &Candidate, rarities: &[f32], tally: &Tally) -> f32 {
-    let weights = [2.0, 1.0, 1.0, 0.5];
-    let mut sum = 0.0;
-    for (counts, rarity) in candidate.counts.iter().zip(rarities) {
-        let mut often = 0.0;
-        for field in 0..FIELDS {
-            let mean = tally.words[field] as f32 / tally.passages.max(1) as f32;
-            let length = candidate.lengths[field] as f32 / mean.max(1.0);
-            often += weights[field] * f32::from(counts[field]) / (0.25 + 0.75 * length);
-        }
-        sum += rarity * often * 2.2 / (often + 1.2);
+fn formula(kind: Kind) -> Formula {
+    match kind {
+        Kind::Code => rank::CODE,
+        Kind::Text => rank::TEXT,
     }
-    sum
+}
+
+fn collection(store: &Store, kind: Kind) -> Result<Collection, Fault> {
+    let Tally { passages, words } = store.tally(kind)?;
+    let mean = |sum: u64| sum as f32 / passages.max(1) as f32;
+    Ok(Collection {
+        passages,
+        means: words.map(mean),
+    })
+}
+
+/// What the index knows of its words.
+struct Words<'a> {
+    store: &'a Store,
+    kind: Kind,
+    /// What went wrong meanwhile.
+    fault: Cell<Option<Fault>>,
+}
+
+impl Words<'_> {
+    fn or_fault<T: Default>(&self, known: Result<T, Fault>) -> T {
+        known.unwrap_or_else(|fault| {
+            self.fault.set(Some(fault));
+            T::default()
+        })
+    }
+}
+
+impl Vocabulary for Words<'_> {
+    fn frequency(&self, word: &str) -> u64 {
+        self.or_fault(self.store.frequency(self.kind, word))
+    }
+
+    fn alike(&self, word: &str) -> Vec<String> {
+        self.or_fault(self.store.alike(word, ALIKE_MAX))
+    }
+
+    fn neighbours(&self, _word: &str, _written: &str) -> Vec<(String, f32)> {
+        Vec::new()
+    }
 }
 
 /// What is shown of a passage; none if its file is nobody's any more.

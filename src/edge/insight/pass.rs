@@ -15,7 +15,7 @@ use super::store::Fault;
 use std::time::Duration;
 
 /// How soon another process's folder is tried again: at a reload it is let go of soon.
-const TAKEN_RETRY: Duration = Duration::from_secs(1);
+const TAKEN_RETRY: Duration = Duration::from_millis(250);
 
 /// How soon a state folder that cannot be used, or is full, is tried again.
 const FAULT_RETRY: Duration = Duration::from_secs(60);

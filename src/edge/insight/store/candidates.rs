@@ -30,7 +30,7 @@ pub struct Candidate {
     /// Words of each field.
     pub lengths: [u32; FIELDS],
     /// How often each word that was sought is in each field; as many as are sought.
-    pub counts: Vec<[u16; FIELDS]>,
+    pub counts: Vec<[u32; FIELDS]>,
 }
 
 /// A word in a field of a passage.
@@ -156,13 +156,13 @@ impl Store {
         for note in &notes.notes {
             if let Some(place) = places.get(&note.passage) {
                 let counts = &mut candidates[*place].counts[usize::from(note.word)];
-                counts[usize::from(note.field)] = note.count;
+                counts[usize::from(note.field)] = note.count.into();
             }
         }
         for word in notes.cut {
             self.places(kind, sought[word].word, &mut |passage, field, count| {
                 if let Some(place) = places.get(&passage) {
-                    candidates[*place].counts[word][field] = count;
+                    candidates[*place].counts[word][field] = count.into();
                 }
                 true
             })?;

@@ -56,6 +56,14 @@ impl Store {
         Ok(count.query_row([], |row| row.get(0))?)
     }
 
+    /// The languages that there is code in, by name.
+    pub fn languages(&self) -> Result<Vec<String>, Fault> {
+        let query = "SELECT DISTINCT language FROM file WHERE language IS NOT NULL ORDER BY 1";
+        let mut find = self.connection.prepare_cached(query)?;
+        let rows = find.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// How much there is of a kind of passages.
     pub fn tally(&self, kind: Kind) -> Result<Tally, Fault> {
         let query = "SELECT passages, words_name, words_comment, words_body, words_path

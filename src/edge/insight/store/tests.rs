@@ -163,6 +163,7 @@ fn only_the_language_that_is_wanted_is_found() {
         word: "lamp",
         weight: 1.0,
     }];
+    assert_eq!(store.languages().unwrap(), ["rust"]);
     for (language, count) in [(None, 1), (Some("rust"), 1), (Some("c"), 0)] {
         let candidates = store.candidates(Kind::Code, &sought, language, 9).unwrap();
         assert_eq!(candidates.len(), count, "{language:?}");
