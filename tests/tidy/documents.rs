@@ -25,12 +25,10 @@ fn load(name: &str, text: String) -> Settings {
     };
     // The index has to be kept somewhere.
     let environment = Environment::read(|name| (name == "HOME").then(|| "/home/u".into()));
-    config::parse(&[source], &environment, &Overrides::default()).unwrap_or_else(
-        |complaints| {
-            let shown: Vec<String> = complaints.iter().map(ToString::to_string).collect();
-            panic!("\n{}\n", shown.join("\n"))
-        },
-    )
+    config::parse(&[source], &environment, &Overrides::default()).unwrap_or_else(|complaints| {
+        let shown: Vec<String> = complaints.iter().map(ToString::to_string).collect();
+        panic!("\n{}\n", shown.join("\n"))
+    })
 }
 
 /// What a build without `[insight]` takes of a configuration.
