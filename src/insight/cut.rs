@@ -150,7 +150,7 @@ fn first_piece(text: &str, range: Range<usize>, bytes_max: usize) -> Range<usize
     if range.len() <= bytes_max + bytes_max / 4 {
         return range;
     }
-    let window_end = text.floor_char_boundary(range.start + bytes_max);
+    let window_end = floor(text, range.start + bytes_max);
     let window = &text[range.start..window_end];
     let at_least = bytes_max / 4;
     let late = |at: &usize| *at >= at_least;
@@ -163,11 +163,18 @@ fn first_piece(text: &str, range: Range<usize>, bytes_max: usize) -> Range<usize
     range.start..range.start + cut
 }
 
+/// The last place at `at` or before where a character begins or the text ends.
+pub(super) fn floor(text: &str, at: usize) -> usize {
+    let mut places = (0..=at.min(text.len())).rev();
+    let found = places.find(|place| text.is_char_boundary(*place));
+    found.expect("a text begins with a character, or is empty")
+}
+
 /// At most `bytes_max` bytes of a title; what is cut off is told by dots.
 pub(super) fn shorten(mut title: String, bytes_max: usize) -> String {
     const DOTS: &str = "...";
     if title.len() > bytes_max {
-        title.truncate(title.floor_char_boundary(bytes_max - DOTS.len()));
+        title.truncate(floor(&title, bytes_max - DOTS.len()));
         title.push_str(DOTS);
     }
     title

@@ -4,7 +4,7 @@
 //! are joined with those that follow. What is code in a document, or a comment, has no headings.
 //! Nothing here fails: what is no heading is text.
 
-use super::cut::{About, Cutter, TITLE_BYTES_MAX, shorten};
+use super::cut::{About, Cutter, TITLE_BYTES_MAX, floor, shorten};
 use super::{Kind, Passage};
 use std::ops::Range;
 
@@ -329,7 +329,7 @@ fn without_closing(text: &str, mark: char) -> &str {
 /// What a heading says: no marks of code or emphasis, no addresses of links.
 fn plain(heading: &str) -> String {
     // Much more than a title has; brackets are looked for again and again.
-    let mut rest = &heading[..heading.floor_char_boundary(HEADING_BYTES_MAX)];
+    let mut rest = &heading[..floor(heading, HEADING_BYTES_MAX)];
     let mut said = String::new();
     while let Some(at) = rest.find(['`', '*', '[']) {
         said.push_str(&rest[..at]);
@@ -539,7 +539,8 @@ mod tests {
         let p = paragraph();
         let text = format!(
             ".. SPDX\n\n=====\nTitle\n=====\n\n{p}\n\nPart One\n--------\n{p}\n\n~~~~~\n\n\
-             Deep\n~~~~\n{p}\n\n::\n\n  indented\n  --------\n\nNext\n----\n{p}\n\n== ==\na  b\n== ==\n"
+             Deep\n~~~~\n{p}\n\n::\n\n  indented\n  --------\n\nNext\n----\n{p}\n\n\
+             == ==\na  b\n== ==\n"
         );
         let expected = [
             "1-1 ",

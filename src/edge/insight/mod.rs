@@ -21,6 +21,9 @@ pub mod store;
 mod tree;
 mod worker;
 
+pub mod survey;
+pub mod tools;
+
 use crate::insight::answer::Found;
 use crate::insight::query::Query;
 use crate::insight::spec::InsightSpec;

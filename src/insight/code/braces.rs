@@ -5,8 +5,9 @@
 //! that is how braces that `#ifdef` doubles do no harm.
 
 use super::head::{self, HEAD_BYTES_MAX};
-use super::lexis::{COMMENT, DIRECTIVE, is_word};
+use super::lexer::{COMMENT, DIRECTIVE, is_word};
 use super::{DEPTH_MAX, Definition, Parts};
+use crate::insight::cut::floor;
 use crate::insight::language::Braces;
 use std::ops::Range;
 
@@ -219,7 +220,7 @@ impl Walk<'_, '_> {
     fn head_range(&self, at: usize) -> Range<usize> {
         let start = self.head.unwrap_or(at);
         let least = at.saturating_sub(HEAD_BYTES_MAX);
-        self.parts.text.ceil_char_boundary(start.max(least))..at
+        floor(self.parts.text, start.max(least))..at
     }
 
     fn opened(&mut self, at: usize) {

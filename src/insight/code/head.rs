@@ -9,7 +9,7 @@
 //! | `const area = (shape) =>` | `area` | |
 //! | `static const struct file_operations fops =` | `fops` | |
 
-use super::lexis::{STRING, is_word};
+use super::lexer::{STRING, is_word};
 use crate::insight::language::Braces;
 
 /// Bytes of a head that are read: the last ones, should there be more.
@@ -369,8 +369,8 @@ fn assigned(parts: &[Part<'_>], braces: &Braces) -> Option<Head> {
         return None;
     }
     let is_class = parts[at..].contains(&Word("class"));
-    let is_function = parts.ends_with(&[Mark(b'='), Mark(b'>')])
-        || parts[at..].iter().any(|part| *part == Word("function"));
+    let is_function =
+        parts.ends_with(&[Mark(b'='), Mark(b'>')]) || parts[at..].contains(&Word("function"));
     let is_arrow_alone = parts.get(at + 1) == Some(&Mark(b'>'));
     if is_arrow_alone {
         return None;

@@ -3,8 +3,9 @@
 //! How far in a line is tells what it belongs to, so that nothing has to be counted: programs whose
 //! lines lie about that are cut in the wrong places, and no worse.
 
-use super::lexis::{COMMENT, STRING, is_word};
+use super::lexer::{COMMENT, STRING, is_word};
 use super::{DEPTH_MAX, Definition, Parts, SIGNATURE_BYTES_MAX};
+use crate::insight::cut::floor;
 use crate::insight::language::{LineEnd, Lines};
 use std::ops::Range;
 
@@ -231,7 +232,7 @@ impl Walk<'_, '_> {
     /// What a line begins to define, and whether that has members.
     fn definition(&self, line: &Line) -> Option<(String, bool)> {
         let text = self.text(line);
-        let near = &text[..text.floor_char_boundary(SIGNATURE_BYTES_MAX)];
+        let near = &text[..floor(text, SIGNATURE_BYTES_MAX)];
         let mut rest = near;
         for _ in 0..WORDS_MAX {
             let length = rest.bytes().take_while(|byte| is_word(*byte)).count();

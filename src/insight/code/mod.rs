@@ -7,22 +7,24 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`lexis`] | what is comment, string and code |
+//! | [`lexis`] | how comments and strings are written |
+//! | [`lexer`] | what is comment, string and code |
 //! | [`head`] | what the text before a brace defines |
 //! | [`braces`] | definitions with braces |
 //! | [`lines`] | definitions that lines end |
 
 mod braces;
 mod head;
+mod lexer;
 pub(super) mod lexis;
 mod lines;
 #[cfg(test)]
 mod tests;
 
-use super::cut::{About, Cutter, TITLE_BYTES_MAX, shorten};
+use super::cut::{About, Cutter, TITLE_BYTES_MAX, floor, shorten};
 use super::language::{Language, Shape};
 use super::{Kind, Passage};
-use lexis::{COMMENT, DIRECTIVE, STRING, is_word};
+use lexer::{COMMENT, DIRECTIVE, STRING, is_word};
 use std::ops::Range;
 
 /// Bytes of a passage, or a quarter more.
@@ -42,7 +44,7 @@ const ATTRIBUTES_MAX: usize = 16;
 
 /// The definitions of a program.
 pub fn passages(text: &str, language: &Language) -> Vec<Passage> {
-    let mask = lexis::mask(text, &language.lexis);
+    let mask = lexer::mask(text, &language.lexis);
     let mut parts = Parts::new(text, &mask, language.joint);
     match &language.shape {
         Shape::Braces(braces) => braces::walk(&mut parts, braces),
@@ -205,7 +207,7 @@ impl<'a> Parts<'a> {
     /// The signature, without the brace behind it.
     fn signature(&self, range: Range<usize>) -> Range<usize> {
         let end = range.end.min(range.start + SIGNATURE_BYTES_MAX);
-        let end = self.text.floor_char_boundary(end);
+        let end = floor(self.text, end);
         let text = &self.text[range.start..end];
         let bare = text.trim_end_matches(|letter: char| letter == '{' || letter.is_whitespace());
         range.start..range.start + bare.len()

@@ -199,12 +199,41 @@ fn go_is_cut_into_declarations() {
 
 #[test]
 fn python_is_cut_by_indentation() {
-    let text = "#!/usr/bin/env python3\n\"\"\"What it is.\"\"\"\n\nimport os\n\n\n\
-        class Store(Base):\n    \"\"\"A store.\"\"\"\n\n    size = 3\n\n\
-        \x20   @property\n    def name(self,\n             x=1):\n        '''The name:\n\n\
-        def no(): it is text\n        '''\n        return [\n    1]\n\n\
-        \x20   # Before it.\n    async def close(self):\n        pass\n        # still inside\n\n\
-        def main():\n    def inner():\n        pass\n    return 1\n\n\nif __name__ == '__main__':\n    main()\n";
+    let text = r#"#!/usr/bin/env python3
+"""What it is."""
+
+import os
+
+
+class Store(Base):
+    """A store."""
+
+    size = 3
+
+    @property
+    def name(self,
+             x=1):
+        '''The name:
+
+def no(): it is text
+        '''
+        return [
+    1]
+
+    # Before it.
+    async def close(self):
+        pass
+        # still inside
+
+def main():
+    def inner():
+        pass
+    return 1
+
+
+if __name__ == '__main__':
+    main()
+"#;
     let expected = [
         "1-1  |  | #!/usr/bin/env python3",
         "2-4  |  | ",
@@ -283,10 +312,22 @@ fn typed_scripts_are_cut_alike() {
 
 #[test]
 fn java_and_its_kin_are_cut_into_members() {
-    let java = "package a;\n\n/** Keeps. */\n@Entity(name = \"x\")\npublic class Store<T extends A> \
-        implements B {\n    private int a = 1;\n\n    /** Opens. */\n    @Override\n\
-        \x20   public <K> List<K> open(String path) throws E {\n        new Thread() { };\n    }\n\n\
-        \x20   interface Inner { void run(); }\n}\n";
+    let java = r#"package a;
+
+/** Keeps. */
+@Entity(name = "x")
+public class Store<T extends A> implements B {
+    private int a = 1;
+
+    /** Opens. */
+    @Override
+    public <K> List<K> open(String path) throws E {
+        new Thread() { };
+    }
+
+    interface Inner { void run(); }
+}
+"#;
     let expected = [
         "1-1  |  | ",
         "3-6 Store | public class Store<T extends A> implements B | /** Keeps. */",
@@ -295,17 +336,37 @@ fn java_and_its_kin_are_cut_into_members() {
         "14-14 Store.Inner | interface Inner | ",
     ];
     assert_eq!(cut("A.java", java), expected);
-    let sharp = "namespace A\n{\n    [Serializable]\n    public sealed class Store : Base, IStore\n    \
-        {\n        public int Size { get; set; }\n        public Store(int a) : base(a)\n        {\n        \
-        }\n    }\n}\n";
+    let sharp = r#"namespace A
+{
+    [Serializable]
+    public sealed class Store : Base, IStore
+    {
+        public int Size { get; set; }
+        public Store(int a) : base(a)
+        {
+        }
+    }
+}
+"#;
     let expected = [
         "3-6 A.Store | public sealed class Store : Base, IStore | ",
         "7-9 A.Store.Store | public Store(int a) : base(a) | ",
     ];
     assert_eq!(cut("A.cs", sharp), expected);
-    let kotlin = "data class Point(val x: Int)\n\nclass Store @Inject constructor(a: A) : B() {\n    \
-        companion object {\n        fun of() = 1\n    }\n\n    override fun open(): Int {\n        return 1\n    \
-        }\n}\n\nfun String.shout() = 1\n";
+    let kotlin = r#"data class Point(val x: Int)
+
+class Store @Inject constructor(a: A) : B() {
+    companion object {
+        fun of() = 1
+    }
+
+    override fun open(): Int {
+        return 1
+    }
+}
+
+fun String.shout() = 1
+"#;
     let expected = [
         "1-1  |  | ",
         "4-6 Store.companion | companion object | ",
@@ -313,8 +374,12 @@ fn java_and_its_kin_are_cut_into_members() {
         "13-13  |  | ",
     ];
     assert_eq!(cut("A.kt", kotlin), expected);
-    let swift = "public extension Store: View {\n    init(a: Int) {\n    }\n    \
-        func open(_ x: Int) -> Int { 1 }\n}\n";
+    let swift = r#"public extension Store: View {
+    init(a: Int) {
+    }
+    func open(_ x: Int) -> Int { 1 }
+}
+"#;
     let expected = [
         "2-3 Store.init | init(a: Int) | ",
         "4-4 Store.open | func open(_ x: Int) -> Int | ",
@@ -324,9 +389,23 @@ fn java_and_its_kin_are_cut_into_members() {
 
 #[test]
 fn php_begins_where_it_says() {
-    let text = "<p>don't {</p>\n<?php\nnamespace App;\n\n/**\n * Keeps.\n */\nfinal class Store\n{\n    \
-        public function &open(string $a = 'it''s {'): ?array\n    {\n        echo <<<EOT\n{ don't\nEOT;\n    \
-        }\n}\n";
+    let text = r#"<p>don't {</p>
+<?php
+namespace App;
+
+/**
+ * Keeps.
+ */
+final class Store
+{
+    public function &open(string $a = 'it''s {'): ?array
+    {
+        echo <<<EOT
+{ don't
+EOT;
+    }
+}
+"#;
     let expected = [
         "1-3  |  | ",
         "10-15 Store::open | public function &open(string $a = 'it''s {'): ?array | ",
@@ -338,9 +417,21 @@ fn php_begins_where_it_says() {
 
 #[test]
 fn words_end_what_ruby_lua_and_shells_define() {
-    let ruby = "# Keeps.\nmodule Net\n  class Store < Base\n    attr_reader :name\n\n    \
-        # Opens it.\n    def self.open!(path)\n      if path then 1 end\n    end\n\n    \
-        def short; 1; end\n    def size = 3\n  end\nend\n";
+    let ruby = r#"# Keeps.
+module Net
+  class Store < Base
+    attr_reader :name
+
+    # Opens it.
+    def self.open!(path)
+      if path then 1 end
+    end
+
+    def short; 1; end
+    def size = 3
+  end
+end
+"#;
     let expected = [
         "1-2 Net | module Net | # Keeps.",
         "3-4 Net::Store | class Store < Base | ",
@@ -348,8 +439,19 @@ fn words_end_what_ruby_lua_and_shells_define() {
         "11-11 Net::Store::short | def short; 1; end | ",
     ];
     assert_eq!(cut("a.rb", ruby)[..4], expected);
-    let lua = "local M = {}\n\n-- Opens.\nfunction M.open(path)\n  if path then\n  end\nend\n\n\
-        M.close = function() return 1 end\nlocal function run()\nend\nreturn M\n";
+    let lua = r#"local M = {}
+
+-- Opens.
+function M.open(path)
+  if path then
+  end
+end
+
+M.close = function() return 1 end
+local function run()
+end
+return M
+"#;
     let expected = [
         "1-1  |  | ",
         "3-7 M.open | function M.open(path) | -- Opens.",
@@ -358,8 +460,22 @@ fn words_end_what_ruby_lua_and_shells_define() {
         "12-12  |  | ",
     ];
     assert_eq!(cut("a.lua", lua), expected);
-    let shell = "#!/bin/sh -e\nset -e\n\n# Stops it.\nstop() {\n    echo \"$# don't\"\n    x=${a#b}\n}\n\n\
-        function start-it\n{\n    true\n}\none() { true; }\nstop\n";
+    let shell = r#"#!/bin/sh -e
+set -e
+
+# Stops it.
+stop() {
+    echo "$# don't"
+    x=${a#b}
+}
+
+function start-it
+{
+    true
+}
+one() { true; }
+stop
+"#;
     let expected = [
         "1-1  |  | #!/bin/sh -e",
         "2-2  |  | ",
