@@ -78,6 +78,8 @@ pub struct Formula {
     pub coverage: f32,
     /// How much further words count that stand for a word which another has stood for already.
     pub further: f32,
+    /// How much words of the same meaning count.
+    pub kin: f32,
 }
 
 /// For definitions in programs.
@@ -87,15 +89,17 @@ pub const CODE: Formula = Formula {
     saturation: 6.0,
     coverage: 1.0,
     further: 0.6,
+    kin: 0.5,
 };
 
 /// For sections of documents.
 pub const TEXT: Formula = Formula {
-    fields: [3.0, 1.0, 1.0, 1.5],
-    lengths: [0.5, 0.7, 0.7, 0.3],
+    fields: [5.0, 1.0, 1.0, 1.0],
+    lengths: [0.8, 0.7, 0.7, 0.3],
     saturation: 1.2,
-    coverage: 1.0,
+    coverage: 0.5,
     further: 0.3,
+    kin: 0.3,
 };
 
 /// How much there is of a kind of passages.
@@ -108,7 +112,7 @@ pub struct Collection {
 }
 
 /// The words that stand for a question, those of the question first.
-pub fn terms(question: &str, vocabulary: &dyn Vocabulary) -> Vec<Term> {
+pub fn terms(question: &str, formula: &Formula, vocabulary: &dyn Vocabulary) -> Vec<Term> {
     let mut terms: Vec<Term> = Vec::new();
     let asked = words::asked(question);
     for (group, asked) in asked.iter().enumerate() {
@@ -125,8 +129,8 @@ pub fn terms(question: &str, vocabulary: &dyn Vocabulary) -> Vec<Term> {
         .filter(|(_, asked)| asked.form == Form::Word)
     {
         let is_known = terms.iter().any(|term| term.group == group);
-        for (word, weight) in kin(&asked.written) {
-            add(&mut terms, vocabulary, &word, group, weight);
+        for word in kin(&asked.written) {
+            add(&mut terms, vocabulary, &word, group, formula.kin);
         }
         for (word, nearness) in near(asked, vocabulary) {
             add(

@@ -176,7 +176,8 @@ impl Index {
 
     fn scores(&self, question: &str, kind: Kind) -> HashMap<u32, f32> {
         let view = View { index: self, kind };
-        let terms = rank::terms(question, &view);
+        let formula = formula(kind);
+        let terms = rank::terms(question, &formula, &view);
         if std::env::var("SLIMCP_SHOW").is_ok() {
             for term in &terms {
                 println!(
@@ -185,7 +186,6 @@ impl Index {
                 );
             }
         }
-        let formula = formula(kind);
         let collection = self.collection(kind);
         let judge = Judge::new(formula, collection, &terms);
         let mut counts: HashMap<u32, Vec<Counts>> = HashMap::new();
@@ -222,7 +222,7 @@ impl Index {
     }
 }
 
-/// What is set for a kind, with what `SLIMCP_FORMULA` sets instead: eleven numbers.
+/// What is set for a kind, with what `SLIMCP_FORMULA` sets instead: twelve numbers.
 fn formula(kind: Kind) -> Formula {
     let formula = if kind == Kind::Code {
         rank::CODE
@@ -242,6 +242,7 @@ fn formula(kind: Kind) -> Formula {
         saturation: n[8],
         coverage: n[9],
         further: n[10],
+        kin: n[11],
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::index::{Index, Order, Place};
 use slimcp::insight::Kind;
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -58,8 +59,13 @@ fn right_hit(text: &str) -> Right {
 }
 
 impl Question {
-    /// The rank of the first right hit, counted from one.
-    fn rank(&self, hits: &[Place]) -> Option<usize> {
+    /// The rank of the first right hit, counted from one. A decision is a file, whichever of its
+    /// passages is found.
+    fn rank(&self, mut hits: Vec<Place>) -> Option<usize> {
+        if self.kind == "decisions" {
+            let mut seen = HashSet::new();
+            hits.retain(|hit| seen.insert(hit.path.clone()));
+        }
         let is_right = |hit: &Place| self.right.iter().any(|right| right.is(hit));
         hits.iter().position(is_right).map(|at| at + 1)
     }
@@ -84,7 +90,7 @@ impl Ranks {
             let hits = |order| index.ask(&question.words, kind, order);
             Order::ALL
                 .iter()
-                .map(|order| question.rank(&hits(*order)))
+                .map(|order| question.rank(hits(*order)))
                 .collect()
         };
         let lines = questions
@@ -97,7 +103,7 @@ impl Ranks {
 
     pub fn of_one(questions: &[&Question], index: &Index, kind: Kind, order: Order) -> f32 {
         let rank = |q: &&&Question| {
-            q.rank(&index.ask(&q.words, kind, order))
+            q.rank(index.ask(&q.words, kind, order))
                 .map_or(0.0, |r| 1.0 / r as f32)
         };
         questions.iter().map(|q| rank(&q)).sum::<f32>() / questions.len() as f32
