@@ -11,6 +11,7 @@
 //! | [`cut`] | a file, cut into passages |
 //! | [`notes`] | sections of documents |
 //! | [`code`] | definitions of programs |
+//! | [`decision`] | what decision records say of themselves |
 //! | [`language`] | languages of programs, and the shapes of their definitions |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
 //! | [`kin`] | words of one meaning |
@@ -21,6 +22,7 @@
 pub mod answer;
 pub mod code;
 pub mod cut;
+pub mod decision;
 pub mod kin;
 pub mod language;
 pub mod notes;

@@ -4,6 +4,7 @@
 
 use super::vocabulary::Seen;
 use super::{FIELDS, Fault, Store, integer};
+pub use crate::insight::decision::Record;
 use crate::insight::{Kind, Passage, Shelf};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
@@ -36,23 +37,6 @@ pub struct Entry {
     pub passage: Passage,
     /// The words of its name, comment, body and path, with blanks between them.
     pub words: [String; FIELDS],
-}
-
-/// What is kept of an architecture decision record beside its passages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
-    /// Its number, where it has one.
-    pub number: Option<u32>,
-    /// What was decided, in a line.
-    pub title: String,
-    /// `accepted`, in small letters; empty where it is not said.
-    pub status: String,
-    /// The date as it is written.
-    pub date: Option<String>,
-    /// Numbers of those that it replaces.
-    pub supersedes: Vec<u32>,
-    /// The number of the one that has replaced it.
-    pub superseded_by: Option<u32>,
 }
 
 /// What is written and not committed.
