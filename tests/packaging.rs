@@ -44,6 +44,7 @@ const DIRECTIVES: [(&str, &[&str]); 4] = [
     (
         "Service",
         &[
+            "BindReadOnlyPaths",
             "CapabilityBoundingSet",
             "DeviceAllow",
             "DevicePolicy",
@@ -95,8 +96,9 @@ const DIRECTIVES: [(&str, &[&str]); 4] = [
 ];
 
 /// The files for systemd, each with the sections it may have.
-const UNITS: [(&str, &[&str]); 4] = [
+const UNITS: [(&str, &[&str]); 5] = [
     ("gpio.conf", &["Service"]),
+    ("insight.conf", &["Service"]),
     ("servers.conf", &["Service"]),
     ("slimcp.service", &["Unit", "Service", "Install"]),
     ("slimcp.socket", &["Unit", "Socket", "Install"]),

@@ -1,5 +1,6 @@
 //! The resources and prompts that the settings name, ready to be served.
 
+use super::serve::Beside;
 use super::settings::{PromptSettings, ResourceSettings, ResourceSource, Settings};
 use crate::edge::files::{FileSource, FolderSource, Lister};
 use crate::limits::{Limits, RESOURCES_MAX};
@@ -14,7 +15,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// The catalogue for `settings`. The limits are those of the start.
-pub fn catalogue(settings: &Settings, limits: &Limits) -> Catalogue {
+pub(super) fn catalogue(settings: &Settings, limits: &Limits, beside: &Beside) -> Catalogue {
     let bytes_max = limits.output_bytes_max;
     let mut resources = Vec::new();
     let mut folders = Vec::new();
@@ -43,6 +44,7 @@ pub fn catalogue(settings: &Settings, limits: &Limits) -> Catalogue {
         collections: folders.iter().map(Collection::from).collect(),
         lister: lister(folders, RESOURCES_MAX - resources.len()),
         resources,
+        templates: beside.templates.clone(),
         prompts: settings.prompts.iter().map(prompt).collect(),
         ..Catalogue::default()
     }

@@ -6,7 +6,7 @@
 use super::cli::Exit;
 use super::config::{self, Loaded};
 use super::settings::Settings;
-use super::{run, serve};
+use super::{insight, run, serve};
 use crate::admin::servers::eras;
 use crate::edge::process::look_up;
 use crate::edge::reaper::Orphans;
@@ -51,7 +51,8 @@ pub fn check(loaded: &Loaded, probe: bool) -> Exit {
     for warning in loaded.notes.iter().chain(&config::warnings(settings)) {
         run::complain(warning);
     }
-    let registry = match serve::registry(settings) {
+    let beside = insight::described(settings);
+    let registry = match serve::registry(settings, &beside) {
         Ok(registry) => registry,
         Err(problem) => return refuse(&problem),
     };
@@ -61,6 +62,7 @@ pub fn check(loaded: &Loaded, probe: bool) -> Exit {
         false => Ok(answers(&serve::engine(
             settings,
             registry,
+            &beside,
             settings.state.as_deref(),
         ))),
     };
@@ -73,6 +75,9 @@ pub fn check(loaded: &Loaded, probe: bool) -> Exit {
     };
     let mut text = config::report(settings, &settings.memory(), &loaded.sources);
     push_servers(&mut text, settings, &answers);
+    for (key, value) in insight::report(settings) {
+        push(&mut text, &key, &value);
+    }
     let printed = run::print(&text);
     let collisions = collisions(settings, &answers);
     for collision in &collisions {
@@ -94,7 +99,7 @@ fn refuse(problem: &str) -> Exit {
 
 /// Starts the servers, and ends them when each has answered or failed.
 fn ask_all(settings: &Settings, registry: Registry) -> io::Result<Vec<Answer>> {
-    let engine = serve::engine(settings, registry, None);
+    let engine = serve::engine(settings, registry, &Default::default(), None);
     let executor = Rc::new(Executor::new());
     let asking = async {
         let mut serving = Serving::start(engine, Vec::new(), executor.clone(), Orphans::Adopted)?;

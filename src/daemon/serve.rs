@@ -3,6 +3,7 @@
 use super::catalogue::catalogue;
 use super::cli::{Exit, Options};
 use super::config::{self, Loaded};
+use super::insight::{self, Knowing};
 use super::settings::{Builtin, Settings};
 use super::{descriptors, log as logging, run, state};
 use crate::auth::origin::Origins;
@@ -13,6 +14,8 @@ use crate::edge::signal::{Order, Orders};
 use crate::edge::systemd::{self, State};
 use crate::edge::world::World;
 use crate::engine::{Config, Engine};
+use crate::tool::builtin::TellTask;
+use crate::tool::catalogue::ResourceTemplate;
 use crate::tool::command::{CommandLine, CommandTool};
 use crate::tool::registry::Registry;
 use crate::tool::{Tool, builtin};
@@ -36,13 +39,11 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
     for cut in descriptors::fit(&mut settings.limits, descriptors::raise()) {
         log::warn!("{cut}");
     }
-    let registry = match registry(&settings) {
-        Ok(registry) => registry,
-        Err(problem) => {
-            log::error!("{problem}");
-            return Exit::Usage;
-        }
-    };
+    // Whatever is wrong with the tools is told before anything is opened or started.
+    if let Err(problem) = registry(&settings, &insight::described(&settings)) {
+        log::error!("{problem}");
+        return Exit::Usage;
+    }
     let doors = match serving::bind(&settings.listen, |address| settings.admit(address)) {
         Ok(doors) => doors,
         Err(problem) => {
@@ -58,11 +59,20 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
             return Exit::Failed;
         }
     };
+    let offered = offer(&settings);
+    let (knowing, registry) = match offered {
+        Ok(offered) => offered,
+        Err(problem) => {
+            log::error!("{problem}");
+            return Exit::Failed;
+        }
+    };
     announce(&settings, &sources, &registry, &doors);
     warn(&notes, &settings);
     let executor = Rc::new(Executor::new());
     let start = Start {
         settings,
+        knowing,
         registry,
         doors,
         orders,
@@ -77,16 +87,38 @@ pub fn serve(options: &Options, loaded: Loaded) -> Exit {
     }
 }
 
+/// What is offered beside what the settings name one by one.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// Tools.
+    pub tools: Vec<Rc<dyn Tool>>,
+    /// How the server's own task is.
+    pub task: Option<TellTask>,
+    /// Resources, by patterns of their URIs.
+    pub templates: Vec<ResourceTemplate>,
+}
+
+/// Starts what knows, and what asks it.
+fn offer(settings: &Settings) -> Result<(Knowing, Registry), String> {
+    let knowing = Knowing::default().next(settings)?;
+    let registry = registry(settings, &knowing.beside(&settings.limits))?;
+    Ok((knowing, registry))
+}
+
 /// The tools that the settings name, built-in ones first.
-pub fn registry(settings: &Settings) -> Result<Registry, String> {
+pub fn registry(settings: &Settings, beside: &Beside) -> Result<Registry, String> {
     let mut tools: Vec<Rc<dyn Tool>> = Vec::new();
     for builtin in &settings.builtins {
         tools.push(match builtin {
             Builtin::Echo => Rc::new(builtin::Echo::new()),
             Builtin::SystemInfo => Rc::new(builtin::SystemInfo::new()),
-            Builtin::TaskStatus => Rc::new(builtin::TaskStatus::new()),
+            Builtin::TaskStatus => Rc::new(match &beside.task {
+                Some(task) => builtin::TaskStatus::with_server(task.clone()),
+                None => builtin::TaskStatus::new(),
+            }),
         });
     }
+    tools.extend(beside.tools.iter().cloned());
     for spec in &settings.tools {
         let name = &spec.name;
         let tool = CommandTool::new(spec.clone());
@@ -152,10 +184,15 @@ fn welcome(address: SocketAddr, upstreams: &[UpstreamSpec]) -> String {
 }
 
 /// An engine for the settings, which knows what is kept of servers in the folder `state`.
-pub(super) fn engine(settings: &Settings, registry: Registry, state: Option<&str>) -> Engine {
+pub(super) fn engine(
+    settings: &Settings,
+    registry: Registry,
+    beside: &Beside,
+    state: Option<&str>,
+) -> Engine {
     let config = engine_config(settings);
     let mut engine = serving::engine(config, settings.memory(), registry)
-        .with_catalogue(catalogue(settings, &settings.limits));
+        .with_catalogue(catalogue(settings, &settings.limits, beside));
     if let Some(folder) = state.map(PathBuf::from) {
         engine = engine.with_kept(Box::new(move |server| state::read(&folder, server)));
     }
@@ -212,6 +249,7 @@ fn upstreams(settings: &Settings) -> Vec<UpstreamSpec> {
 /// Everything that is there before the first connection.
 struct Start {
     settings: Settings,
+    knowing: Knowing,
     registry: Registry,
     doors: Vec<Door>,
     orders: Orders,
@@ -221,11 +259,14 @@ struct Start {
 async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::io::Result<()> {
     let Start {
         settings,
+        mut knowing,
         registry,
         doors,
         mut orders,
     } = start;
-    let engine = engine(&settings, registry, settings.state.as_deref());
+    let beside = knowing.beside(&settings.limits);
+    let engine = engine(&settings, registry, &beside, settings.state.as_deref());
+    drop(beside);
     let mut serving = Serving::start(engine, doors, executor, Orphans::Adopted)?;
     let world = serving.world.clone();
     if let Some(folder) = settings.state.clone() {
@@ -237,7 +278,7 @@ async fn live(options: &Options, start: Start, executor: Rc<Executor>) -> std::i
     let mut running = settings;
     let obeying = async {
         while let Order::Reload = orders.next().await? {
-            reload(options, &world, &mut running);
+            reload(options, &world, &mut running, &mut knowing);
         }
         Ok(())
     };
@@ -260,7 +301,7 @@ async fn insist(orders: &mut Orders) {
 }
 
 /// Reads the configuration again. What is wrong keeps the running one.
-fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
+fn reload(options: &Options, world: &Rc<World>, running: &mut Settings, knowing: &mut Knowing) {
     systemd::notify(State::Reloading);
     let loaded = run::reload(options).map_err(|complaints| {
         complaints
@@ -277,11 +318,14 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
         } = loaded;
         // What was cut at the start is cut again, and has been told.
         descriptors::fit(&mut settings.limits, descriptors::raise());
-        let registry = registry(&settings)?;
-        Ok((settings, notes, registry))
+        let next = knowing.next(&settings)?;
+        let beside = next.beside(&running.limits);
+        let registry = registry(&settings, &beside)?;
+        *knowing = next;
+        Ok((settings, notes, registry, beside))
     });
     match renewed {
-        Ok((settings, notes, registry)) => {
+        Ok((settings, notes, registry, beside)) => {
             for key in needs_restart(&settings, running) {
                 log::warn!("{key} has changed: it takes a restart");
             }
@@ -291,7 +335,7 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings) {
             let (tools, servers) = (registry.len(), settings.upstreams.len());
             log::info!("reloaded servers={servers} tools={tools} tokens={tokens}");
             let config = engine_config(&settings);
-            let catalogue = catalogue(&settings, &running.limits);
+            let catalogue = catalogue(&settings, &running.limits, &beside);
             let upstreams = upstreams(&settings);
             world.input(|engine, now| {
                 engine.reload_upstreams(now, upstreams);

@@ -255,6 +255,15 @@ impl Settings {
         ))
     }
 
+    /// The tools that ask what is known.
+    pub fn asking_tools(&self) -> &'static [&'static str] {
+        #[cfg(feature = "insight")]
+        if self.insight.is_wanted() {
+            return &crate::insight::tool::NAMES;
+        }
+        &[]
+    }
+
     /// Where the memory goes.
     ///
     /// # Panics

@@ -6,9 +6,6 @@
 
 use super::words::stemmed;
 
-/// How much a word of the same meaning counts.
-const KIN_WEIGHT: f32 = 0.5;
-
 /// Words of one meaning, a line each. A word may be in several lines.
 const KIN: &str = "\
 abort cancel terminate kill
@@ -191,19 +188,18 @@ window frame
 write store save
 wrong invalid incorrect bad";
 
-/// Words that mean the same as a word that is in small letters, as the index has them, with how
-/// much they count.
-pub fn kin(written: &str) -> Vec<(String, f32)> {
+/// Words that mean the same as a word that is in small letters, as the index has them.
+pub fn kin(written: &str) -> Vec<String> {
     let stem = stemmed(written);
-    let mut found: Vec<(String, f32)> = Vec::new();
+    let mut found: Vec<String> = Vec::new();
     for line in KIN.lines() {
         let words: Vec<String> = line.split(' ').map(stemmed).collect();
         if !words.contains(&stem) {
             continue;
         }
         for word in words {
-            if word != stem && found.iter().all(|(known, _)| *known != word) {
-                found.push((word, KIN_WEIGHT));
+            if word != stem && !found.contains(&word) {
+                found.push(word);
             }
         }
     }
@@ -216,11 +212,11 @@ mod tests {
 
     #[test]
     fn a_word_is_found_in_any_form_and_not_told_itself() {
-        let words: Vec<String> = kin("deleting").into_iter().map(|(word, _)| word).collect();
+        let words = kin("deleting");
         assert!(words.contains(&"remov".to_string()), "{words:?}");
         assert!(!words.contains(&"delet".to_string()), "{words:?}");
-        assert_eq!(kin("barrier"), []);
-        assert_eq!(kin(""), []);
+        assert!(kin("barrier").is_empty());
+        assert!(kin("").is_empty());
     }
 
     #[test]

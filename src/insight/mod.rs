@@ -14,6 +14,7 @@
 //! | [`decision`] | what decision records say of themselves |
 //! | [`language`] | languages of programs, and the shapes of their definitions |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
+//! | [`fields`] | what a passage tells, by where it says it |
 //! | [`kin`] | words of one meaning |
 //! | [`rank`] | how well passages fit a question |
 //! | [`words`] | a text as words, a question as words |
@@ -23,6 +24,7 @@ pub mod answer;
 pub mod code;
 pub mod cut;
 pub mod decision;
+pub mod fields;
 pub mod kin;
 pub mod language;
 pub mod notes;

@@ -7,7 +7,7 @@
 //! has all of them a little more than one that has some of them often.
 
 use super::kin::kin;
-use super::words::{self, Asked};
+use super::words::{self, Asked, Form};
 
 /// Fields of a passage: its name, its comment, its body, its path.
 pub const FIELDS: usize = 4;
@@ -29,6 +29,9 @@ const NEIGHBOURS_MAX: usize = 4;
 
 /// How much two words of the question count that are one in the texts, beside each by itself.
 const JOINED_WEIGHT: f32 = 0.7;
+
+/// How much a particle counts.
+const PARTICLE_WEIGHT: f32 = 0.2;
 
 /// How much a word counts that stands near a word of the question.
 const NEIGHBOUR_WEIGHT: f32 = 0.4;
@@ -75,24 +78,28 @@ pub struct Formula {
     pub coverage: f32,
     /// How much further words count that stand for a word which another has stood for already.
     pub further: f32,
+    /// How much words of the same meaning count.
+    pub kin: f32,
 }
 
 /// For definitions in programs.
 pub const CODE: Formula = Formula {
-    fields: [3.0, 2.0, 1.0, 0.5],
-    lengths: [0.5, 0.6, 0.7, 0.3],
-    saturation: 1.2,
+    fields: [5.0, 2.0, 0.2, 0.6],
+    lengths: [1.0, 0.8, 0.75, 0.3],
+    saturation: 6.0,
     coverage: 1.0,
-    further: 0.3,
+    further: 0.6,
+    kin: 0.5,
 };
 
 /// For sections of documents.
 pub const TEXT: Formula = Formula {
-    fields: [3.0, 1.0, 1.0, 1.5],
-    lengths: [0.5, 0.7, 0.7, 0.3],
+    fields: [5.0, 1.0, 1.0, 1.0],
+    lengths: [0.8, 0.7, 0.7, 0.3],
     saturation: 1.2,
-    coverage: 1.0,
+    coverage: 0.5,
     further: 0.3,
+    kin: 0.3,
 };
 
 /// How much there is of a kind of passages.
@@ -105,21 +112,25 @@ pub struct Collection {
 }
 
 /// The words that stand for a question, those of the question first.
-pub fn terms(question: &str, vocabulary: &dyn Vocabulary) -> Vec<Term> {
+pub fn terms(question: &str, formula: &Formula, vocabulary: &dyn Vocabulary) -> Vec<Term> {
     let mut terms: Vec<Term> = Vec::new();
     let asked = words::asked(question);
     for (group, asked) in asked.iter().enumerate() {
-        let weight = if asked.is_joined { JOINED_WEIGHT } else { 1.0 };
+        let weight = match asked.form {
+            Form::Word => 1.0,
+            Form::Particle => PARTICLE_WEIGHT,
+            Form::Joined => JOINED_WEIGHT,
+        };
         add(&mut terms, vocabulary, &asked.word, group, weight);
     }
     for (group, asked) in asked
         .iter()
         .enumerate()
-        .filter(|(_, asked)| !asked.is_joined)
+        .filter(|(_, asked)| asked.form == Form::Word)
     {
         let is_known = terms.iter().any(|term| term.group == group);
-        for (word, weight) in kin(&asked.written) {
-            add(&mut terms, vocabulary, &word, group, weight);
+        for word in kin(&asked.written) {
+            add(&mut terms, vocabulary, &word, group, formula.kin);
         }
         for (word, nearness) in near(asked, vocabulary) {
             add(
@@ -221,19 +232,23 @@ impl Judge {
         let shares = self.shares(lengths);
         let mut best = vec![0.0_f32; self.groups.len()];
         let mut all = vec![0.0_f32; self.groups.len()];
+        let mut nearest = vec![0.0_f32; self.groups.len()];
         for ((group, weight, rarity), counts) in self.terms.iter().zip(counts) {
             let often = self.often(&shares, counts);
             let saturated = often / (often + self.formula.saturation);
             let gain = weight * rarity * saturated * (self.formula.saturation + 1.0);
             best[*group] = best[*group].max(gain);
             all[*group] += gain;
+            if often > 0.0 {
+                nearest[*group] = nearest[*group].max(*weight);
+            }
         }
         let further = self.formula.further;
         let gains = best
             .iter()
             .zip(&all)
             .map(|(best, all)| best + further * (all - best));
-        gains.sum::<f32>() * self.covered(&best).powf(self.formula.coverage)
+        gains.sum::<f32>() * self.covered(&nearest).powf(self.formula.coverage)
     }
 
     /// What one word of each field counts.
@@ -255,15 +270,12 @@ impl Judge {
             .sum()
     }
 
-    /// The share of the question that is there, by what its words count: those that are there at
-    /// all, whether often or not.
-    fn covered(&self, best: &[f32]) -> f32 {
+    /// The share of the question that is there, by what its words count: whether they are there
+    /// often or not, and a little less where only a word is that stands for one.
+    fn covered(&self, nearest: &[f32]) -> f32 {
         let all: f32 = self.groups.iter().sum();
-        let there = best
-            .iter()
-            .zip(&self.groups)
-            .filter(|(best, _)| **best > 0.0);
-        let there: f32 = there.map(|(best, most)| best.min(*most)).sum();
+        let there = nearest.iter().zip(&self.groups);
+        let there: f32 = there.map(|(nearest, most)| nearest.sqrt() * most).sum();
         if all > 0.0 { there / all } else { 0.0 }
     }
 }
@@ -274,4 +286,35 @@ fn rarity(passages: u64, frequency: u64) -> f32 {
     let passages = passages.max(frequency) as f32;
     let frequency = frequency as f32;
     (1.0 + (passages - frequency + 0.5) / (frequency + 0.5)).ln()
+}
+
+/// How much it counts that the name of a definition is in many passages.
+const USED_WEIGHT: f32 = 1.5;
+
+/// What a passage of tests counts, to one of a program.
+const TEST_WEIGHT: f32 = 0.8;
+
+/// Folders of tests and examples, as the index has the words of a path.
+const TEST_FOLDERS: [&str; 7] = [
+    "test", "tests", "testing", "bench", "benches", "examples", "fuzz",
+];
+
+/// What a definition is worth whatever is asked, to be multiplied with its score: one whose name
+/// is used everywhere is more often what is looked for than one that nobody uses, and one of a
+/// program more often than its tests.
+pub fn standing(path: &str, passages: u64, frequency_of_name: u64) -> f32 {
+    let used = (1.0 + frequency_of_name as f32).ln() / (2.0 + passages as f32).ln();
+    let mut folders = path.split(['/', '.']);
+    let is_test = folders.any(|folder| TEST_FOLDERS.contains(&folder));
+    (1.0 + USED_WEIGHT * used) * if is_test { TEST_WEIGHT } else { 1.0 }
+}
+
+/// The word that the index has for the name of a definition: `read_to_end` of `Read::read_to_end`,
+/// as a whole.
+pub fn word_of_name(title: &str) -> Option<String> {
+    let is_between = |sign: char| !sign.is_alphanumeric() && sign != '_';
+    let name = title.rsplit(is_between).find(|part| !part.is_empty())?;
+    let mut word = None;
+    words::Words::default().of(name, &mut |each| word = Some(each.to_string()));
+    word
 }

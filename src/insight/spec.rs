@@ -4,6 +4,7 @@ use super::Shelf;
 use crate::tool::file::encode;
 use crate::tool::glob::Glob;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -110,9 +111,15 @@ impl NamedFolder {
     }
 }
 
+/// The name of a folder as the host of a URI, where colons and `@` would mean something.
+fn host(name: &OsStr) -> String {
+    let name = encode(name.as_bytes());
+    name.replace(':', "%3A").replace('@', "%40")
+}
+
 /// The last name of a path, or that with a number behind it.
 fn free_name(path: &Path, taken: &BTreeSet<String>) -> String {
-    let last = path.file_name().map(|name| encode(name.as_bytes()));
+    let last = path.file_name().map(host);
     let last = last.unwrap_or_else(|| ROOT_NAME.to_string());
     if !taken.contains(&last) {
         return last;
@@ -131,7 +138,11 @@ mod tests {
         InsightSpec {
             sources: vec!["/srv/code".into(), "/home/code".into()],
             notes: vec!["/srv/my notes".into(), "/".into()],
-            decisions: vec!["/srv/code/docs/code".into(), "/srv/code-2".into()],
+            decisions: vec![
+                "/srv/code/docs/code".into(),
+                "/srv/code-2".into(),
+                "/a:b@c".into(),
+            ],
             include: Vec::new(),
             exclude: globs(&["target", "a/b", "*.min.js"]),
             file_bytes_max: 1,
@@ -146,7 +157,15 @@ mod tests {
     fn every_folder_has_a_name_of_its_own() {
         let folders = spec().folders();
         let names: Vec<_> = folders.iter().map(|folder| folder.name.as_str()).collect();
-        let expected = ["code", "code-2", "my%20notes", "root", "code-3", "code-2-2"];
+        let expected: [&str; 7] = [
+            "code",
+            "code-2",
+            "my%20notes",
+            "root",
+            "code-3",
+            "code-2-2",
+            "a%3Ab%40c",
+        ];
         assert_eq!(names, expected);
         assert_eq!(folders[2].uri(b"a\nb.md"), "insight://my%20notes/a%0Ab.md");
     }

@@ -32,12 +32,19 @@ impl Folder {
     /// The way from the folder to the file whose URI has `rest` behind the prefix; `None` if that
     /// cannot be a file that is meant.
     pub fn path(&self, rest: &str) -> Option<OsString> {
-        let path = decode(rest)?;
-        let is_part = |part: &[u8]| !part.is_empty() && part != b"." && part != b"..";
-        let mut parts = path.split(|byte| *byte == b'/');
-        let is_inside = parts.all(is_part) && !path.contains(&0);
-        (is_inside && self.glob.fits(&path)).then(|| OsString::from_vec(path))
+        let path = way(rest)?;
+        self.glob.fits(&path).then(|| OsString::from_vec(path))
     }
+}
+
+/// The way from a folder to the file whose URI has `rest` behind that of the folder; `None` if it
+/// leads nowhere, or out of the folder.
+pub fn way(rest: &str) -> Option<Vec<u8>> {
+    let path = decode(rest)?;
+    let is_part = |part: &[u8]| !part.is_empty() && part != b"." && part != b"..";
+    let mut parts = path.split(|byte| *byte == b'/');
+    let is_inside = parts.all(is_part) && !path.contains(&0);
+    is_inside.then_some(path)
 }
 
 /// The `file` URI of an absolute path.

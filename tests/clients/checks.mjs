@@ -165,6 +165,65 @@ const shared = {
     },
 };
 
+// ---- checks: where folders are known, which they are not in builds for routers ----
+
+/** What a tool that knows folders has found; the SDK has held it against the schema. */
+async function found(suite, connection, tool, parameters = {}) {
+    const { tools } = await connection.client.listTools();
+    assert.equal(tools.find(({ name }) => name === tool).outputSchema.type, 'object');
+    const result = await call(suite, connection, tool, parameters);
+    assert(!result.isError && text(result).length > 0, text(result));
+    return result.structuredContent;
+}
+
+const knowing = {
+    async finds_code_by_what_it_does(suite, connection) {
+        const parameters = { query: 'function that parses JSON', limit: 5 };
+        const { hits: [hit] } = await found(suite, connection, 'vector-search', parameters);
+        assert.match(hit.title, /read_reading$/);
+        assert.equal(hit.language, 'python');
+        const { contents } = await connection.client.readResource({ uri: hit.uri });
+        assert.match(contents[0].text.split('\n')[hit.line - 1], /^def read_reading/);
+    },
+
+    async finds_what_notes_say(suite, connection) {
+        const parameters = { query: 'the pump hums', limit: 1_000_000 };
+        const answer = await found(suite, connection, 'knowledge-search', parameters);
+        assert.match(answer.hits[0].title, /Pump/);
+        assert.match(answer.hits[0].snippet, /impeller/);
+        assert.match(answer.note, /limit is 50/);
+        const none = await call(suite, connection, 'knowledge-search', { query: ' ' });
+        assert.equal(none.isError, true);
+        assert.match(text(none), /query/);
+    },
+
+    async lists_decisions(suite, connection) {
+        const { decisions } = await found(suite, connection, 'adr-list');
+        assert.deepEqual(decisions.map(({ number }) => number), [1, 2]);
+        assert.equal(decisions[0].supersededBy, 2);
+        assert.deepEqual(decisions[1].supersedes, [1]);
+        const accepted = await found(suite, connection, 'adr-list', { status: 'accepted' });
+        assert.deepEqual(accepted.decisions, [decisions[1]]);
+    },
+
+    async is_told_how_the_index_is(suite, connection) {
+        const one = await found(suite, connection, 'task-status', { id: 'insight-index' });
+        assert.deepEqual([one.status, one.progress, one.total], ['completed', 4, 4]);
+        const { tasks } = await found(suite, connection, 'task-status');
+        assert(tasks.some(({ taskId }) => taskId === 'insight-index'));
+    },
+
+    async reads_nothing_outside_of_folders(_, { client }) {
+        const { resourceTemplates } = await client.listResourceTemplates();
+        const patterns = resourceTemplates.map(({ uriTemplate }) => uriTemplate);
+        assert.deepEqual(patterns, ['insight://{folder}/{+path}']);
+        const ways = ['code/%2e%2e/notes/cellar.md', 'code//etc/passwd', 'code/%00', 'etc/passwd'];
+        for (const way of ways) {
+            await assert.rejects(client.readResource({ uri: `insight://${way}` }), /not found/i);
+        }
+    },
+};
+
 // ---- checks: revisions with a handshake ----
 
 const legacy = {
@@ -385,6 +444,7 @@ const end = (suite, connection) => ends[suite.transport](suite, connection);
 /** Every check for the kind of connection that `suite` has. */
 export const checksOf = suite => ({
     ...shared,
+    ...(process.env.KNOWN ? knowing : {}),
     ...(suite.revision === MODERN ? stateless : { ...legacy, ...perTransport[suite.transport] }),
     ...(suite.transport === 'sse' && suite.sdk.isModern ? insisting : {}),
     ends: end,

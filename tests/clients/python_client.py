@@ -5,6 +5,7 @@ harness.py.
 """
 
 import json
+import os
 import re
 import tempfile
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
+import jsonschema
 from cutter import Cutter
 from harness import BASE, LEGACY, MODERN, SLOWNESS, Connection, Kind
 from harness import call, connected, reload, run, text, until
@@ -97,6 +99,69 @@ async def adds_with_structured_content(connection: Connection) -> None:
     assert json.loads(text(result)) == {"sum": -1.5}, result
 
 
+async def found(connection: Connection, tool: str, **arguments) -> dict:
+    """What a tool that knows folders has found; the client has held it against the schema."""
+    tools = {tool.name: tool for tool in (await connection.client.list_tools()).tools}
+    result = await call(connection, tool, **arguments)
+    assert not result.is_error and text(result), result
+    jsonschema.validate(result.structured_content, tools[tool].output_schema)
+    return result.structured_content
+
+
+async def finds_code_by_what_it_does(connection: Connection) -> None:
+    query = "function that parses JSON"
+    [hit, *_] = (await found(connection, "vector-search", query=query, limit=5))["hits"]
+    assert hit["title"].endswith("read_reading") and hit["language"] == "python", hit
+    read = await connection.client.read_resource(hit["uri"])
+    lines = read.contents[0].text.splitlines()
+    assert lines[hit["line"] - 1].startswith("def read_reading"), hit
+
+
+async def finds_what_notes_say(connection: Connection) -> None:
+    answer = await found(connection, "knowledge-search", query="the pump hums", limit=1_000_000)
+    hit = answer["hits"][0]
+    assert "Pump" in hit["title"] and "impeller" in hit["snippet"], hit
+    assert "limit is 50" in answer["note"], answer
+    none = await call(connection, "knowledge-search", query=" ")
+    assert none.is_error and "query" in text(none), none
+
+
+async def lists_decisions(connection: Connection) -> None:
+    decisions = (await found(connection, "adr-list"))["decisions"]
+    assert [decision["number"] for decision in decisions] == [1, 2], decisions
+    assert decisions[0]["supersededBy"] == 2 and decisions[1]["supersedes"] == [1], decisions
+    accepted = (await found(connection, "adr-list", status="accepted"))["decisions"]
+    assert [decision["number"] for decision in accepted] == [2], accepted
+
+
+async def is_told_how_the_index_is(connection: Connection) -> None:
+    one = await found(connection, "task-status", id="insight-index")
+    assert (one["status"], one["progress"], one["total"]) == ("completed", 4, 4), one
+    assert one in (await found(connection, "task-status"))["tasks"]
+
+
+async def reads_nothing_outside_of_folders(connection: Connection) -> None:
+    templates = (await connection.client.list_resource_templates()).resource_templates
+    assert [each.uri_template for each in templates] == ["insight://{folder}/{+path}"], templates
+    for way in ["code/%2e%2e/notes/cellar.md", "code//etc/passwd", "code/%00", "etc/passwd"]:
+        try:
+            result = await connection.client.read_resource(f"insight://{way}")
+        except MCPError as error:
+            assert "not found" in str(error).lower(), error
+        else:
+            raise AssertionError(result)
+
+
+# Builds for routers know nothing.
+KNOWING = [
+    finds_code_by_what_it_does,
+    finds_what_notes_say,
+    lists_decisions,
+    is_told_how_the_index_is,
+    reads_nothing_outside_of_folders,
+]
+
+
 async def sees_progress_in_order(connection: Connection) -> None:
     await count_completely(connection, 8)
 
@@ -169,6 +234,7 @@ EVERYWHERE = [
     cancels_and_the_process_is_gone,
     hears_log_messages_at_the_level_it_asked_for,
     keeps_answers_apart,
+    *(KNOWING if os.environ.get("KNOWN") else []),
 ]
 
 

@@ -254,9 +254,8 @@ def interrupt(number, _frame):
     raise Wrong("out of time" if number == signal.SIGALRM else "stopped")
 
 
-def main():
+def run(name, test, options):
     """Starts the daemon, tests it, stops it, all within the time limit."""
-    options = arguments()
     signal.signal(signal.SIGALRM, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
     signal.alarm(options.limit)
@@ -265,13 +264,13 @@ def main():
     with subprocess.Popen(command) as process:
         try:
             wait_until_healthy(options, process)
-            hold(options)
+            test(options)
             stop(process)
         except (Wrong, OSError, http.client.HTTPException, subprocess.TimeoutExpired) as error:
-            sys.exit(f"sessions: {error or type(error).__name__}")
+            sys.exit(f"{name}: {error or type(error).__name__}")
         finally:
             process.kill()  # Nothing happens where it has ended.
 
 
 if __name__ == "__main__":
-    main()
+    run("sessions", hold, arguments())

@@ -8,6 +8,7 @@ use slimcp::insight::Kind;
 use slimcp::insight::answer::Found;
 use std::env;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -16,8 +17,11 @@ use std::time::Duration;
 /// How often the process is killed.
 const KILLS: u32 = 100;
 
-/// Files of the tree: some kills come early, some in the middle, some after all is done.
-const FILES: usize = 160;
+/// Files of the tree: some kills come early, most in the middle.
+const FILES: usize = 600;
+
+/// Processes that may come to the end before they are killed.
+const DONE_MAX: u32 = 300;
 
 /// What tells this program to index, and where.
 const CHILD: &str = "SLIMCP_TEST_INDEXES";
@@ -115,27 +119,29 @@ fn an_index_that_was_killed_a_hundred_times_is_as_a_fresh_one() {
     scratch.grow(FILES);
     let seed = 0x5EED_0006;
     let mut random = Random(seed);
-    let mut done = 0;
-    for kill in 0..KILLS {
+    let (mut kills, mut done) = (0, 0);
+    while kills < KILLS {
         let mut child = start(&scratch.0);
-        thread::sleep(Duration::from_micros(random.below(120_000)));
+        // The moment is what is drawn: nothing waits for this to be long enough.
+        thread::sleep(Duration::from_micros(random.below(100_000)));
         child.kill().unwrap();
-        child.wait().unwrap();
-        if fs::remove_file(scratch.0.join("done")).is_ok() {
-            // It would have nothing to do any more: some of its files change, some go.
-            done += 1;
-            for file in 0..FILES / 4 {
-                let path = scratch
-                    .0
-                    .join(format!("notes/{}.md", random.below(FILES as u64)));
-                let text = format!("# Changed by {kill}\n\ncommon number{file}\n");
-                fs::write(path, text).unwrap();
-            }
-            let path = scratch
-                .0
-                .join(format!("code/{}.rs", random.below(FILES as u64)));
-            let _ = fs::remove_file(path);
+        let status = child.wait().unwrap();
+        assert_eq!(
+            status.signal(),
+            Some(9),
+            "the process ended by itself: {status}"
+        );
+        if fs::remove_file(scratch.0.join("done")).is_err() {
+            kills += 1;
+            continue;
         }
+        // It would have nothing to do any more: files change, some go.
+        done += 1;
+        assert!(
+            done < DONE_MAX,
+            "seed {seed}: too few were killed in time, {kills}"
+        );
+        change(&scratch, &mut random, done);
     }
     let insight = Insight::start(scratch.spec()).unwrap();
     let indexing = wait_for_rest(&insight);
@@ -149,11 +155,23 @@ fn an_index_that_was_killed_a_hundred_times_is_as_a_fresh_one() {
     let insight = Insight::start(spec(&scratch.0, &fresh)).unwrap();
     wait_for_rest(&insight);
     end(insight, &fresh);
+    println!("{done} came to the end");
     let (killed, fresh) = (contents(&scratch.state()), contents(&fresh));
     assert!(fresh.len() > 1000, "{}", fresh.len());
     let differing = killed.iter().zip(&fresh).find(|(one, other)| one != other);
-    assert_eq!(differing, None, "seed {seed}, {done} were done");
+    assert_eq!(differing, None, "seed {seed}, {done} came to the end");
     assert_eq!(killed.len(), fresh.len());
+}
+
+/// Writes most of the notes anew and removes a program.
+fn change(scratch: &Scratch, random: &mut Random, round: u32) {
+    for file in 0..FILES {
+        let note = random.below(FILES as u64);
+        let text = format!("# Changed in {round}\n\ncommon number{file}\n");
+        fs::write(scratch.0.join(format!("notes/{note}.md")), text).unwrap();
+    }
+    let program = random.below(FILES as u64);
+    let _ = fs::remove_file(scratch.0.join(format!("code/{program}.rs")));
 }
 
 /// Ends the thread, and waits until it has let go of the folder.

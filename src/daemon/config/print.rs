@@ -57,7 +57,9 @@ pub fn report(settings: &Settings, memory: &Memory, sources: &[String]) -> Strin
         .iter()
         .map(|builtin| Builtin::name(*builtin));
     let commands = settings.tools.iter().map(|tool| tool.name.as_str());
-    push_entries(&mut text, "tools", builtins.chain(commands));
+    let asking = settings.asking_tools().iter().copied();
+    let tools = builtins.chain(asking).chain(commands);
+    push_entries(&mut text, "tools", tools);
     let resources = settings.resources.iter();
     push_entries(
         &mut text,

@@ -408,7 +408,8 @@ settings! {
         kind: Kind::Size(KIB..=16 * MIB, |settings| &mut settings.insight.file_bytes_max),
         default: r#""1MiB""#,
         doc: "The largest file that is read.",
-        bounds: "It is in memory as a whole while it is read; larger ones were written by machines.",
+        bounds: "It is in memory as a whole while it is read; larger ones were written by \
+                 machines.",
     },
     #[cfg(feature = "insight")]
     Setting {
@@ -434,7 +435,8 @@ settings! {
             &mut settings.insight.rescan
         }),
         default: r#""10m""#,
-        doc: "How often all folders are looked through for changes that the kernel has not told of.",
+        doc: "How often all folders are looked through for changes that the kernel has not told \
+              of.",
         bounds: "Each time every file is asked for its time, which keeps a disk from sleeping.",
     },
     Setting {

@@ -2,6 +2,7 @@
 
 use super::search::{exposed_key, missing_programs, missing_resources};
 use crate::auth::role::Role;
+use crate::daemon::insight;
 use crate::daemon::settings::Settings;
 
 /// Everything worth a warning.
@@ -19,6 +20,7 @@ pub fn warnings(settings: &Settings) -> Vec<String> {
     }
     warnings.extend(missing_programs(settings));
     warnings.extend(missing_resources(settings));
+    warnings.extend(insight::missing(settings));
     warnings
 }
 
@@ -32,7 +34,9 @@ fn is_idle(role: &Role, glob: &str, settings: &Settings) -> bool {
     let mut builtins = settings.builtins.iter();
     let mut commands = settings.tools.iter();
     // All built-in tools only read.
+    let mut asking = settings.asking_tools().iter();
     let is_used = builtins.any(|builtin| alone.may_use(builtin.name(), true))
+        || asking.any(|tool| alone.may_use(tool, true))
         || commands.any(|tool| alone.may_use(&tool.name, tool.annotations.read_only == Some(true)));
     glob != "*" && !is_used
 }

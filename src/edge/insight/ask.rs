@@ -7,6 +7,7 @@ use super::store::{Fault, Store};
 use super::walk::{self, Known};
 use crate::insight::Kind;
 use crate::insight::answer::{Decision, Found, Hit};
+use crate::insight::language::Language;
 use crate::insight::query::Query;
 use crate::insight::rank::{self, Collection, Formula, Judge, Vocabulary, terms};
 use crate::insight::spec::InsightSpec;
@@ -34,10 +35,33 @@ pub(super) fn ask(store: &Store, spec: &InsightSpec, query: &Query) -> Result<Fo
             words,
             limit,
             language,
-        } => hits(store, spec, Kind::Code, words, language.as_deref(), *limit),
+        } => match language.as_deref() {
+            None => hits(store, spec, Kind::Code, words, None, *limit),
+            Some(name) => code_in(store, spec, words, name, *limit),
+        },
         Query::Decisions { status, words } => {
             decisions(store, spec, status.as_deref(), words.as_deref())
         }
+    }
+}
+
+/// Code in the language that clients call so; which languages there are, if it is none of these.
+fn code_in(
+    store: &Store,
+    spec: &InsightSpec,
+    words: &str,
+    name: &str,
+    limit: usize,
+) -> Result<Found, Fault> {
+    let languages = store.languages()?;
+    let named = Language::named(name).map(|language| language.name);
+    match named.filter(|named| languages.iter().any(|known| known == named)) {
+        Some(named) => hits(store, spec, Kind::Code, words, Some(named), limit),
+        None if languages.is_empty() => Ok(Found::Failed("there is no code here".to_string())),
+        None => Ok(Found::Failed(format!(
+            "there is no code in {name:?} here; there is: {}",
+            languages.join(", ")
+        ))),
     }
 }
 
@@ -136,11 +160,16 @@ fn hit(spec: &InsightSpec, kept: Kept, score: f32) -> Option<Hit> {
         path: kept.path.to_string_lossy().into_owned(),
         line: kept.line,
         line_last: kept.line_last,
-        language: None,
+        language: language_of(&kept),
         snippet: snippet(spec, &kept),
         title: kept.title,
         score,
     })
+}
+
+fn language_of(kept: &Kept) -> Option<&'static str> {
+    let name = kept.language.as_deref()?;
+    Language::named(name).map(|language| language.name)
 }
 
 fn uri(spec: &InsightSpec, path: &Path) -> Option<String> {

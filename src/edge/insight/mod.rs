@@ -23,6 +23,9 @@ mod walk;
 mod watch;
 mod worker;
 
+pub mod survey;
+pub mod tools;
+
 use crate::insight::answer::Found;
 use crate::insight::query::Query;
 use crate::insight::spec::InsightSpec;

@@ -54,6 +54,8 @@ pub(super) struct Worker {
     swept: PathBuf,
     /// Files of the index.
     files: usize,
+    /// Whether a pass came to its end, so that all there is can be found but for changes.
+    is_whole: bool,
     entries: Entries,
     committed: Instant,
 }
@@ -79,6 +81,7 @@ impl Worker {
             store: None,
             swept: PathBuf::new(),
             files: 0,
+            is_whole: false,
             entries: Entries::default(),
             committed: Instant::now(),
         }
@@ -171,8 +174,7 @@ impl Worker {
             return found;
         };
         let indexing = self.indexing();
-        let is_whole = indexing.finished.is_some();
-        let incomplete = (!is_whole).then_some((indexing.files_done, indexing.files_all));
+        let incomplete = (!self.is_whole).then_some((indexing.files_done, indexing.files_all));
         Found::Hits { hits, incomplete }
     }
 
@@ -214,6 +216,7 @@ impl Worker {
         }
         if let (Phase::Resting(_), Some(store)) = (phase, &mut self.store) {
             store.rest();
+            self.is_whole |= *step == Step::Done;
         }
         self.tell(phase, step);
     }
@@ -291,6 +294,7 @@ impl Worker {
         let Some(store) = self.store.take() else {
             return self.open();
         };
+        self.is_whole = false;
         self.store = Some(store.rebuild(&self.contents())?);
         self.files = 0;
         Ok(true)

@@ -104,7 +104,7 @@ fn a_question_has_no_stop_words_unless_there_is_nothing_else() {
     let of = |question| -> Vec<String> {
         asked(question)
             .into_iter()
-            .filter(|asked| !asked.is_joined)
+            .filter(|asked| asked.form != Form::Joined)
             .map(|a| a.word)
             .collect()
     };
@@ -120,7 +120,7 @@ fn a_question_has_no_stop_words_unless_there_is_nothing_else() {
 fn two_words_that_stand_together_may_be_one() {
     let joined: Vec<String> = asked("the file name of a time stamp")
         .into_iter()
-        .filter(|asked| asked.is_joined)
+        .filter(|asked| asked.form == Form::Joined)
         .map(|asked| asked.word)
         .collect();
     assert_eq!(joined, ["filename", "timestamp"]);

@@ -1,0 +1,192 @@
+//! `[insight]` at work: the thread that the settings ask for, and what it offers.
+
+use super::serve::Beside;
+use super::settings::{InsightSettings, Settings};
+use crate::edge::insight::Insight;
+use crate::edge::insight::survey::{Survey, survey};
+use crate::edge::insight::tools::{resources, task};
+use crate::insight::answer::Found;
+use crate::insight::query::Query;
+use crate::insight::spec::InsightSpec;
+use crate::insight::tool::{Answering, Known, tools};
+use crate::limits::{Limits, Size};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Where decisions are kept by custom, below a folder of code.
+const DECISIONS: [&str; 4] = ["docs/adr", "doc/adr", "docs/decisions", "adr"];
+
+/// Bytes that the thread takes at most while it makes the index, beside `limits.memory`.
+const THREAD_BYTES: usize = 16 << 20;
+
+/// The thread that knows what is in the folders, if there are any.
+#[derive(Clone, Default)]
+pub(super) struct Knowing(Option<(InsightSpec, Insight)>);
+
+impl Knowing {
+    /// The thread that these settings ask for: the same one where they ask for the same.
+    pub fn next(&self, settings: &Settings) -> Result<Knowing, String> {
+        let Some(spec) = spec(settings) else {
+            return Ok(Knowing(None));
+        };
+        if let Some((_, insight)) = self.0.as_ref().filter(|(known, _)| *known == spec) {
+            return Ok(Knowing(Some((spec, insight.clone()))));
+        }
+        let started = Insight::start(spec.clone());
+        let insight = started.map_err(|error| format!("insight: no thread: {error}"))?;
+        Ok(Knowing(Some((spec, insight))))
+    }
+
+    /// What it offers.
+    pub fn beside(&self, limits: &Limits) -> Beside {
+        let Some((spec, insight)) = &self.0 else {
+            return Beside::default();
+        };
+        let known: Rc<dyn Known> = Rc::new(insight.clone());
+        let insight = insight.clone();
+        Beside {
+            tools: tools(&known, limits.output_bytes_max),
+            task: Some(Rc::new(move || task(&insight.indexing()))),
+            templates: vec![resources(spec.clone(), limits.output_bytes_max)],
+        }
+    }
+}
+
+/// What would be offered, for whoever only looks.
+pub(super) fn described(settings: &Settings) -> Beside {
+    let known: Rc<dyn Known> = Rc::new(Nobody);
+    match settings.insight.is_wanted() {
+        true => Beside {
+            tools: tools(&known, settings.limits.output_bytes_max),
+            ..Beside::default()
+        },
+        false => Beside::default(),
+    }
+}
+
+/// Stands for the thread where nobody asks.
+struct Nobody;
+
+impl Known for Nobody {
+    fn ask(&self, _query: Query) -> Answering {
+        Box::pin(async { Found::Failed("nothing is served".to_string()) })
+    }
+
+    fn incomplete(&self) -> Option<(u32, u32)> {
+        None
+    }
+}
+
+/// What `slimcp check` tells of the folders: keys and values.
+pub(super) fn report(settings: &Settings) -> Vec<(String, String)> {
+    let Some(spec) = spec(settings) else {
+        return Vec::new();
+    };
+    let mut lines = Vec::new();
+    for folder in spec.folders() {
+        let uri = folder.prefix();
+        lines.push((format!("  {}", folder.path.display()), uri));
+    }
+    let Survey {
+        files,
+        bytes,
+        has_more,
+        trouble,
+    } = survey(spec.clone());
+    let more = match has_more {
+        true => ": there are more, raise insight.files_max",
+        false => "",
+    };
+    let bytes = Size(usize::try_from(bytes).unwrap_or(usize::MAX));
+    lines.push((
+        "  reads".to_string(),
+        format!("{files} files of {bytes}{more}"),
+    ));
+    let trouble = trouble.into_iter();
+    lines.extend(trouble.map(|text| ("  trouble".to_string(), text)));
+    lines.push(("  index".to_string(), spec.state.display().to_string()));
+    let cost = format!(
+        "at most {} of memory for the thread that reads, which is not in the ceiling; on disk \
+         about as much as is read",
+        Size(THREAD_BYTES)
+    );
+    lines.push(("  cost".to_string(), cost));
+    lines.insert(
+        0,
+        (
+            "insight".to_string(),
+            format!("{} folders", spec.folders().len()),
+        ),
+    );
+    lines
+}
+
+/// Warnings where a folder is not there now. It is no complaint: it may come later.
+pub(super) fn missing(settings: &Settings) -> Vec<String> {
+    let spec = spec(settings);
+    let folders = spec.iter().flat_map(InsightSpec::folders);
+    let warn = |path: &Path| match std::fs::read_dir(path) {
+        Ok(_) => None,
+        Err(error) => Some(format!(
+            "insight: {}: cannot be read: {error}",
+            path.display()
+        )),
+    };
+    folders.filter_map(|folder| warn(&folder.path)).collect()
+}
+
+/// What is to be known, if anything is. Folders of decisions that nobody has named are those that
+/// are there now.
+fn spec(settings: &Settings) -> Option<InsightSpec> {
+    let insight = &settings.insight;
+    if !insight.is_wanted() {
+        return None;
+    }
+    let paths = |list: &Option<Vec<String>>| -> Vec<PathBuf> {
+        list.iter().flatten().map(PathBuf::from).collect()
+    };
+    let sources = paths(&insight.sources);
+    let decisions = match &insight.decisions {
+        Some(_) => paths(&insight.decisions),
+        None => sources
+            .iter()
+            .flat_map(|source| decisions(source))
+            .collect(),
+    };
+    let InsightSettings {
+        include,
+        exclude,
+        file_bytes_max,
+        files_max,
+        rescan,
+        ..
+    } = insight.clone();
+    Some(InsightSpec {
+        notes: paths(&insight.notes),
+        sources,
+        decisions,
+        include,
+        exclude,
+        file_bytes_max,
+        files_max: files_max as usize,
+        state: insight.state.as_ref().expect("the loader finds one").into(),
+        embeddings: insight.embeddings.as_ref().map(PathBuf::from),
+        rescan,
+    })
+}
+
+/// The folders of decisions that a folder of code has.
+fn decisions(source: &Path) -> impl Iterator<Item = PathBuf> {
+    let folders = DECISIONS.map(|folder| source.join(folder));
+    // One behind a link may be somewhere else.
+    let source = source.canonicalize().ok();
+    let is_inside = move |path: &PathBuf| {
+        let found = path.canonicalize().ok().filter(|found| found.is_dir());
+        found.is_some_and(|found| {
+            source
+                .as_ref()
+                .is_some_and(|source| found.starts_with(source))
+        })
+    };
+    folders.into_iter().filter(is_inside)
+}

@@ -1,0 +1,52 @@
+//! Judged questions: at which rank the right hit comes, beside plain orderings.
+//!
+//! `cargo test --release --test judged -- --ignored --nocapture` prints the table for the corpora
+//! of `tests/insight/judged/README.md`, which lie below `SLIMCP_CORPORA`.
+#![cfg(feature = "insight")]
+
+#[path = "insight/judged/index.rs"]
+mod index;
+#[path = "insight/judged/table.rs"]
+mod table;
+
+use index::Index;
+use slimcp::insight::{Kind, Shelf};
+use std::path::{Path, PathBuf};
+use table::{Question, Ranks, questions};
+
+/// Where the corpora of the judged questions are: kind of question, folder, shelf.
+const CORPORA: [(&str, &str, Shelf); 3] = [
+    ("knowledge", "linux-doc", Shelf::Notes),
+    ("code", "rust", Shelf::Sources),
+    ("decisions", "adr", Shelf::Decisions),
+];
+
+#[test]
+#[ignore = "wants corpora that are not part of the project"]
+fn the_right_hits_come_early_in_large_corpora() {
+    let corpora = PathBuf::from(std::env::var("SLIMCP_CORPORA").expect("SLIMCP_CORPORA is set"));
+    let file = std::env::var("SLIMCP_QUESTIONS").unwrap_or_else(|_| "judged.tsv".to_string());
+    let all = questions(&std::fs::read_to_string(table::folder().join(file)).expect("is there"));
+    for (kind, folder, shelf) in CORPORA {
+        let questions: Vec<&Question> = all.iter().filter(|each| each.kind == kind).collect();
+        if questions.is_empty() || std::env::var("SLIMCP_KIND").is_ok_and(|only| only != kind) {
+            continue;
+        }
+        let index = Index::of(&corpora.join(folder), shelf, &is_text);
+        println!("\n{kind}: {} passages of {folder}", index.passages.len());
+        let wanted = if kind == "code" {
+            Kind::Code
+        } else {
+            Kind::Text
+        };
+        let ranks = Ranks::of(&questions, &index, wanted);
+        println!("{ranks}");
+    }
+}
+
+/// Files that a corpus consists of.
+fn is_text(path: &Path) -> bool {
+    let endings = ["rs", "md", "rst", "txt"];
+    path.extension()
+        .is_some_and(|ending| endings.iter().any(|known| ending == *known))
+}
