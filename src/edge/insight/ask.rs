@@ -78,7 +78,7 @@ fn hits(
         kind,
         fault: Cell::new(None),
     };
-    let terms = terms(question, &words);
+    let terms = terms(question, &formula(kind), &words);
     if let Some(fault) = words.fault.take() {
         return Err(fault);
     }

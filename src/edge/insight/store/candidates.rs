@@ -102,7 +102,6 @@ impl Store {
                     },
                     score,
                 );
-                true
             })?;
             if is_cut {
                 notes.cut.push(word);
@@ -164,7 +163,6 @@ impl Store {
                 if let Some(place) = places.get(&passage) {
                     candidates[*place].counts[word][field] = count.into();
                 }
-                true
             })?;
         }
         Ok(())
