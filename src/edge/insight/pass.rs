@@ -168,13 +168,7 @@ mod tests {
     fn a_pass_goes_through_its_phases_and_rests() {
         let mut pass = Pass::new(RESCAN);
         let mut phases = vec![pass.phase()];
-        let done = [
-            Step::Done,
-            Step::Done,
-            Step::More,
-            Step::Done,
-            Step::Done,
-        ];
+        let done = [Step::Done, Step::Done, Step::More, Step::Done, Step::Done];
         for step in done.iter().chain([&Step::Woken]) {
             pass.advance(step);
             phases.push(pass.phase());
