@@ -244,8 +244,7 @@ impl Worker {
             | Phase::Rebuilding
             | Phase::Counting
             | Phase::Walking
-            | Phase::Sweeping
-            | Phase::Learning => State::Working,
+            | Phase::Sweeping => State::Working,
         };
         if *step == Step::Done && matches!(phase, Phase::Resting(_)) {
             indexing.finished = Some(SystemTime::now());
@@ -263,7 +262,6 @@ impl Worker {
             Phase::Counting => self.count(),
             Phase::Walking => self.walk(),
             Phase::Sweeping => self.sweep(),
-            Phase::Learning => self.learn(),
             Phase::Resting(_) | Phase::Failed(_) => Ok(true),
         };
         match done.and_then(|done| self.commit(done).map(|()| done)) {
@@ -395,11 +393,6 @@ impl Worker {
         }
         self.swept = paths.last().cloned().unwrap_or_default();
         Ok(paths.is_empty())
-    }
-
-    /// Learns which words stand together.
-    fn learn(&mut self) -> Result<bool, Fault> {
-        Ok(true)
     }
 
     /// Commits what was written, at the end of a phase and every few seconds.

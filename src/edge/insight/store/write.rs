@@ -101,36 +101,6 @@ impl Store {
         self.commit_if_full()
     }
 
-    /// Keeps what is known of the neighbours of words.
-    pub fn set_vectors(&mut self, kind: Kind, vectors: &[(&str, &[u8])]) -> Result<(), Fault> {
-        self.write(|connection, _| {
-            let mut insert =
-                connection.prepare_cached("INSERT OR REPLACE INTO vector VALUES (?, ?, ?)")?;
-            for (word, vector) in vectors {
-                insert.execute(params![kind_number(kind), word, vector])?;
-            }
-            Ok(())
-        })?;
-        self.commit_if_full()
-    }
-
-    /// Forgets the neighbours of all words.
-    pub fn clear_vectors(&mut self, kind: Kind) -> Result<(), Fault> {
-        self.write(|connection, _| {
-            connection.execute("DELETE FROM vector WHERE kind = ?", [kind_number(kind)])?;
-            Ok(())
-        })
-    }
-
-    /// Keeps a line under a name, `meta`.
-    pub fn set_meta(&mut self, name: &str, value: &str) -> Result<(), Fault> {
-        self.write(|connection, _| {
-            let query = "INSERT OR REPLACE INTO meta VALUES (?, ?)";
-            connection.execute(query, [name, value])?;
-            Ok(())
-        })
-    }
-
     /// Makes sure that what was written is there after an end.
     pub fn commit(&mut self) -> Result<(), Fault> {
         self.batch = Batch::default();
