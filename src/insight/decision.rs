@@ -1,10 +1,10 @@
 //! Architecture decision records, as people keep them.
 //!
-//! | shape | title | status, date | links |
+//! | shape | title | status and date | links |
 //! |---|---|---|---|
-//! | Nygard, adr-tools | `# 1. Record decisions` | `## Status`, `Date:` | `Supercedes [1. ..](0001-a.md)` |
-//! | MADR 2 | `# Record decisions` | `* Status:`, `* Date:` | `superseded by [ADR-5](0005-a.md)` |
-//! | MADR 3 and 4 | the same | `status:`, `date:` in front | `superseded by ADR-0005` |
+//! | Nygard, adr-tools | `# 1. Use C` | `## Status`, `Date:` | `Supercedes [1. D](0001-d.md)` |
+//! | MADR 2 | `# Use C` | `* Status:`, `* Date:` | `superseded by [ADR-5](0005-d.md)` |
+//! | MADR 3 and 4 | `# Use C` | `status:`, `date:` in front | `superseded by ADR-0005` |
 //!
 //! A file with neither a number nor a status is none, nor are templates and lists of decisions.
 
@@ -289,7 +289,7 @@ fn numbered(text: &str) -> (Option<u32>, &str) {
     // "2021-05-04-use-rust" begins with a date, "3 databases" with a word of the title.
     let is_date = length == 4 && title.bytes().take(2).all(|byte| byte.is_ascii_digit());
     let is_apart = prefix.is_some() || length >= 3 || behind.starts_with(['.', ':', ')', '-', '_']);
-    if !(1..=DIGITS_MAX).contains(&length) || is_date && title != "" || !is_apart {
+    if !(1..=DIGITS_MAX).contains(&length) || is_date && !title.is_empty() || !is_apart {
         return none;
     }
     (digits.parse().ok(), title)

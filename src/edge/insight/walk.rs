@@ -5,9 +5,9 @@
 //! folders behind links, everything that is no regular file, files over the bound. A link to a
 //! file is read if that file lies in the same configured folder, and only then.
 //!
-//! Nothing is read but what was looked at: a file is opened first only to see what it is, which does
-//! nothing to a pipe or a device, then through its descriptor. A folder that is missing is told of,
-//! and what is known of it stays known until it is back or the configuration drops it.
+//! Nothing is read but what was looked at: a file is opened first only to see what it is, which
+//! does nothing to a pipe or a device, then through its descriptor. A folder that is missing is
+//! told of, and what is known of it stays known until it is back or the configuration drops it.
 
 use crate::insight::Shelf;
 use crate::insight::spec::{InsightSpec, NamedFolder};
