@@ -13,6 +13,9 @@ mod descriptors;
 mod disconnects;
 #[path = "daemon/harness.rs"]
 mod harness;
+#[cfg(feature = "insight")]
+#[path = "daemon/knowing.rs"]
+mod knowing;
 #[path = "daemon/operator.rs"]
 mod operator;
 #[path = "daemon/processes.rs"]

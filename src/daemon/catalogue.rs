@@ -40,8 +40,9 @@ pub(super) fn catalogue(settings: &Settings, limits: &Limits, beside: &Beside) -
         let (spec, source) = (spec(resource), Source::Live(live));
         resources.push(Resource { spec, source });
     }
+    let known = beside.collections.iter().cloned();
     Catalogue {
-        collections: folders.iter().map(Collection::from).collect(),
+        collections: folders.iter().map(Collection::from).chain(known).collect(),
         lister: lister(folders, RESOURCES_MAX - resources.len()),
         resources,
         templates: beside.templates.clone(),

@@ -44,10 +44,12 @@ impl Knowing {
         };
         let known: Rc<dyn Known> = Rc::new(insight.clone());
         let insight = insight.clone();
+        let (collections, template) = resources(spec.clone(), limits.output_bytes_max);
         Beside {
             tools: tools(&known, limits.output_bytes_max),
             task: Some(Rc::new(move || task(&insight.indexing()))),
-            templates: vec![resources(spec.clone(), limits.output_bytes_max)],
+            collections,
+            templates: vec![template],
         }
     }
 }

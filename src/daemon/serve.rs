@@ -15,7 +15,7 @@ use crate::edge::systemd::{self, State};
 use crate::edge::world::World;
 use crate::engine::{Config, Engine};
 use crate::tool::builtin::TellTask;
-use crate::tool::catalogue::ResourceTemplate;
+use crate::tool::catalogue::{Collection, ResourceTemplate};
 use crate::tool::command::{CommandLine, CommandTool};
 use crate::tool::registry::Registry;
 use crate::tool::{Tool, builtin};
@@ -94,6 +94,8 @@ pub(super) struct Beside {
     pub tools: Vec<Rc<dyn Tool>>,
     /// How the server's own task is.
     pub task: Option<TellTask>,
+    /// Resources that are not listed.
+    pub collections: Vec<Collection>,
     /// Resources, by patterns of their URIs.
     pub templates: Vec<ResourceTemplate>,
 }

@@ -8,7 +8,7 @@ use crate::insight::spec::{InsightSpec, NamedFolder, SCHEME};
 use crate::insight::tool::{Answering, Known};
 use crate::time::UnixMillis;
 use crate::tool::catalogue::{
-    Asked, Begun, Completion, Live, ResourceSpec, ResourceTemplate, Source,
+    Asked, Begun, Collection, Completion, Live, ResourceSpec, ResourceTemplate, Source,
 };
 use crate::tool::file::way;
 use crate::tool::handler::{Begin, Ended};
@@ -109,9 +109,12 @@ struct Files {
     bytes_max: usize,
 }
 
-/// The files in the folders as resources, each of at most `bytes_max` bytes.
-pub fn resources(spec: InsightSpec, bytes_max: usize) -> ResourceTemplate {
+/// The files in the folders as resources, each of at most `bytes_max` bytes: a collection of each
+/// folder, and the template that tells clients of them. A variable of a template is a text, which
+/// the name of a file need not be.
+pub fn resources(spec: InsightSpec, bytes_max: usize) -> (Vec<Collection>, ResourceTemplate) {
     let folders = spec.folders();
+    let prefixes: Vec<String> = folders.iter().map(NamedFolder::prefix).collect();
     let names = folders.iter().map(|folder| folder.name.clone()).collect();
     let listed = ResourceSpec {
         title: Some("Files that are known".to_string()),
@@ -129,7 +132,12 @@ pub fn resources(spec: InsightSpec, bytes_max: usize) -> ResourceTemplate {
     let mut template =
         ResourceTemplate::new(listed, Source::Live(files)).expect("the pattern is written right");
     template.completions = vec![("folder".to_string(), Completion::Values(names))];
-    template
+    let collections = prefixes.into_iter().map(|prefix| Collection {
+        prefix,
+        mime_type: None,
+        source: template.source.clone(),
+    });
+    (collections.collect(), template)
 }
 
 impl Files {

@@ -284,6 +284,22 @@ fn a_second_one_hears_that_the_folder_is_taken() {
 }
 
 #[test]
+fn nobody_else_may_read_the_index() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new();
+    let mut store = scratch.open();
+    put(&mut store, "/a", 1, &[]);
+    store.commit().unwrap();
+    for part in ["index.db", "index.db-wal", "lock"] {
+        let mode = fs::metadata(scratch.0.join(part))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{part}");
+    }
+}
+
+#[test]
 fn an_index_of_other_contents_is_made_anew() {
     let scratch = Scratch::new();
     let mut store = scratch.open();
