@@ -158,7 +158,6 @@ select choose pick
 send transmit write
 separate split divide
 separator delimiter
-share shared
 shrink reduce compact
 size length capacity
 small little tiny

@@ -179,33 +179,29 @@ impl Index {
         let view = View { index: self, kind };
         let formula = formula(kind);
         let terms = rank::terms(question, &formula, &view);
-        if std::env::var("SLIMCP_SHOW").is_ok() {
-            for term in &terms {
-                println!(
-                    "  {} {} {:.2} {}",
-                    term.group, term.word, term.weight, term.frequency
-                );
-            }
-        }
         let collection = self.collection(kind);
         let judge = Judge::new(formula, collection, &terms);
         let mut counts: HashMap<u32, Vec<Counts>> = HashMap::new();
         for (at, term) in terms.iter().enumerate() {
-            let here = self.words[&term.word]
-                .iter()
-                .filter(|(id, _)| self.is(*id, kind));
-            for (id, found) in here {
-                counts
+            let here = self.words[&term.word].iter();
+            for (id, found) in here.filter(|(id, _)| self.is(*id, kind)) {
+                let all = counts
                     .entry(*id)
-                    .or_insert_with(|| vec![[0; FIELDS]; terms.len()])[at] = *found;
+                    .or_insert_with(|| vec![[0; FIELDS]; terms.len()]);
+                all[at] = *found;
             }
         }
-        let score =
-            |id: u32, counts: &[Counts]| judge.score(&self.passages[id as usize].lengths, counts);
-        counts
-            .iter()
-            .map(|(id, counts)| (*id, score(*id, counts)))
-            .collect()
+        let score = |id: u32, counts: &[Counts]| {
+            let known = &self.passages[id as usize];
+            let score = judge.score(&known.lengths, counts);
+            if kind == Kind::Text {
+                return score;
+            }
+            let frequency = known.name.as_deref().map_or(0, |name| view.frequency(name));
+            score * rank::standing(&known.place.path, collection.passages, frequency)
+        };
+        let scores = counts.iter().map(|(id, counts)| (*id, score(*id, counts)));
+        scores.collect()
     }
 
     fn collection(&self, kind: Kind) -> Collection {
@@ -277,15 +273,23 @@ struct View<'a> {
 
 impl Vocabulary for View<'_> {
     fn frequency(&self, word: &str) -> u64 {
+        if let Some(known) = self.index.frequencies.borrow().get(word) {
+            return *known;
+        }
         let postings = self
             .index
             .words
             .get(word)
             .map_or(&[][..], |postings| postings);
-        postings
+        let here = postings
             .iter()
             .filter(|(id, _)| self.index.is(*id, self.kind))
-            .count() as u64
+            .count() as u64;
+        self.index
+            .frequencies
+            .borrow_mut()
+            .insert(word.to_string(), here);
+        here
     }
 
     fn alike(&self, word: &str) -> Vec<String> {
