@@ -9,7 +9,7 @@ mod index;
 #[path = "insight/judged/table.rs"]
 mod table;
 
-use index::Index;
+use index::{Index, Order};
 use slimcp::insight::{Kind, Shelf};
 use std::path::{Path, PathBuf};
 use table::{Question, Ranks, questions};
@@ -42,6 +42,19 @@ fn the_right_hits_come_early_in_large_corpora() {
         let ranks = Ranks::of(&questions, &index, wanted);
         println!("{ranks}");
     }
+}
+
+/// The project's own sources: small, and there whenever tests run.
+#[test]
+fn definitions_of_the_project_are_found_by_what_they_do() {
+    let all = questions(include_str!("insight/judged/project.tsv"));
+    let questions: Vec<&Question> = all.iter().collect();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let index = Index::of(&sources, Shelf::Sources, &is_text);
+    let ranks = Ranks::of(&questions, &index, Kind::Code);
+    println!("{ranks}");
+    let (ours, plain) = (ranks.mean(Order::Ours), ranks.mean(Order::Plain));
+    assert!(ours >= plain && ours > 0.5, "{ranks}");
 }
 
 /// Files that a corpus consists of.

@@ -67,7 +67,7 @@ pub enum Found {
         /// The index is not complete yet: files that are known, and files that there are.
         incomplete: Option<(u32, u32)>,
     },
-    /// Decisions in the order of their numbers.
+    /// Decisions in the order of their numbers, or best first where words were asked for.
     Decisions(Vec<Decision>),
     /// Nothing can be said: why not, for the client.
     Failed(String),

@@ -61,3 +61,25 @@ fn bare(line: &str) -> &str {
     line.trim_start_matches(['/', '*', '!', '#', '-', ';', ' ', '\t'])
         .trim_end()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_is_told_by_its_first_sentence_and_without_examples() {
+        let comment =
+            "/// Waits for all. Then\n/// goes on.\n/// ```\n/// use lamp;\n/// ```\n/// End.";
+        let told = told(comment);
+        assert_eq!(told.matches("Waits for all").count(), 2, "{told}");
+        assert!(!told.contains("lamp"), "{told}");
+        assert!(told.contains("End."), "{told}");
+    }
+
+    #[test]
+    fn a_summary_ends_with_its_paragraph_and_is_bounded() {
+        assert_eq!(summary("/**\n * One\n *\n * Two"), "/**\n * One\n");
+        assert!(summary(&"ä".repeat(1000)).len() <= SUMMARY_BYTES_MAX);
+        assert_eq!(summary(""), "");
+    }
+}

@@ -220,15 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn every_line_has_two_words_or_more_that_are_not_the_same() {
+    fn every_line_has_two_words_or_more() {
         for line in KIN.lines() {
             let mut words: Vec<String> = line.split(' ').map(stemmed).collect();
             words.sort();
             words.dedup();
-            assert!(
-                words.len() > 1 && words.len() == line.split(' ').count(),
-                "{line}"
-            );
+            assert!(words.len() > 1, "{line}");
         }
     }
 }

@@ -318,3 +318,6 @@ pub fn word_of_name(title: &str) -> Option<String> {
     words::Words::default().of(name, &mut |each| word = Some(each.to_string()));
     word
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,28 +1,24 @@
 //! A question becomes words, the index says where they are, the best of that is the answer.
 
-use super::store::candidates::Sought;
+use super::ranked::ranked;
+use super::store::candidates::Wanted;
 use super::store::read::Kept;
-use super::store::write::Tally;
+use super::store::write::Record;
 use super::store::{Fault, Store};
 use super::tree;
-use crate::insight::Kind;
 use crate::insight::answer::{Decision, Found, Hit};
 use crate::insight::language::Language;
 use crate::insight::query::Query;
-use crate::insight::rank::{self, Collection, Formula, Judge, Vocabulary, terms};
 use crate::insight::spec::InsightSpec;
-use std::cell::Cell;
+use crate::insight::{Kind, Shelf};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-
-/// Passages that are ranked.
-const CANDIDATES_MAX: usize = 500;
-
-/// Words that are compared with one that is nowhere.
-const ALIKE_MAX: usize = 64;
+use std::path::{Path, PathBuf};
 
 /// Decisions that are listed.
 const RECORDS_MAX: usize = 1000;
+
+/// Passages of decisions that are about what was asked.
+const ABOUT_MAX: usize = 100;
 
 /// Bytes of a snippet.
 const SNIPPET_BYTES_MAX: usize = 1024;
@@ -73,84 +69,18 @@ fn hits(
     language: Option<&str>,
     limit: usize,
 ) -> Result<Found, Fault> {
-    let words = Words {
-        store,
-        kind,
-        fault: Cell::new(None),
+    let wanted = Wanted {
+        language,
+        shelf: None,
     };
-    let terms = terms(question, &words);
-    if let Some(fault) = words.fault.take() {
-        return Err(fault);
-    }
-    let sought = terms.iter().map(|term| Sought {
-        word: &term.word,
-        weight: term.weight,
-    });
-    let sought: Vec<Sought<'_>> = sought.collect();
-    let candidates = store.candidates(kind, &sought, language, CANDIDATES_MAX)?;
-    let judge = Judge::new(formula(kind), collection(store, kind)?, &terms);
-    let scored = candidates
-        .iter()
-        .map(|each| (judge.score(&each.lengths, &each.counts), each.passage));
-    let mut scored: Vec<(f32, i64)> = scored.collect();
-    scored.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
     let mut hits = Vec::new();
-    for (score, passage) in scored.into_iter().take(limit) {
-        if let Some(kept) = store.passage(passage)? {
-            hits.extend(hit(spec, kept, score));
-        }
+    for (score, kept) in ranked(store, kind, question, &wanted, limit)? {
+        hits.extend(hit(spec, kept, score));
     }
     Ok(Found::Hits {
         hits,
         incomplete: None,
     })
-}
-
-fn formula(kind: Kind) -> Formula {
-    match kind {
-        Kind::Code => rank::CODE,
-        Kind::Text => rank::TEXT,
-    }
-}
-
-fn collection(store: &Store, kind: Kind) -> Result<Collection, Fault> {
-    let Tally { passages, words } = store.tally(kind)?;
-    let mean = |sum: u64| sum as f32 / passages.max(1) as f32;
-    Ok(Collection {
-        passages,
-        means: words.map(mean),
-    })
-}
-
-/// What the index knows of its words.
-struct Words<'a> {
-    store: &'a Store,
-    kind: Kind,
-    /// What went wrong meanwhile.
-    fault: Cell<Option<Fault>>,
-}
-
-impl Words<'_> {
-    fn or_fault<T: Default>(&self, known: Result<T, Fault>) -> T {
-        known.unwrap_or_else(|fault| {
-            self.fault.set(Some(fault));
-            T::default()
-        })
-    }
-}
-
-impl Vocabulary for Words<'_> {
-    fn frequency(&self, word: &str) -> u64 {
-        self.or_fault(self.store.frequency(self.kind, word))
-    }
-
-    fn alike(&self, word: &str) -> Vec<String> {
-        self.or_fault(self.store.alike(word, ALIKE_MAX))
-    }
-
-    fn neighbours(&self, _word: &str, _written: &str) -> Vec<(String, f32)> {
-        Vec::new()
-    }
 }
 
 /// What is shown of a passage; none if its file is nobody's any more.
@@ -191,29 +121,56 @@ fn snippet(spec: &InsightSpec, kept: &Kept) -> String {
     passage[..passage.floor_char_boundary(SNIPPET_BYTES_MAX)].to_string()
 }
 
+/// The decisions of a status: all in the order of their numbers, or those that are about the words,
+/// best first.
 fn decisions(
     store: &Store,
     spec: &InsightSpec,
     status: Option<&str>,
     words: Option<&str>,
 ) -> Result<Found, Fault> {
-    let mut decisions = Vec::new();
+    let found = words.map(|words| about(store, words)).transpose()?;
+    let mut decisions: Vec<(usize, Decision)> = Vec::new();
     for (path, record) in store.records(RECORDS_MAX)? {
-        let is_wanted = status.is_none_or(|status| record.status == status)
-            && words.is_none_or(|words| record.title.to_lowercase().contains(words));
-        let Some(uri) = uri(spec, &path).filter(|_| is_wanted) else {
-            continue;
+        let rank = match &found {
+            Some(found) => found.iter().position(|known| *known == path),
+            None => Some(decisions.len()),
         };
-        decisions.push(Decision {
-            uri,
-            path: path.to_string_lossy().into_owned(),
-            number: record.number,
-            title: record.title,
-            status: record.status,
-            date: record.date,
-            supersedes: record.supersedes,
-            superseded_by: record.superseded_by,
-        });
+        let is_wanted = status.is_none_or(|status| record.status == status);
+        let uri = uri(spec, &path).filter(|_| is_wanted);
+        if let Some((rank, uri)) = rank.zip(uri) {
+            decisions.push((rank, decision(uri, &path, record)));
+        }
     }
-    Ok(Found::Decisions(decisions))
+    decisions.sort_by_key(|(rank, _)| *rank);
+    let decisions = decisions.into_iter().map(|(_, decision)| decision);
+    Ok(Found::Decisions(decisions.collect()))
+}
+
+/// The files of the decisions that are about the words, best first.
+fn about(store: &Store, words: &str) -> Result<Vec<PathBuf>, Fault> {
+    let wanted = Wanted {
+        language: None,
+        shelf: Some(Shelf::Decisions),
+    };
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for (_, kept) in ranked(store, Kind::Text, words, &wanted, ABOUT_MAX)? {
+        if !paths.contains(&kept.path) {
+            paths.push(kept.path);
+        }
+    }
+    Ok(paths)
+}
+
+fn decision(uri: String, path: &Path, record: Record) -> Decision {
+    Decision {
+        uri,
+        path: path.to_string_lossy().into_owned(),
+        number: record.number,
+        title: record.title,
+        status: record.status,
+        date: record.date,
+        supersedes: record.supersedes,
+        superseded_by: record.superseded_by,
+    }
 }

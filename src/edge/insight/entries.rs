@@ -3,9 +3,9 @@
 use super::store::FIELDS;
 use super::store::write::{Entry, Record};
 use crate::insight::cut::{Cut, cut};
+use crate::insight::fields::fields;
 use crate::insight::words::Words;
 use crate::insight::{Passage, Shelf};
-use std::ops::Range;
 
 /// What the index keeps of a file.
 pub(super) struct Made {
@@ -40,9 +40,7 @@ impl Entries {
 
     /// The words of each field of a passage.
     fn fields(&mut self, passage: &Passage, way: &str, text: &str) -> [String; FIELDS] {
-        let part = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
-        let name = [&passage.title, " ", part(&passage.signature)].concat();
-        [&name, part(&passage.comment), part(&passage.text), way].map(|text| self.words_of(text))
+        fields(passage, text, way).map(|text| self.words_of(&text))
     }
 
     fn words_of(&mut self, text: &str) -> String {

@@ -11,12 +11,14 @@
 //! | [`entries`] | what the index keeps of a file |
 //! | [`store`] | the index on disk |
 //! | [`ask`] | a question and its answer |
+//! | [`ranked`] | which passages fit a question |
 //! | [`bell`] | what the thread sleeps by |
 
 mod ask;
 mod bell;
 mod entries;
 mod pass;
+mod ranked;
 pub mod store;
 mod tree;
 mod worker;

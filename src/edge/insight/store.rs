@@ -133,6 +133,8 @@ fn lock(folder: &Path) -> Result<File, Fault> {
     let mut options = File::options();
     options.write(true).create(true).truncate(false).mode(0o600);
     let lock = options.open(folder.join(LOCK))?;
+    // SQLite would let others read a database that it makes. Where this does not go, it says why.
+    let _ = options.open(folder.join(DATABASE));
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Fault::Taken),

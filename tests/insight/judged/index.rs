@@ -112,6 +112,7 @@ impl Index {
             path: path.to_string(),
             lines: (passage.line, passage.line_last),
         };
+        let name = rank::word_of_name(&passage.title);
         self.passages.push(Known {
             place,
             name,

@@ -101,14 +101,6 @@ impl Ranks {
         }
     }
 
-    pub fn of_one(questions: &[&Question], index: &Index, kind: Kind, order: Order) -> f32 {
-        let rank = |q: &&&Question| {
-            q.rank(index.ask(&q.words, kind, order))
-                .map_or(0.0, |r| 1.0 / r as f32)
-        };
-        questions.iter().map(|q| rank(&q)).sum::<f32>() / questions.len() as f32
-    }
-
     /// The mean reciprocal rank of an order; what is not among the first hits counts nothing.
     pub fn mean(&self, order: Order) -> f32 {
         let place = Order::ALL

@@ -4,8 +4,9 @@
 //! there is no room for more are frequent: they count for passages only that rarer words have
 //! found.
 
+use super::write::shelf_number;
 use super::{FIELDS, Fault, Store};
-use crate::insight::Kind;
+use crate::insight::{Kind, Shelf};
 use rusqlite::{OptionalExtension, params};
 use std::collections::HashMap;
 
@@ -20,6 +21,15 @@ pub struct Sought<'a> {
     pub word: &'a str,
     /// How much it counts in the rough order: 1 for a word of the question, less for a neighbour.
     pub weight: f32,
+}
+
+/// Which passages are wanted of a kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Those in this language only, as `language` calls it.
+    pub language: Option<&'a str>,
+    /// Those of files on this shelf only.
+    pub shelf: Option<Shelf>,
 }
 
 /// A passage that has words of a question.
@@ -54,13 +64,13 @@ struct Notes {
 }
 
 impl Store {
-    /// The passages of a kind, and of a language if one is said, that have any of the words: those
+    /// The passages of a kind that are wanted and have any of the words: those
     /// `candidates_max` that come first in a rough order by rarity and weight.
     pub fn candidates(
         &self,
         kind: Kind,
         sought: &[Sought<'_>],
-        language: Option<&str>,
+        wanted: &Wanted<'_>,
         candidates_max: usize,
     ) -> Result<Vec<Candidate>, Fault> {
         let sought = &sought[..sought.len().min(usize::from(u16::MAX))];
@@ -70,7 +80,7 @@ impl Store {
             if candidates.len() == candidates_max {
                 break;
             }
-            if let Some(lengths) = self.lengths(passage, language)? {
+            if let Some(lengths) = self.lengths(passage, wanted)? {
                 let counts = vec![[0; FIELDS]; sought.len()];
                 candidates.push(Candidate {
                     passage,
@@ -124,18 +134,16 @@ impl Store {
         Ok(words)
     }
 
-    /// Words of each field of a passage; none if it is of another language.
-    fn lengths(
-        &self,
-        passage: i64,
-        language: Option<&str>,
-    ) -> Result<Option<[u32; FIELDS]>, Fault> {
+    /// Words of each field of a passage; none if it is not wanted.
+    fn lengths(&self, passage: i64, wanted: &Wanted<'_>) -> Result<Option<[u32; FIELDS]>, Fault> {
+        let shelf = wanted.shelf.map(shelf_number);
         let mut find = self.connection.prepare_cached(
             "SELECT words_name, words_comment, words_body, words_path
                 FROM passage JOIN file ON file.id = passage.file
-                WHERE passage.id = ?1 AND (?2 IS NULL OR language = ?2)",
+                WHERE passage.id = ?1 AND (?2 IS NULL OR language = ?2)
+                    AND (?3 IS NULL OR shelf = ?3)",
         )?;
-        let found = find.query_row(params![passage, language], |row| {
+        let found = find.query_row(params![passage, wanted.language, shelf], |row| {
             Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
         });
         Ok(found.optional()?)

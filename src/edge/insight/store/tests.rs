@@ -1,4 +1,4 @@
-use super::candidates::Sought;
+use super::candidates::{Sought, Wanted};
 use super::write::{Entry, Read, Record};
 use super::*;
 use crate::insight::{Kind, Passage, Shelf};
@@ -56,7 +56,9 @@ fn put(store: &mut Store, path: &str, stamp: u64, entries: &[Entry]) {
 
 fn found(store: &Store, kind: Kind, word: &str) -> Vec<PathBuf> {
     let sought = [Sought { word, weight: 1.0 }];
-    let candidates = store.candidates(kind, &sought, None, 100).unwrap();
+    let candidates = store
+        .candidates(kind, &sought, &Wanted::default(), 100)
+        .unwrap();
     let kept = candidates
         .iter()
         .map(|each| store.passage(each.passage).unwrap().unwrap());
@@ -75,7 +77,9 @@ fn a_passage_is_found_by_the_words_of_its_fields() {
     ];
     put(&mut store, "/a/store.rs", 1, &[entry(Kind::Code, words)]);
     let sought = ["open", "folder", "absent"].map(|word| Sought { word, weight: 1.0 });
-    let candidates = store.candidates(Kind::Code, &sought, None, 10).unwrap();
+    let candidates = store
+        .candidates(Kind::Code, &sought, &Wanted::default(), 10)
+        .unwrap();
     assert_eq!(candidates.len(), 1);
     assert_eq!(candidates[0].lengths, [2, 3, 4, 2]);
     assert_eq!(
@@ -165,7 +169,11 @@ fn only_the_language_that_is_wanted_is_found() {
     }];
     assert_eq!(store.languages().unwrap(), ["rust"]);
     for (language, count) in [(None, 1), (Some("rust"), 1), (Some("c"), 0)] {
-        let candidates = store.candidates(Kind::Code, &sought, language, 9).unwrap();
+        let wanted = Wanted {
+            language,
+            shelf: Some(Shelf::Sources),
+        };
+        let candidates = store.candidates(Kind::Code, &sought, &wanted, 9).unwrap();
         assert_eq!(candidates.len(), count, "{language:?}");
     }
 }
@@ -185,7 +193,9 @@ fn rare_words_come_first_and_no_more_than_wanted() {
         );
     }
     let sought = ["common", "rare"].map(|word| Sought { word, weight: 1.0 });
-    let candidates = store.candidates(Kind::Code, &sought, None, 3).unwrap();
+    let candidates = store
+        .candidates(Kind::Code, &sought, &Wanted::default(), 3)
+        .unwrap();
     assert_eq!(candidates.len(), 3);
     let first = store.passage(candidates[0].passage).unwrap().unwrap();
     assert_eq!(first.path, Path::new("/17"));
@@ -271,6 +281,22 @@ fn a_second_one_hears_that_the_folder_is_taken() {
     assert_eq!(Store::open(&scratch.0, "test").err(), Some(Fault::Taken));
     drop(store);
     assert!(Store::open(&scratch.0, "test").is_ok());
+}
+
+#[test]
+fn nobody_else_may_read_the_index() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new();
+    let mut store = scratch.open();
+    put(&mut store, "/a", 1, &[]);
+    store.commit().unwrap();
+    for part in ["index.db", "index.db-wal", "lock"] {
+        let mode = fs::metadata(scratch.0.join(part))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{part}");
+    }
 }
 
 #[test]
