@@ -179,3 +179,6 @@ pub(super) fn shorten(mut title: String, bytes_max: usize) -> String {
     }
     title
 }
+
+#[cfg(test)]
+mod tests;

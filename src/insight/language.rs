@@ -138,3 +138,62 @@ fn of_interpreter(program: &str) -> Option<&'static Language> {
     let runs = |language: &&Language| language.interpreters.contains(&bare);
     LANGUAGES.iter().find(runs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn languages_are_known_by_names_and_first_lines() {
+        let table = [
+            ("src/a.rs", "", Some("rust")),
+            ("A.H", "", Some("c")),
+            ("a/Makefile", "", Some("make")),
+            ("CMakeLists.txt", "", Some("cmake")),
+            ("a.txt", "", None),
+            ("README", "text", None),
+            ("run", "#!/bin/sh -e\n", Some("shell")),
+            (
+                "run",
+                "#!/usr/bin/env -S A=1 python3.11 -u\n",
+                Some("python"),
+            ),
+            ("run", "#!", None),
+            ("run.txt", "#!/bin/sh\n", None),
+            (".profile", "#!/bin/bash\n", Some("shell")),
+            ("a.rs/b", "", None),
+        ];
+        for (path, text, expected) in table {
+            let found = Language::of(path, text).map(|language| language.name);
+            assert_eq!(found, expected, "{path} {text}");
+        }
+    }
+
+    #[test]
+    fn clients_may_call_languages_by_other_names() {
+        let table = [
+            ("Rust", Some("rust")),
+            (" golang", Some("go")),
+            ("cpp", Some("c++")),
+            ("C#", Some("c#")),
+            ("js", Some("javascript")),
+            ("klingon", None),
+            ("", None),
+        ];
+        for (name, expected) in table {
+            let found = Language::named(name).map(|language| language.name);
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_ending_is_of_two_languages() {
+        let mut seen = BTreeSet::new();
+        for language in LANGUAGES {
+            for ending in language.endings {
+                assert!(seen.insert(ending), "{ending}");
+            }
+        }
+    }
+}

@@ -11,6 +11,7 @@
 //! | [`cut`] | a file, cut into passages |
 //! | [`notes`] | sections of documents |
 //! | [`code`] | definitions of programs |
+//! | [`decision`] | what decision records say of themselves |
 //! | [`language`] | languages of programs, and the shapes of their definitions |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
 //! | [`fields`] | what a passage tells, by where it says it |
@@ -22,6 +23,7 @@
 pub mod answer;
 pub mod code;
 pub mod cut;
+pub mod decision;
 pub mod fields;
 pub mod kin;
 pub mod language;

@@ -45,7 +45,7 @@ def index(options):
     while True:
         task, _ = call(options, "task-status", {"id": "insight-index"})
         check(not task.get("trouble"), f"trouble: {task}")
-        if task["state"] == "completed" or task.get("finished"):
+        if task["status"] == "completed":
             return task, time.monotonic() - started
         time.sleep(0.5)
 

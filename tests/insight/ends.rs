@@ -93,7 +93,6 @@ fn places(store: &Store, word: &str) -> Vec<String> {
         let mut places = Vec::new();
         let mut tell = |passage, field, count| {
             places.push((passage, field, count));
-            true
         };
         store.places(kind, word, &mut tell).unwrap();
         for (passage, field, count) in places {

@@ -5,7 +5,7 @@ use super::store::candidates::Wanted;
 use super::store::read::Kept;
 use super::store::write::Record;
 use super::store::{Fault, Store};
-use super::tree;
+use super::walk::{self, Known};
 use crate::insight::answer::{Decision, Found, Hit};
 use crate::insight::language::Language;
 use crate::insight::query::Query;
@@ -103,15 +103,16 @@ fn language_of(kept: &Kept) -> Option<&'static str> {
 }
 
 fn uri(spec: &InsightSpec, path: &Path) -> Option<String> {
-    let folder = tree::folder_of(spec, path)?;
+    let folder = walk::folder_of(spec, path)?;
     let way = path.strip_prefix(&folder.path).ok()?;
     Some(folder.uri(way.as_os_str().as_bytes()))
 }
 
 /// The beginning of a passage, out of its file; nothing if that is another one now.
 fn snippet(spec: &InsightSpec, kept: &Kept) -> String {
-    let is_same = tree::look(spec, &kept.path).is_some_and(|seen| seen.stamp == kept.stamp);
-    let text = is_same.then(|| tree::read(spec, &kept.path));
+    let known = walk::look(spec, &kept.path);
+    let is_same = matches!(known, Known::Wanted(seen) if seen.stamp == kept.stamp);
+    let text = is_same.then(|| walk::read(spec, &kept.path));
     let Some(Ok(Some(text))) = text else {
         return String::new();
     };

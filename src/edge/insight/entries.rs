@@ -3,6 +3,7 @@
 use super::store::FIELDS;
 use super::store::write::{Entry, Record};
 use crate::insight::cut::{Cut, cut};
+use crate::insight::decision;
 use crate::insight::fields::fields;
 use crate::insight::words::Words;
 use crate::insight::{Passage, Shelf};
@@ -31,10 +32,11 @@ impl Entries {
             let words = self.fields(&passage, way, text);
             Entry { passage, words }
         });
+        let record = (shelf == Shelf::Decisions).then(|| decision::record(way, text));
         Made {
             language,
             entries: entries.collect(),
-            record: None,
+            record: record.flatten(),
         }
     }
 

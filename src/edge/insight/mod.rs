@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`worker`] | the thread |
 //! | [`pass`] | what it does next |
-//! | [`tree`] | the files of the folders |
+//! | [`walk`] | the files of the folders |
+//! | [`watch`] | what the kernel tells of changes in them |
 //! | [`entries`] | what the index keeps of a file |
 //! | [`store`] | the index on disk |
 //! | [`ask`] | a question and its answer |
@@ -20,7 +21,8 @@ mod entries;
 mod pass;
 mod ranked;
 pub mod store;
-mod tree;
+mod walk;
+mod watch;
 mod worker;
 
 pub mod survey;

@@ -5,8 +5,7 @@
 //! | opening | the index is opened or made | counting, or later again |
 //! | counting | how many files there are | walking |
 //! | walking | files are found, those that changed are read | sweeping |
-//! | sweeping | files that are known and gone are forgotten | learning |
-//! | learning | which words stand together | resting |
+//! | sweeping | files that are known and gone are forgotten | resting |
 //! | resting | nothing | counting, on a change or in time |
 //!
 //! A fault ends a pass. Nothing here knows of threads, files or the clock.
@@ -34,8 +33,6 @@ pub enum Phase {
     Walking,
     /// Looks which files are gone.
     Sweeping,
-    /// Looks which words stand together.
-    Learning,
     /// All is done. Begins again after the time, or with a change.
     Resting(Duration),
     /// There is no index, and it is tried again after the time.
@@ -89,8 +86,7 @@ impl Pass {
             (Phase::Opening | Phase::Rebuilding, Step::Done) => Phase::Counting,
             (Phase::Counting, Step::Done) => Phase::Walking,
             (Phase::Walking, Step::Done) => Phase::Sweeping,
-            (Phase::Sweeping, Step::Done) => Phase::Learning,
-            (Phase::Learning | Phase::Resting(_), Step::Done) => self.rest(),
+            (Phase::Sweeping | Phase::Resting(_), Step::Done) => self.rest(),
             (Phase::Failed(_), Step::Done | Step::Woken) => Phase::Opening,
             (Phase::Resting(_), Step::Woken) => Phase::Counting,
             (
@@ -98,7 +94,6 @@ impl Pass {
                 | Phase::Counting
                 | Phase::Walking
                 | Phase::Sweeping
-                | Phase::Learning
                 | Phase::Rebuilding,
                 Step::Woken,
             ) => self.phase,
@@ -173,14 +168,7 @@ mod tests {
     fn a_pass_goes_through_its_phases_and_rests() {
         let mut pass = Pass::new(RESCAN);
         let mut phases = vec![pass.phase()];
-        let done = [
-            Step::Done,
-            Step::Done,
-            Step::More,
-            Step::Done,
-            Step::Done,
-            Step::Done,
-        ];
+        let done = [Step::Done, Step::Done, Step::More, Step::Done, Step::Done];
         for step in done.iter().chain([&Step::Woken]) {
             pass.advance(step);
             phases.push(pass.phase());
@@ -191,7 +179,6 @@ mod tests {
             Phase::Walking,
             Phase::Walking,
             Phase::Sweeping,
-            Phase::Learning,
             Phase::Resting(RESCAN),
             Phase::Counting,
         ];
@@ -200,7 +187,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_serves_on_and_is_tried_again() {
-        for from in [Phase::Walking, Phase::Sweeping, Phase::Learning] {
+        for from in [Phase::Counting, Phase::Walking, Phase::Sweeping] {
             check(from, &Step::Fault(Fault::Full), Phase::Resting(FAULT_RETRY));
             check(from, &world(), Phase::Resting(FAULT_RETRY));
         }
@@ -240,7 +227,7 @@ mod tests {
     fn an_index_that_was_whole_for_a_pass_may_be_damaged_again() {
         let mut pass = Pass::new(RESCAN);
         for _ in 0..2 * REBUILDS_MAX {
-            pass.phase = Phase::Learning;
+            pass.phase = Phase::Sweeping;
             pass.advance(&Step::Done);
             pass.advance(&broken());
             assert_eq!(pass.phase(), Phase::Rebuilding);

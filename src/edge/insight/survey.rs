@@ -1,7 +1,7 @@
 //! What an index would be of, for whoever checks the configuration: nothing is read but names and
 //! sizes.
 
-use super::tree::{Found, Walk};
+use super::walk::{Found, Walk};
 use crate::insight::spec::InsightSpec;
 use std::fs;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub fn survey(spec: InsightSpec) -> Survey {
             Found::Trouble(text) if survey.trouble.len() < TROUBLES_MAX => {
                 survey.trouble.push(text);
             }
-            Found::Trouble(_) | Found::Nothing => {}
+            Found::Trouble(_) | Found::Folder(_) | Found::Nothing => {}
         }
     }
     survey

@@ -10,10 +10,12 @@ use super::entries::Entries;
 use super::pass::{Act, Pass, Phase, Step, act};
 use super::store::write::Read;
 use super::store::{Fault, Store};
-use super::tree::{self, Seen, Walk};
+use super::walk::{self, Known, Seen, Walk};
+use super::watch::{self, Watch};
 use super::{Indexing, Question, State};
 use crate::insight::answer::Found;
 use crate::insight::spec::InsightSpec;
+use rustix::fd::AsFd;
 use smol::channel::{Receiver, TryRecvError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -37,6 +39,12 @@ pub(super) struct Worker {
     questions: Receiver<Question>,
     indexing: Arc<Mutex<Indexing>>,
     bell: Bell,
+    /// None where the kernel tells of no changes.
+    watch: Option<Watch>,
+    /// When it has told of one that no pass has come for.
+    changed: Option<Instant>,
+    /// When the last pass began.
+    began: Instant,
     /// None while it cannot be opened.
     store: Option<Store>,
     pass: Pass,
@@ -67,6 +75,9 @@ impl Worker {
             questions,
             indexing,
             bell,
+            watch: Watch::new().ok(),
+            changed: None,
+            began: Instant::now(),
             store: None,
             swept: PathBuf::new(),
             files: 0,
@@ -99,11 +110,36 @@ impl Worker {
         }
     }
 
-    /// Sleeps until something happens, or it has rested for `time`.
+    /// Sleeps until something happens, or it has rested for `time`, or since a change for as long
+    /// as is decent.
     fn rest(&mut self, since: Instant, time: Duration) {
+        let settle = watch::settle(since.saturating_duration_since(self.began));
+        let due = self.changed.map(|changed| changed + settle);
+        let early = due.map(|due| due.saturating_duration_since(since));
+        let time = early.map_or(time, |early| early.min(time));
         match time.checked_sub(since.elapsed()) {
-            Some(left) if !left.is_zero() => self.bell.wait(None, left),
+            Some(left) if !left.is_zero() => self.sleep(left),
             Some(_) | None => self.advance(&Step::Woken),
+        }
+    }
+
+    /// Sleeps. Changes wake it while none is known, and only while it rests.
+    fn sleep(&mut self, left: Duration) {
+        let is_resting = matches!(self.pass.phase(), Phase::Resting(_));
+        let is_listening = is_resting && self.changed.is_none();
+        let watch = self.watch.as_mut().filter(|_| is_listening);
+        self.bell
+            .wait(watch.as_ref().map(|watch| watch.as_fd()), left);
+        if watch.is_some_and(Watch::take) {
+            self.changed = Some(Instant::now());
+        }
+    }
+
+    /// Has the kernel tell of changes in a folder.
+    fn follow(&mut self, folder: &Path) {
+        let told = self.watch.as_mut().and_then(|watch| watch.follow(folder));
+        if let Some(trouble) = told {
+            self.trouble(trouble);
         }
     }
 
@@ -193,6 +229,9 @@ impl Worker {
         indexing.started = SystemTime::now();
         indexing.finished = None;
         drop(indexing);
+        // What changes from here on leads to another pass.
+        self.watch.as_mut().map(Watch::take);
+        (self.changed, self.began) = (None, Instant::now());
         self.walk = Walk::new(self.spec.clone());
     }
 
@@ -205,8 +244,7 @@ impl Worker {
             | Phase::Rebuilding
             | Phase::Counting
             | Phase::Walking
-            | Phase::Sweeping
-            | Phase::Learning => State::Working,
+            | Phase::Sweeping => State::Working,
         };
         if *step == Step::Done && matches!(phase, Phase::Resting(_)) {
             indexing.finished = Some(SystemTime::now());
@@ -224,7 +262,6 @@ impl Worker {
             Phase::Counting => self.count(),
             Phase::Walking => self.walk(),
             Phase::Sweeping => self.sweep(),
-            Phase::Learning => self.learn(),
             Phase::Resting(_) | Phase::Failed(_) => Ok(true),
         };
         match done.and_then(|done| self.commit(done).map(|()| done)) {
@@ -265,9 +302,10 @@ impl Worker {
     fn count(&mut self) -> Result<bool, Fault> {
         for _ in 0..GLANCES_MAX {
             match self.walk.step() {
-                Some(tree::Found::File(_)) => self.indexing().files_all += 1,
-                Some(tree::Found::Trouble(text)) => self.trouble(text),
-                Some(tree::Found::Nothing) => {}
+                Some(walk::Found::File(_)) => self.indexing().files_all += 1,
+                Some(walk::Found::Folder(path)) => self.follow(&path),
+                Some(walk::Found::Trouble(text)) => self.trouble(text),
+                Some(walk::Found::Nothing) => {}
                 None => {
                     self.walk = Walk::new(self.spec.clone());
                     return Ok(true);
@@ -281,7 +319,7 @@ impl Worker {
     fn walk(&mut self) -> Result<bool, Fault> {
         for _ in 0..GLANCES_MAX {
             let has_read = match self.walk.step() {
-                Some(tree::Found::File(seen)) => self.file(&seen)?,
+                Some(walk::Found::File(seen)) => self.file(&seen)?,
                 Some(_) => false,
                 None => return Ok(true),
             };
@@ -317,11 +355,10 @@ impl Worker {
 
     /// Reads a file and puts it in; one that is not text has no passages.
     fn read(&mut self, seen: &Seen) -> Result<(), Fault> {
-        let text = match tree::read(&self.spec, &seen.path) {
+        let text = match walk::read(&self.spec, &seen.path) {
             Ok(text) => text.unwrap_or_default(),
-            Err(error) => {
-                let path = seen.path.display();
-                self.trouble(format!("{path} cannot be read: {error}"));
+            Err(trouble) => {
+                self.trouble(trouble);
                 String::new()
             }
         };
@@ -339,7 +376,7 @@ impl Worker {
 
     /// The path of a file below its folder, as far as it is text.
     fn way(&self, path: &Path) -> String {
-        let folder = tree::folder_of(&self.spec, path);
+        let folder = walk::folder_of(&self.spec, path);
         let way = folder.and_then(|folder| path.strip_prefix(folder.path).ok());
         way.unwrap_or(path).to_string_lossy().into_owned()
     }
@@ -349,18 +386,13 @@ impl Worker {
         let store = self.store.as_mut().ok_or_else(no_store)?;
         let paths = store.files_after(&self.swept, GLANCES_MAX)?;
         for path in &paths {
-            if tree::look(&self.spec, path).is_none() {
+            if walk::look(&self.spec, path) == Known::Gone {
                 store.remove(path)?;
                 self.files = self.files.saturating_sub(1);
             }
         }
         self.swept = paths.last().cloned().unwrap_or_default();
         Ok(paths.is_empty())
-    }
-
-    /// Learns which words stand together.
-    fn learn(&mut self) -> Result<bool, Fault> {
-        Ok(true)
     }
 
     /// Commits what was written, at the end of a phase and every few seconds.

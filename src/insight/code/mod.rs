@@ -247,16 +247,19 @@ impl<'a> Parts<'a> {
     }
 
     /// Where a head begins behind the attributes that have lines of their own.
-    fn behind_attributes(&self, head: Range<usize>) -> usize {
-        let mut start = head.start;
+    fn behind_attributes(&self, range: Range<usize>) -> usize {
+        let mut start = range.start;
         for _ in 0..ATTRIBUTES_MAX {
-            let line = self.line(start);
-            let blanks = self.mask[line.end..head.end.max(line.end)].iter();
-            let next = line.end + blanks.take_while(|byte| byte.is_ascii_whitespace()).count();
-            if next >= head.end || !self.is_attribute(line) {
+            let head = &self.mask[start..range.end];
+            let Some(length) = head.iter().position(|byte| *byte == b'\n') else {
+                break;
+            };
+            let blanks = head[length..].iter();
+            let next = length + blanks.take_while(|byte| byte.is_ascii_whitespace()).count();
+            if next == head.len() || !self.is_attribute(start..start + length) {
                 break;
             }
-            start = next;
+            start += next;
         }
         start
     }

@@ -112,7 +112,6 @@ impl Store {
                     },
                     score,
                 );
-                true
             })?;
             if is_cut {
                 notes.cut.push(word);
@@ -172,7 +171,6 @@ impl Store {
                 if let Some(place) = places.get(&passage) {
                     candidates[*place].counts[word][field] = count.into();
                 }
-                true
             })?;
         }
         Ok(())

@@ -100,13 +100,12 @@ impl Store {
         Ok(find.query_row([passage], kept).optional()?)
     }
 
-    /// Tells every place of a word: passage, field and how often, in the order of passages, until
-    /// `tell` returns `false`.
+    /// Tells every place of a word: passage, field and how often, in the order of passages.
     pub fn places(
         &self,
         kind: Kind,
         word: &str,
-        tell: &mut dyn FnMut(i64, usize, u16) -> bool,
+        tell: &mut dyn FnMut(i64, usize, u16),
     ) -> Result<(), Fault> {
         let query = match kind {
             Kind::Code => "SELECT doc, col FROM code_word WHERE term = ?",
@@ -122,10 +121,8 @@ impl Store {
                     *count = count.saturating_add(1);
                 }
                 _ => {
-                    if let Some((passage, field, count)) = now.replace((passage, field, 1))
-                        && !tell(passage, field, count)
-                    {
-                        return Ok(());
+                    if let Some((passage, field, count)) = now.replace((passage, field, 1)) {
+                        tell(passage, field, count);
                     }
                 }
             }
@@ -146,32 +143,6 @@ impl Store {
             Ok((row_path(row, 0)?, record(row)?))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// A line that was kept under a name.
-    pub fn meta(&self, name: &str) -> Result<Option<String>, Fault> {
-        let query = "SELECT value FROM meta WHERE name = ?";
-        let mut find = self.connection.prepare_cached(query)?;
-        Ok(find.query_row([name], |row| row.get(0)).optional()?)
-    }
-
-    /// The vector of a word.
-    pub fn vector(&self, kind: Kind, word: &str) -> Result<Option<Vec<u8>>, Fault> {
-        let query = "SELECT vector FROM vector WHERE kind = ? AND word = ?";
-        let mut find = self.connection.prepare_cached(query)?;
-        let found = find.query_row(params![kind_number(kind), word], |row| row.get(0));
-        Ok(found.optional()?)
-    }
-
-    /// Tells all vectors, by word.
-    pub fn vectors(&self, kind: Kind, tell: &mut dyn FnMut(&str, &[u8])) -> Result<(), Fault> {
-        let query = "SELECT word, vector FROM vector WHERE kind = ?";
-        let mut find = self.connection.prepare_cached(query)?;
-        let mut rows = find.query([kind_number(kind)])?;
-        while let Some(row) = rows.next()? {
-            tell(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_blob()?);
-        }
-        Ok(())
     }
 }
 

@@ -74,12 +74,6 @@ const TABLES: &str = r#"
         superseded_by INTEGER
     );
     CREATE TABLE word(id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE);
-    CREATE TABLE vector(
-        kind INTEGER NOT NULL,
-        word TEXT NOT NULL,
-        vector BLOB NOT NULL,
-        PRIMARY KEY (kind, word)
-    ) WITHOUT ROWID;
     CREATE VIRTUAL TABLE code USING fts5(
         name, comment, body, path,
         content = '', contentless_delete = 1, tokenize = "ascii tokenchars '_+#.-'"

@@ -315,26 +315,3 @@ fn an_index_of_other_contents_is_made_anew() {
     assert!(store.take_made().is_some());
     assert_eq!(store.files(), Ok(0));
 }
-
-#[test]
-fn vectors_are_kept_by_kind_and_word() {
-    let scratch = Scratch::new();
-    let mut store = scratch.open();
-    store
-        .set_vectors(Kind::Code, &[("lamp", &[1, 2]), ("bulb", &[3, 4])])
-        .unwrap();
-    assert_eq!(store.vector(Kind::Code, "lamp"), Ok(Some(vec![1, 2])));
-    assert_eq!(store.vector(Kind::Text, "lamp"), Ok(None));
-    let mut words = Vec::new();
-    let mut tell = |word: &str, vector: &[u8]| words.push((word.to_string(), vector.to_vec()));
-    store.vectors(Kind::Code, &mut tell).unwrap();
-    assert_eq!(
-        words,
-        [
-            ("bulb".to_string(), vec![3, 4]),
-            ("lamp".to_string(), vec![1, 2])
-        ]
-    );
-    store.clear_vectors(Kind::Code).unwrap();
-    assert_eq!(store.vector(Kind::Code, "lamp"), Ok(None));
-}

@@ -4,6 +4,7 @@
 
 use super::vocabulary::Seen;
 use super::{FIELDS, Fault, Store, integer};
+pub use crate::insight::decision::Record;
 use crate::insight::{Kind, Passage, Shelf};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
@@ -36,23 +37,6 @@ pub struct Entry {
     pub passage: Passage,
     /// The words of its name, comment, body and path, with blanks between them.
     pub words: [String; FIELDS],
-}
-
-/// What is kept of an architecture decision record beside its passages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
-    /// Its number, where it has one.
-    pub number: Option<u32>,
-    /// What was decided, in a line.
-    pub title: String,
-    /// `accepted`, in small letters; empty where it is not said.
-    pub status: String,
-    /// The date as it is written.
-    pub date: Option<String>,
-    /// Numbers of those that it replaces.
-    pub supersedes: Vec<u32>,
-    /// The number of the one that has replaced it.
-    pub superseded_by: Option<u32>,
 }
 
 /// What is written and not committed.
@@ -115,36 +99,6 @@ impl Store {
     pub fn remove(&mut self, path: &Path) -> Result<(), Fault> {
         self.write(|connection, _| remove(connection, path))?;
         self.commit_if_full()
-    }
-
-    /// Keeps what is known of the neighbours of words.
-    pub fn set_vectors(&mut self, kind: Kind, vectors: &[(&str, &[u8])]) -> Result<(), Fault> {
-        self.write(|connection, _| {
-            let mut insert =
-                connection.prepare_cached("INSERT OR REPLACE INTO vector VALUES (?, ?, ?)")?;
-            for (word, vector) in vectors {
-                insert.execute(params![kind_number(kind), word, vector])?;
-            }
-            Ok(())
-        })?;
-        self.commit_if_full()
-    }
-
-    /// Forgets the neighbours of all words.
-    pub fn clear_vectors(&mut self, kind: Kind) -> Result<(), Fault> {
-        self.write(|connection, _| {
-            connection.execute("DELETE FROM vector WHERE kind = ?", [kind_number(kind)])?;
-            Ok(())
-        })
-    }
-
-    /// Keeps a line under a name, `meta`.
-    pub fn set_meta(&mut self, name: &str, value: &str) -> Result<(), Fault> {
-        self.write(|connection, _| {
-            let query = "INSERT OR REPLACE INTO meta VALUES (?, ?)";
-            connection.execute(query, [name, value])?;
-            Ok(())
-        })
     }
 
     /// Makes sure that what was written is there after an end.
