@@ -172,7 +172,7 @@ fn spec(settings: &Settings) -> Option<InsightSpec> {
         file_bytes_max,
         files_max: files_max as usize,
         state: insight.state.as_ref().expect("the loader finds one").into(),
-        embeddings: insight.embeddings.as_ref().map(PathBuf::from),
+        embeddings: None,
         rescan,
     })
 }

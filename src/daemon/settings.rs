@@ -92,8 +92,6 @@ pub struct InsightSettings {
     pub file_bytes_max: usize,
     /// Files that are read at most.
     pub files_max: u32,
-    /// The absolute path of a table of word vectors.
-    pub embeddings: Option<String>,
     /// How often all folders are looked through.
     pub rescan: Duration,
 }

@@ -53,7 +53,7 @@ fn summary(comment: &str) -> &str {
         .find(". ")
         .unwrap_or(end)
         .min(SUMMARY_BYTES_MAX);
-    &comment[..comment.floor_char_boundary(end)]
+    super::query::first_bytes(comment, end)
 }
 
 /// A line of a comment without the signs that make it one.

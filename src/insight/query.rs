@@ -160,7 +160,7 @@ fn words(json: Option<&RawValue>, note: &mut String) -> Result<Option<String>, S
 }
 
 /// At most the first `bytes_max` bytes, without a half letter.
-pub(super) fn first_bytes(text: &str, bytes_max: usize) -> &str {
+pub(crate) fn first_bytes(text: &str, bytes_max: usize) -> &str {
     let mut ends = (0..=bytes_max.min(text.len())).rev();
     let end = ends.find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or(0)]

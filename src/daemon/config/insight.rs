@@ -17,13 +17,12 @@ const FOLDER_MISSING: &str =
     "expected at least one folder in insight.sources, insight.notes or insight.decisions";
 
 /// Keys that say nothing where no folder is named.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 6] = [
     "insight.include",
     "insight.exclude",
     "insight.state",
     "insight.file_max",
     "insight.files_max",
-    "insight.embeddings",
     "insight.rescan",
 ];
 
@@ -137,7 +136,7 @@ mod tests {
     fn folders_are_known_by_their_paths_and_asked_of_by_task_status() {
         let text = "[insight]\nsources = ['/srv/code/', '/']\nnotes = '/srv/notes'\n\
                     decisions = []\nstate = '/index'\ninclude = ['**/*.md']\nfile_max = '2MiB'\n\
-                    files_max = 7\nembeddings = '/srv/words'\nrescan = '1h'";
+                    files_max = 7\nrescan = '1h'";
         let settings = load(text, &[]).unwrap();
         let insight = &settings.insight;
         assert_eq!(insight.sources.as_deref().unwrap(), ["/srv/code", "/"]);

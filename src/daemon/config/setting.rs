@@ -421,15 +421,6 @@ settings! {
     },
     #[cfg(feature = "insight")]
     Setting {
-        key: "insight.embeddings",
-        kind: Kind::File(|settings| &mut settings.insight.embeddings),
-        default: "",
-        doc: "A table of word vectors as a file: a word and its numbers in each line.",
-        bounds: "Nothing is ever fetched; without it the texts themselves tell which words belong \
-                 together.",
-    },
-    #[cfg(feature = "insight")]
-    Setting {
         key: "insight.rescan",
         kind: Kind::Duration(Duration::from_secs(10)..=Duration::from_secs(7 * 86_400), |settings| {
             &mut settings.insight.rescan

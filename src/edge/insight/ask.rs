@@ -8,7 +8,7 @@ use super::store::{Fault, Store};
 use super::walk::{self, Known};
 use crate::insight::answer::{Decision, Found, Hit};
 use crate::insight::language::Language;
-use crate::insight::query::Query;
+use crate::insight::query::{Query, first_bytes};
 use crate::insight::spec::InsightSpec;
 use crate::insight::{Kind, Shelf};
 use std::os::unix::ffi::OsStrExt;
@@ -119,7 +119,7 @@ fn snippet(spec: &InsightSpec, kept: &Kept) -> String {
     let start = usize::try_from(kept.text.start).unwrap_or(usize::MAX);
     let end = usize::try_from(kept.text.end).unwrap_or(usize::MAX);
     let passage = text.get(start..end).unwrap_or_default();
-    passage[..passage.floor_char_boundary(SNIPPET_BYTES_MAX)].to_string()
+    first_bytes(passage, SNIPPET_BYTES_MAX).to_string()
 }
 
 /// The decisions of a status: all in the order of their numbers, or those that are about the words,
