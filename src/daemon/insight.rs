@@ -20,10 +20,13 @@ const DECISIONS: [&str; 4] = ["docs/adr", "doc/adr", "docs/decisions", "adr"];
 const THREAD_BYTES: usize = 16 << 20;
 
 /// The thread that knows what is in the folders, if there are any.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Knowing(Option<(InsightSpec, Insight)>);
 
 impl Knowing {
+    /// None, before the first configuration.
+    pub const NOTHING: Knowing = Knowing(None);
+
     /// The thread that these settings ask for: the same one where they ask for the same.
     pub fn next(&self, settings: &Settings) -> Result<Knowing, String> {
         let Some(spec) = spec(settings) else {

@@ -5,10 +5,13 @@ use super::settings::Settings;
 use crate::limits::Limits;
 
 /// No thread.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Knowing;
 
 impl Knowing {
+    /// None, before the first configuration.
+    pub const NOTHING: Knowing = Knowing;
+
     /// None either.
     pub fn next(&self, _settings: &Settings) -> Result<Knowing, String> {
         Ok(Knowing)

@@ -102,7 +102,7 @@ pub(super) struct Beside {
 
 /// Starts what knows, and what asks it.
 fn offer(settings: &Settings) -> Result<(Knowing, Registry), String> {
-    let knowing = Knowing::default().next(settings)?;
+    let knowing = Knowing::NOTHING.next(settings)?;
     let registry = registry(settings, &knowing.beside(&settings.limits))?;
     Ok((knowing, registry))
 }

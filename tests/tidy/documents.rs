@@ -168,7 +168,7 @@ fn the_readme_is_short_and_its_configuration_loads() {
     let blocks = blocks(&text, "toml");
     assert_eq!(blocks.len(), 1);
     let settings = load("README.md", blocks[0].clone());
-    assert_eq!((settings.tools.len(), settings.upstreams.len()), (1, 2));
+    assert_eq!((settings.tools.len(), settings.upstreams.len()), (1, 3));
 }
 
 #[test]
