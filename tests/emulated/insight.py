@@ -17,7 +17,7 @@ FILES = 1001
 QUESTIONS = [
     ("vector-search", {"query": "timer wheel", "limit": 5}, "src/bounded/wheel.rs"),
     ("vector-search", {"query": "function that parses a request head"}, "src/wire/head.rs"),
-    ("knowledge-search", {"query": "roles and tokens of readers"}, "README.md"),
+    ("knowledge-search", {"query": "who may come in, tokens and roles"}, "README.md"),
     ("adr-list", {}, "docs/adr/0007-keep-the-index-on-disk.md"),
     ("adr-list", {"status": "accepted", "query": "disk"}, "0007-keep-the-index-on-disk.md"),
 ]

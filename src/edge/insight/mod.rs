@@ -5,15 +5,15 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`worker`] | the thread |
-//! | [`pass`] | what it does next |
-//! | [`walk`] | the files of the folders |
-//! | [`watch`] | what the kernel tells of changes in them |
-//! | [`entries`] | what the index keeps of a file |
-//! | [`store`] | the index on disk |
-//! | [`ask`] | a question and its answer |
-//! | [`ranked`] | which passages fit a question |
-//! | [`bell`] | what the thread sleeps by |
+//! | `worker` | the thread |
+//! | `pass` | what it does next |
+//! | `walk` | the files of the folders |
+//! | `watch` | what the kernel tells of changes in them |
+//! | `entries` | what the index keeps of a file |
+//! | `store` | the index on disk |
+//! | `ask` | a question and its answer |
+//! | `ranked` | which passages fit a question |
+//! | `bell` | what the thread sleeps by |
 
 mod ask;
 mod bell;

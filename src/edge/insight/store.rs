@@ -9,7 +9,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`schema`] | tables, settings, versions |
-//! | [`write`](self::write) | files come and go |
+//! | [`mod@write`] | files come and go |
 //! | [`read`] | files, passages, places of words |
 //! | [`candidates`] | which passages share words with a question |
 //! | [`vocabulary`] | which words there are |

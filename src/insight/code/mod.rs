@@ -7,11 +7,11 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`lexis`] | how comments and strings are written |
-//! | [`lexer`] | what is comment, string and code |
-//! | [`head`] | what the text before a brace defines |
-//! | [`braces`] | definitions with braces |
-//! | [`lines`] | definitions that lines end |
+//! | `lexis` | how comments and strings are written |
+//! | `lexer` | what is comment, string and code |
+//! | `head` | what the text before a brace defines |
+//! | `braces` | definitions with braces |
+//! | `lines` | definitions that lines end |
 
 mod braces;
 mod head;
