@@ -254,6 +254,10 @@ impl Judge {
     /// What one word of each field counts.
     fn shares(&self, lengths: &Counts) -> [f32; FIELDS] {
         let share = |field: usize| {
+            // A field without words has none to count, and by its length it would count endlessly.
+            if lengths[field] == 0 {
+                return 0.0;
+            }
             let length = lengths[field] as f32 / self.means[field];
             let counts = self.formula.lengths[field];
             self.formula.fields[field] / (1.0 - counts + counts * length)

@@ -143,3 +143,20 @@ fn what_is_used_stands_before_what_is_not_and_before_tests() {
     assert_eq!(word_of_name("std::mem::swap").as_deref(), Some("swap"));
     assert_eq!(word_of_name("::"), None);
 }
+
+#[test]
+fn a_passage_without_a_name_has_a_score_like_any_other() {
+    let terms = [Term {
+        word: "wheel".to_string(),
+        group: 0,
+        weight: 1.0,
+        frequency: 3,
+    }];
+    let collection = Collection {
+        passages: 100,
+        means: [4.0; FIELDS],
+    };
+    let judge = Judge::new(CODE, collection, &terms);
+    let score = judge.score(&[0, 0, 4, 0], &[[0, 0, 1, 0]]);
+    assert!(score.is_finite() && score > 0.0, "{score}");
+}
