@@ -4,6 +4,7 @@
 //! heading, some lines. Whatever does not fit into the output is left out from the end, and the
 //! answer says how much.
 
+use super::decision::Record;
 use super::query::first_bytes;
 use crate::tool::Outcome;
 use crate::wire::json::Object;
@@ -36,25 +37,15 @@ pub struct Hit {
     pub score: f32,
 }
 
-/// An architecture decision record.
+/// A decision that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// The file, as its resource is called.
     pub uri: String,
     /// Its path.
     pub path: String,
-    /// Its number, where it has one.
-    pub number: Option<u32>,
-    /// What was decided, in a line.
-    pub title: String,
-    /// `accepted`, `proposed`, `superseded`: in small letters; empty where it is not said.
-    pub status: String,
-    /// The date as it is written: `2024-05-01`.
-    pub date: Option<String>,
-    /// Numbers of those that it replaces.
-    pub supersedes: Vec<u32>,
-    /// The number of the one that has replaced it.
-    pub superseded_by: Option<u32>,
+    /// What the file tells of it.
+    pub record: Record,
 }
 
 /// The answer to a [`Query`](super::query::Query).
@@ -243,26 +234,25 @@ fn thousandths(score: f32) -> String {
 
 fn decision_text(decision: &Decision) -> String {
     let mut text = "\n".to_string();
-    if let Some(number) = decision.number {
+    let Decision { path, record, .. } = decision;
+    if let Some(number) = record.number {
         push_words(&mut text, format_args!("{number:04}"));
     }
-    let status = match decision.status.as_str() {
+    let status = match record.status.as_str() {
         "" => "no status",
         status => status,
     };
     push_words(&mut text, format_args!("[{}]", one_line(status)));
-    if let Some(date) = &decision.date {
+    if let Some(date) = &record.date {
         push_words(&mut text, format_args!("{}", one_line(date)));
     }
-    let (title, path) = (one_line(&decision.title), one_line(&decision.path));
+    let (title, path) = (one_line(&record.title), one_line(path));
     push_words(&mut text, format_args!("{title} ({path})"));
-    if !decision.supersedes.is_empty() {
-        push_words(
-            &mut text,
-            format_args!("supersedes {}", listed(decision, ", ")),
-        );
+    if !record.supersedes.is_empty() {
+        let numbers = listed(&record.supersedes, ", ");
+        push_words(&mut text, format_args!("supersedes {numbers}"));
     }
-    if let Some(number) = decision.superseded_by {
+    if let Some(number) = record.superseded_by {
         push_words(&mut text, format_args!("superseded by {number}"));
     }
     text
@@ -275,24 +265,23 @@ fn push_words(text: &mut String, words: std::fmt::Arguments<'_>) {
     text.write_fmt(words).expect("a String takes all text");
 }
 
-fn listed(decision: &Decision, separator: &str) -> String {
-    let numbers = decision.supersedes.iter().map(u32::to_string);
+fn listed(numbers: &[u32], separator: &str) -> String {
+    let numbers = numbers.iter().map(u32::to_string);
     numbers.collect::<Vec<_>>().join(separator)
 }
 
 fn decision_object(decision: &Decision) -> Object {
+    let Decision { uri, path, record } = decision;
+    let supersedes = format!("[{}]", listed(&record.supersedes, ","));
     Object::default()
-        .text("uri", &decision.uri)
-        .text("path", &decision.path)
-        .optional("number", decision.number)
-        .text("title", &decision.title)
-        .text("status", &decision.status)
-        .optional_text("date", decision.date.as_deref())
-        .json(
-            "supersedes",
-            format!("[{}]", listed(decision, ",")).as_bytes(),
-        )
-        .optional("supersededBy", decision.superseded_by)
+        .text("uri", uri)
+        .text("path", path)
+        .optional("number", record.number)
+        .text("title", &record.title)
+        .text("status", &record.status)
+        .optional_text("date", record.date.as_deref())
+        .json("supersedes", supersedes.as_bytes())
+        .optional("supersededBy", record.superseded_by)
 }
 
 #[cfg(test)]
@@ -403,19 +392,21 @@ mod tests {
         let use_rust = Decision {
             uri: "insight://adr/0001-use-rust.md".to_string(),
             path: "adr/0001-use-rust.md".to_string(),
-            number: Some(1),
-            title: "Use Rust".to_string(),
-            status: "superseded".to_string(),
-            date: Some("2024-05-01".to_string()),
-            supersedes: vec![],
-            superseded_by: Some(7),
+            record: Record {
+                number: Some(1),
+                title: "Use Rust".to_string(),
+                status: "superseded".to_string(),
+                date: Some("2024-05-01".to_string()),
+                supersedes: vec![],
+                superseded_by: Some(7),
+            },
         };
         let nothing_known = Decision {
-            number: None,
-            status: String::new(),
-            date: None,
-            supersedes: vec![1, 3],
-            superseded_by: None,
+            record: Record {
+                title: "Use Rust".to_string(),
+                supersedes: vec![1, 3],
+                ..Record::default()
+            },
             ..use_rust.clone()
         };
         let outcome = decisions(&[use_rust, nothing_known], &frame(4096));

@@ -22,7 +22,8 @@ const SUPERSEDED_MAX: usize = 32;
 /// Digits of a number: more are a date.
 const DIGITS_MAX: usize = 5;
 
-/// Words in the names of files that are no decisions.
+/// Words in the names of files that are no decisions. With a number in front a name is of one that
+/// is about such a thing, unless it is nothing else: `0007-keep-the-index`, but `0000-template`.
 const OTHERS: [&str; 9] = [
     "readme",
     "index",
@@ -90,7 +91,13 @@ pub fn record(path: &str, text: &str) -> Option<Record> {
     let is_document = [
         "md", "markdown", "mdx", "adoc", "asciidoc", "rst", "txt", "",
     ];
-    let is_other = OTHERS.iter().any(|other| has_word(&lower, other));
+    let is_other = match numbered(&lower) {
+        (Some(_), title) => {
+            let mut rest = words(title).filter(|word| !OTHERS.contains(word));
+            !title.is_empty() && rest.all(|word| word == "adr")
+        }
+        (None, name) => words(name).any(|word| OTHERS.contains(&word)),
+    };
     if is_other || !is_document.contains(&ending.to_ascii_lowercase().as_str()) {
         return None;
     }
@@ -101,10 +108,10 @@ pub fn record(path: &str, text: &str) -> Option<Record> {
     reading.finish(stem)
 }
 
-/// Whether a word is one of those that a name is made of.
-fn has_word(name: &str, word: &str) -> bool {
-    name.split(|letter: char| !letter.is_ascii_alphabetic())
-        .any(|part| part == word)
+/// The words that a name is made of.
+fn words(name: &str) -> impl Iterator<Item = &str> {
+    let words = name.split(|letter: char| !letter.is_ascii_alphabetic());
+    words.filter(|word| !word.is_empty())
 }
 
 /// What is read so far.
@@ -366,6 +373,9 @@ mod tests {
         check("adr-007.md", text, "7 Use Rust | accepted | - | [] | -");
         let text = "# 4. New\n\n## Status\n\nSupersedes ADR-0001, ADR-0003\n\nAccepted\n";
         check("0004-new.md", text, "4 New | accepted | - | [1, 3] | -");
+        let text = "# 7. Keep the index on disk\n\nDate: 2026-11-21\n\n## Status\n\nAccepted\n";
+        let expected = "7 Keep the index on disk | accepted | 2026-11-21 | [] | -";
+        check("0007-keep-the-index-on-disk.md", text, expected);
     }
 
     #[test]
@@ -408,6 +418,7 @@ mod tests {
             "= C\n\n== Status\n\nRejected!\n",
             "3 C | rejected | - | [] | -",
         );
+        check("0005.md", "# E\n", "5 E |  | - | [] | -");
         check("0004-no_title.md", "text\n", "4 no title |  | - | [] | -");
         check(
             "2021-05-04-d.md",
@@ -428,6 +439,8 @@ mod tests {
             ("README.md", "# 1. Decisions\nStatus: accepted\n"),
             ("docs/adr/index.md", "# Index\nStatus: accepted\n"),
             ("0000-template.md", "# 1. Title\nStatus: accepted\n"),
+            ("0000-template-adr.md", "# 1. Title\nStatus: accepted\n"),
+            ("0000-adr-template.md", "# 1. Title\nStatus: accepted\n"),
             ("adr-template.md", "# A\nStatus: accepted\n"),
             ("0007-a.md", template),
             ("notes.md", "# Notes\n\ntext\n"),

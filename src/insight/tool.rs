@@ -220,7 +220,7 @@ const STATUSES_MAX: usize = 16;
 
 /// Each status that some decision has, once.
 fn statuses(decisions: &[Decision]) -> Vec<String> {
-    let named = decisions.iter().map(|decision| &decision.status);
+    let named = decisions.iter().map(|decision| &decision.record.status);
     let mut statuses: Vec<String> = named.filter(|name| !name.is_empty()).cloned().collect();
     statuses.sort_unstable();
     statuses.dedup();
@@ -231,6 +231,7 @@ fn statuses(decisions: &[Decision]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::insight::decision::Record;
     use crate::tool::handler::{Context, Told};
     use std::cell::RefCell;
     use std::task::{self, Poll, Waker};
@@ -276,12 +277,12 @@ mod tests {
         Decision {
             uri: "insight://adr/1.md".to_string(),
             path: "1.md".to_string(),
-            number: Some(1),
-            title: "Use Rust".to_string(),
-            status: "accepted".to_string(),
-            date: None,
-            supersedes: Vec::new(),
-            superseded_by: None,
+            record: Record {
+                number: Some(1),
+                title: "Use Rust".to_string(),
+                status: "accepted".to_string(),
+                ..Record::default()
+            },
         }
     }
 

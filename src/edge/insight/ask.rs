@@ -3,7 +3,6 @@
 use super::ranked::ranked;
 use super::store::candidates::Wanted;
 use super::store::read::Kept;
-use super::store::write::Record;
 use super::store::{Fault, Store};
 use super::walk::{self, Known};
 use crate::insight::answer::{Decision, Found, Hit};
@@ -140,7 +139,8 @@ fn decisions(
         let is_wanted = status.is_none_or(|status| record.status == status);
         let uri = uri(spec, &path).filter(|_| is_wanted);
         if let Some((rank, uri)) = rank.zip(uri) {
-            decisions.push((rank, decision(uri, &path, record)));
+            let path = path.to_string_lossy().into_owned();
+            decisions.push((rank, Decision { uri, path, record }));
         }
     }
     decisions.sort_by_key(|(rank, _)| *rank);
@@ -161,17 +161,4 @@ fn about(store: &Store, words: &str) -> Result<Vec<PathBuf>, Fault> {
         }
     }
     Ok(paths)
-}
-
-fn decision(uri: String, path: &Path, record: Record) -> Decision {
-    Decision {
-        uri,
-        path: path.to_string_lossy().into_owned(),
-        number: record.number,
-        title: record.title,
-        status: record.status,
-        date: record.date,
-        supersedes: record.supersedes,
-        superseded_by: record.superseded_by,
-    }
 }

@@ -1,9 +1,9 @@
 //! A file becomes what the index keeps of it.
 
 use super::store::FIELDS;
-use super::store::write::{Entry, Record};
+use super::store::write::Entry;
 use crate::insight::cut::{Cut, cut};
-use crate::insight::decision;
+use crate::insight::decision::{self, Record};
 use crate::insight::fields::fields;
 use crate::insight::words::Words;
 use crate::insight::{Passage, Shelf};

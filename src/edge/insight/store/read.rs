@@ -1,7 +1,8 @@
 //! What is known of files, passages, words and decisions.
 
-use super::write::{Record, Tally, kind_number};
+use super::write::{Tally, kind_number};
 use super::{FIELDS, Fault, Store, integer};
+use crate::insight::decision::Record;
 use crate::insight::{Kind, Shelf};
 use rusqlite::{OptionalExtension, Row, params};
 use std::ffi::OsStr;

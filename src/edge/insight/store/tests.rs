@@ -1,6 +1,7 @@
 use super::candidates::{Sought, Wanted};
-use super::write::{Entry, Read, Record};
+use super::write::{Entry, Read};
 use super::*;
+use crate::insight::decision::Record;
 use crate::insight::{Kind, Passage, Shelf};
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -4,7 +4,7 @@
 
 use super::vocabulary::Seen;
 use super::{FIELDS, Fault, Store, integer};
-pub use crate::insight::decision::Record;
+use crate::insight::decision::Record;
 use crate::insight::{Kind, Passage, Shelf};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
