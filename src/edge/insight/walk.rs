@@ -5,19 +5,17 @@
 //! folders behind links, everything that is no regular file, files over the bound. A link to a
 //! file is read if that file lies in the same configured folder, and only then.
 //!
-//! Nothing is read but what was looked at: a file is opened first only to see what it is, which
-//! does nothing to a pipe or a device, then through its descriptor. A folder that is missing is
-//! told of, and what is known of it stays known until it is back or the configuration drops it.
+//! Files are looked at and read as [`Place`] does. A folder that is missing is told of, and what is
+//! known of it stays known until it is back or the configuration drops it.
 
+use crate::edge::place::{Place, Refused, stamp};
 use crate::insight::Shelf;
 use crate::insight::spec::{InsightSpec, NamedFolder};
 use crate::tool::file::DEPTH_MAX;
-use rustix::fd::AsRawFd;
-use rustix::fs::OFlags;
-use std::fs::{self, File, Metadata, ReadDir};
-use std::io::{self, Read};
+use std::fmt::Display;
+use std::fs::{self, ReadDir};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -175,8 +173,8 @@ pub fn shown(path: &Path) -> String {
     path.to_string_lossy().escape_debug().to_string()
 }
 
-fn cannot_read(path: &Path, error: &io::Error) -> String {
-    format!("{} cannot be read: {error}", shown(path))
+fn cannot_read(path: &Path, why: &dyn Display) -> String {
+    format!("{} cannot be read: {why}", shown(path))
 }
 
 /// Whether a folder below one of those that are configured is gone into.
@@ -214,7 +212,7 @@ fn wanted(spec: &InsightSpec, folder: &NamedFolder, path: &Path) -> Result<Optio
     if !is_taken || path.starts_with(&spec.state) {
         return Ok(None);
     }
-    let Ok((_, metadata)) = open_inside(folder, path) else {
+    let Ok((_, metadata)) = place(folder, path).look() else {
         return Ok(None);
     };
     if metadata.len() > spec.file_bytes_max as u64 {
@@ -247,45 +245,24 @@ pub fn look(spec: &InsightSpec, path: &Path) -> Known {
     if is_there { Known::Gone } else { Known::Away }
 }
 
-/// Looks at a file, which has to be a regular one in the folder, without doing anything to it.
-fn open_inside(folder: &NamedFolder, path: &Path) -> io::Result<(File, Metadata)> {
-    let no = |why: &str| io::Error::other(why.to_string());
-    let file = open(path, OFlags::PATH)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(no("it is no regular file"));
+/// Where a file of a folder is.
+fn place(folder: &NamedFolder, path: &Path) -> Place {
+    Place {
+        path: path.to_path_buf(),
+        within: Some(folder.path.clone()),
     }
-    let root = fs::read_link(descriptor(&open(&folder.path, OFlags::PATH)?))?;
-    if !fs::read_link(descriptor(&file))?.starts_with(root) {
-        return Err(no("it is in no folder that is configured"));
-    }
-    Ok((file, metadata))
-}
-
-fn open(path: impl AsRef<Path>, flags: OFlags) -> io::Result<File> {
-    let flags = flags.bits().cast_signed();
-    File::options().read(true).custom_flags(flags).open(path)
-}
-
-/// The path of an open file.
-fn descriptor(file: &File) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 /// The text of a file in one of the folders; none if it is no text. Bytes that are no UTF-8 are
 /// replaced, none of which ends a line.
 pub fn read(spec: &InsightSpec, path: &Path) -> Result<Option<String>, String> {
     let folder = folder_of(spec, path).ok_or("it is in no folder that is configured")?;
-    let cannot = |error: io::Error| cannot_read(path, &error);
-    let (file, _) = open_inside(&folder, path).map_err(cannot)?;
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let opened = open(descriptor(&file), flags).map_err(cannot)?;
-    let mut bytes = Vec::new();
-    let mut capped = opened.take(spec.file_bytes_max as u64 + 1);
-    capped.read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() > spec.file_bytes_max {
-        return Err(too_large(spec, path));
-    }
+    let bytes = place(&folder, path).read(spec.file_bytes_max);
+    let bytes = bytes.map_err(|refused| match refused {
+        Refused::Absent => cannot_read(path, &"it is gone, or a link leads out of its folder"),
+        Refused::TooLarge => too_large(spec, path),
+        Refused::Because(why) => format!("{}: {why}", shown(path)),
+    })?;
     Ok(text(bytes))
 }
 
@@ -304,19 +281,6 @@ fn text(bytes: Vec<u8>) -> Option<String> {
     // Text in an old encoding has a strange byte in ten; what is packed has one in two.
     let is_text = strange * 4 <= sample.len();
     is_text.then(|| String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// A number that is the same as long as a file is.
-fn stamp(metadata: &Metadata) -> u64 {
-    let numbers = [
-        metadata.len().cast_signed(),
-        metadata.ino().cast_signed(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-        metadata.ctime(),
-        metadata.ctime_nsec(),
-    ];
-    crate::tool::registry::hash(numbers.into_iter().flat_map(i64::to_le_bytes))
 }
 
 #[cfg(test)]
