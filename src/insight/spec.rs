@@ -3,9 +3,10 @@
 use super::Shelf;
 use crate::tool::file::encode;
 use crate::tool::glob::Glob;
+use crate::tool::registry::hash;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -97,6 +98,21 @@ impl InsightSpec {
         let mut globs = self.exclude.iter();
         globs.any(|glob| glob.fits(way) || glob.fits(name))
     }
+
+    /// A number that is the same as long as the same files are wanted, whatever is in them.
+    pub fn wanted(&self) -> u64 {
+        let folders = self.folders().into_iter().flat_map(|folder| {
+            let path = folder.path.into_os_string().into_vec();
+            path.into_iter().chain([0, folder.shelf as u8])
+        });
+        let line = |mark: char, globs: &[Glob]| -> String {
+            let globs = globs.iter().map(|glob| format!("{mark}{glob}\n"));
+            globs.collect()
+        };
+        let globs = line('+', &self.include) + &line('-', &self.exclude);
+        let most = self.files_max.to_le_bytes();
+        hash(folders.chain(globs.into_bytes()).chain(most))
+    }
 }
 
 impl NamedFolder {
@@ -168,6 +184,26 @@ mod tests {
         ];
         assert_eq!(names, expected);
         assert_eq!(folders[2].uri(b"a\nb.md"), "insight://my%20notes/a%0Ab.md");
+    }
+
+    #[test]
+    fn what_is_wanted_changes_with_folders_patterns_and_room() {
+        let changes: [fn(&mut InsightSpec); 6] = [
+            |spec| spec.sources.truncate(1),
+            |spec| spec.notes.push("/srv/more".into()),
+            |spec| std::mem::swap(&mut spec.notes, &mut spec.decisions),
+            |spec| std::mem::swap(&mut spec.include, &mut spec.exclude),
+            |spec| spec.exclude.truncate(1),
+            |spec| spec.files_max += 1,
+        ];
+        for (place, change) in changes.into_iter().enumerate() {
+            let mut changed = spec();
+            change(&mut changed);
+            assert_ne!(changed.wanted(), spec().wanted(), "{place}");
+        }
+        let mut same = spec();
+        same.rescan = Duration::from_secs(1);
+        assert_eq!(same.wanted(), spec().wanted());
     }
 
     #[test]

@@ -35,7 +35,7 @@ fn child_indexes_until_it_is_killed() {
     let insight = Insight::start(spec(&tree, &tree.join("state"))).unwrap();
     // The next start serves: at once, whatever there is.
     match ask(&insight, "common") {
-        Found::Hits { .. } => {}
+        Found::Hits(_) => {}
         Found::Failed(why) => assert!(why.contains("being opened"), "{why}"),
         other => panic!("{other:?}"),
     }

@@ -110,7 +110,7 @@ pub fn ask(insight: &Insight, words: &str) -> Found {
 /// The paths and lines of notes with these words, in no order.
 pub fn found(insight: &Insight, words: &str) -> BTreeSet<(String, u32)> {
     match ask(insight, words) {
-        Found::Hits { hits, .. } => hits.into_iter().map(|hit| (hit.path, hit.line)).collect(),
+        Found::Hits(hits) => hits.into_iter().map(|hit| (hit.path, hit.line)).collect(),
         other => panic!("{words}: {other:?}"),
     }
 }

@@ -76,10 +76,7 @@ fn hits(
     for (score, kept) in ranked(store, kind, question, &wanted, limit)? {
         hits.extend(hit(spec, kept, score));
     }
-    Ok(Found::Hits {
-        hits,
-        incomplete: None,
-    })
+    Ok(Found::Hits(hits))
 }
 
 /// What is shown of a passage; none if its file is nobody's any more.

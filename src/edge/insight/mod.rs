@@ -57,12 +57,30 @@ pub struct Indexing {
     pub files_done: u32,
     /// Files that this pass has to do; grows while folders are walked.
     pub files_all: u32,
+    /// Whether all there is can be found, but for what has changed since the last pass: from the
+    /// end of a first one on, also after a restart with the same folders.
+    pub is_whole: bool,
     /// When this pass has begun.
     pub started: SystemTime,
     /// When it has ended.
     pub finished: Option<SystemTime>,
     /// What went wrong since, for people: a folder that is missing, a full disk.
     pub trouble: Vec<String>,
+}
+
+impl Indexing {
+    /// Nothing is known yet.
+    fn begun(started: SystemTime) -> Indexing {
+        Indexing {
+            state: State::Working,
+            files_done: 0,
+            files_all: 0,
+            is_whole: false,
+            started,
+            finished: None,
+            trouble: Vec::new(),
+        }
+    }
 }
 
 /// What the thread does.
@@ -90,14 +108,7 @@ impl Insight {
     pub fn start(spec: InsightSpec) -> io::Result<Insight> {
         let (questions, asked) = smol::channel::bounded(QUESTIONS_MAX);
         let bell = Bell::new()?;
-        let indexing = Arc::new(Mutex::new(Indexing {
-            state: State::Working,
-            files_done: 0,
-            files_all: 0,
-            started: SystemTime::now(),
-            finished: None,
-            trouble: Vec::new(),
-        }));
+        let indexing = Arc::new(Mutex::new(Indexing::begun(SystemTime::now())));
         let rope = bell.rope();
         let worker = Worker::new(Arc::new(spec), asked, indexing.clone(), bell);
         let thread = thread::Builder::new().stack_size(STACK_BYTES);

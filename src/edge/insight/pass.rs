@@ -48,6 +48,8 @@ pub enum Step {
     More,
     /// The phase is over.
     Done,
+    /// The index was opened, and all there is was in it when it was left.
+    Whole,
     /// It went wrong.
     Fault(Fault),
     /// A file has changed, or enough time has passed.
@@ -62,6 +64,8 @@ pub struct Pass {
     rescan: Duration,
     /// Indexes that were damaged since a pass came to its end.
     rebuilds: u32,
+    /// Whether a pass came to its end with this index.
+    is_whole: bool,
 }
 
 impl Pass {
@@ -71,6 +75,7 @@ impl Pass {
             phase: Phase::Opening,
             rescan,
             rebuilds: 0,
+            is_whole: false,
         }
     }
 
@@ -79,11 +84,19 @@ impl Pass {
         self.phase
     }
 
+    /// Whether all there is is in the index, but for what has changed since.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
     /// Goes on after a step.
     pub fn advance(&mut self, step: &Step) {
         self.phase = match (self.phase, step) {
             (phase, Step::More) => phase,
-            (Phase::Opening | Phase::Rebuilding, Step::Done) => Phase::Counting,
+            (Phase::Opening | Phase::Rebuilding, Step::Done | Step::Whole) => {
+                self.is_whole = *step == Step::Whole;
+                Phase::Counting
+            }
             (Phase::Counting, Step::Done) => Phase::Walking,
             (Phase::Walking, Step::Done) => Phase::Sweeping,
             (Phase::Sweeping | Phase::Resting(_), Step::Done) => self.rest(),
@@ -97,12 +110,21 @@ impl Pass {
                 | Phase::Rebuilding,
                 Step::Woken,
             ) => self.phase,
+            (
+                Phase::Counting
+                | Phase::Walking
+                | Phase::Sweeping
+                | Phase::Resting(_)
+                | Phase::Failed(_),
+                Step::Whole,
+            ) => self.phase,
             (phase, Step::Fault(fault)) => self.fault(phase, fault),
         };
     }
 
     fn rest(&mut self) -> Phase {
         self.rebuilds = 0;
+        self.is_whole = true;
         Phase::Resting(self.rescan)
     }
 
@@ -232,6 +254,31 @@ mod tests {
             pass.advance(&broken());
             assert_eq!(pass.phase(), Phase::Rebuilding);
         }
+    }
+
+    #[test]
+    fn an_index_is_whole_from_the_end_of_a_pass_on_until_it_is_made_anew() {
+        let mut pass = Pass::new(RESCAN);
+        let full = Step::Fault(Fault::Full);
+        let steps = [
+            (Step::Done, false),
+            (full.clone(), false),
+            (Step::Woken, false),
+            (Step::Done, false),
+            (Step::Done, false),
+            (Step::Done, true),
+            (Step::Woken, true),
+            (full, true),
+            (broken(), true),
+            (Step::Done, false),
+        ];
+        for (step, is_whole) in steps {
+            pass.advance(&step);
+            assert_eq!(pass.is_whole(), is_whole, "{step:?}, {:?}", pass.phase());
+        }
+        let mut kept = Pass::new(RESCAN);
+        kept.advance(&Step::Whole);
+        assert!(kept.is_whole());
     }
 
     #[test]

@@ -35,13 +35,8 @@ impl Known for Insight {
     }
 
     fn incomplete(&self) -> Option<(u32, u32)> {
-        let Indexing {
-            state,
-            files_done,
-            files_all,
-            ..
-        } = self.indexing();
-        (state == State::Working).then_some((files_done, files_all))
+        let indexing = self.indexing();
+        (!indexing.is_whole).then_some((indexing.files_done, indexing.files_all))
     }
 }
 

@@ -54,8 +54,6 @@ pub(super) struct Worker {
     swept: PathBuf,
     /// Files of the index.
     files: usize,
-    /// Whether a pass came to its end, so that all there is can be found but for changes.
-    is_whole: bool,
     entries: Entries,
     committed: Instant,
 }
@@ -81,7 +79,6 @@ impl Worker {
             store: None,
             swept: PathBuf::new(),
             files: 0,
-            is_whole: false,
             entries: Entries::default(),
             committed: Instant::now(),
         }
@@ -151,7 +148,6 @@ impl Worker {
         };
         match ask::ask(store, &self.spec, &query) {
             Ok(found) => {
-                let found = self.with_progress(found);
                 let _ = answer.try_send(found);
             }
             Err(fault) => {
@@ -166,16 +162,6 @@ impl Worker {
         let indexing = self.indexing();
         let last = indexing.trouble.last().cloned();
         last.unwrap_or_else(|| "the index is being opened: try again".to_string())
-    }
-
-    /// Says with hits how far the index is if it is not complete.
-    fn with_progress(&self, found: Found) -> Found {
-        let Found::Hits { hits, .. } = found else {
-            return found;
-        };
-        let indexing = self.indexing();
-        let incomplete = (!self.is_whole).then_some((indexing.files_done, indexing.files_all));
-        Found::Hits { hits, incomplete }
     }
 
     fn indexing(&self) -> std::sync::MutexGuard<'_, Indexing> {
@@ -216,7 +202,6 @@ impl Worker {
         }
         if let (Phase::Resting(_), Some(store)) = (phase, &mut self.store) {
             store.rest();
-            self.is_whole |= *step == Step::Done;
         }
         self.tell(phase, step);
     }
@@ -246,6 +231,7 @@ impl Worker {
             | Phase::Walking
             | Phase::Sweeping => State::Working,
         };
+        indexing.is_whole = self.pass.is_whole();
         if *step == Step::Done && matches!(phase, Phase::Resting(_)) {
             indexing.finished = Some(SystemTime::now());
             indexing
@@ -256,19 +242,16 @@ impl Worker {
 
     /// Does a piece of work.
     fn step(&mut self) -> Step {
-        let done = match self.pass.phase() {
+        let stepped = match self.pass.phase() {
             Phase::Opening => self.open(),
             Phase::Rebuilding => self.rebuild(),
-            Phase::Counting => self.count(),
+            Phase::Counting => Ok(self.count()),
             Phase::Walking => self.walk(),
             Phase::Sweeping => self.sweep(),
-            Phase::Resting(_) | Phase::Failed(_) => Ok(true),
+            Phase::Resting(_) | Phase::Failed(_) => Ok(Step::Done),
         };
-        match done.and_then(|done| self.commit(done).map(|()| done)) {
-            Ok(true) => Step::Done,
-            Ok(false) => Step::More,
-            Err(fault) => Step::Fault(fault),
-        }
+        let committed = stepped.and_then(|step| self.commit(&step).map(|()| step));
+        committed.unwrap_or_else(Step::Fault)
     }
 
     /// What decides what is in an index.
@@ -277,29 +260,29 @@ impl Worker {
         format!("passages {CONTENTS_VERSION}, files of {limit} bytes")
     }
 
-    fn open(&mut self) -> Result<bool, Fault> {
+    fn open(&mut self) -> Result<Step, Fault> {
         let mut store = Store::open(&self.spec.state, &self.contents())?;
         if let Some(why) = store.take_made() {
             log::warn!("insight: the index is built anew: {why}");
         }
         self.files = store.files()? as usize;
+        let is_whole = store.is_whole(self.spec.wanted())?;
         self.store = Some(store);
-        Ok(true)
+        Ok(if is_whole { Step::Whole } else { Step::Done })
     }
 
-    fn rebuild(&mut self) -> Result<bool, Fault> {
+    fn rebuild(&mut self) -> Result<Step, Fault> {
         // A question may have found the damage while there was nothing to build on.
         let Some(store) = self.store.take() else {
             return self.open();
         };
-        self.is_whole = false;
         self.store = Some(store.rebuild(&self.contents())?);
         self.files = 0;
-        Ok(true)
+        Ok(Step::Done)
     }
 
     /// Counts the files, for those who want to know how long it takes.
-    fn count(&mut self) -> Result<bool, Fault> {
+    fn count(&mut self) -> Step {
         for _ in 0..GLANCES_MAX {
             match self.walk.step() {
                 Some(walk::Found::File(_)) => self.indexing().files_all += 1,
@@ -308,26 +291,26 @@ impl Worker {
                 Some(walk::Found::Nothing) => {}
                 None => {
                     self.walk = Walk::new(self.spec.clone());
-                    return Ok(true);
+                    return Step::Done;
                 }
             }
         }
-        Ok(false)
+        Step::More
     }
 
     /// Looks at files until one was read.
-    fn walk(&mut self) -> Result<bool, Fault> {
+    fn walk(&mut self) -> Result<Step, Fault> {
         for _ in 0..GLANCES_MAX {
             let has_read = match self.walk.step() {
                 Some(walk::Found::File(seen)) => self.file(&seen)?,
                 Some(_) => false,
-                None => return Ok(true),
+                None => return Ok(Step::Done),
             };
             if has_read {
-                return Ok(false);
+                break;
             }
         }
-        Ok(false)
+        Ok(Step::More)
     }
 
     /// Takes a file into the index if it is not there as it is. Returns whether that took a while.
@@ -382,7 +365,7 @@ impl Worker {
     }
 
     /// Forgets files that are gone, some at a time.
-    fn sweep(&mut self) -> Result<bool, Fault> {
+    fn sweep(&mut self) -> Result<Step, Fault> {
         let store = self.store.as_mut().ok_or_else(no_store)?;
         let paths = store.files_after(&self.swept, GLANCES_MAX)?;
         for path in &paths {
@@ -392,12 +375,18 @@ impl Worker {
             }
         }
         self.swept = paths.last().cloned().unwrap_or_default();
-        Ok(paths.is_empty())
+        if !paths.is_empty() {
+            return Ok(Step::More);
+        }
+        if !self.pass.is_whole() {
+            store.mark_whole(self.spec.wanted())?;
+        }
+        Ok(Step::Done)
     }
 
     /// Commits what was written, at the end of a phase and every few seconds.
-    fn commit(&mut self, is_done: bool) -> Result<(), Fault> {
-        let is_due = is_done || self.committed.elapsed() >= COMMIT_INTERVAL;
+    fn commit(&mut self, step: &Step) -> Result<(), Fault> {
+        let is_due = *step != Step::More || self.committed.elapsed() >= COMMIT_INTERVAL;
         if let (true, Some(store)) = (is_due, &mut self.store) {
             self.committed = Instant::now();
             store.commit()?;
@@ -410,3 +399,6 @@ impl Worker {
 fn no_store() -> Fault {
     Fault::World("the index is not open".to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! The thread's work without the thread: step by step.
+
+use super::*;
+use crate::insight::query::Query;
+use smol::channel::Sender;
+use std::fs;
+
+/// A folder of its own, gone with the test.
+struct Scene(PathBuf);
+
+impl Scene {
+    fn new(name: &str) -> Scene {
+        let name = format!("slimcp-worker-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("notes")).unwrap();
+        Scene(path)
+    }
+
+    fn write(&self, way: &str, text: &str) -> PathBuf {
+        let path = self.0.join(way);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn spec(&self) -> InsightSpec {
+        InsightSpec {
+            sources: Vec::new(),
+            notes: vec![self.0.join("notes")],
+            decisions: Vec::new(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            file_bytes_max: 1000,
+            files_max: 100,
+            state: self.0.join("state"),
+            embeddings: None,
+            rescan: Duration::from_secs(600),
+        }
+    }
+
+    fn work(&self) -> Work {
+        Work::new(self.spec())
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A worker that nobody has started.
+struct Work {
+    worker: Worker,
+    _questions: Sender<Question>,
+}
+
+impl Work {
+    fn new(spec: InsightSpec) -> Work {
+        let (questions, asked) = smol::channel::bounded(1);
+        let indexing = Arc::new(Mutex::new(Indexing::begun(SystemTime::now())));
+        Work {
+            worker: Worker::new(Arc::new(spec), asked, indexing, Bell::new().unwrap()),
+            _questions: questions,
+        }
+    }
+
+    fn step(&mut self) -> Phase {
+        let step = self.worker.step();
+        self.worker.advance(&step);
+        self.worker.pass.phase()
+    }
+
+    /// Goes on until there is nothing to do. Returns the phases, each once, with the last.
+    fn pass(&mut self) -> Vec<Phase> {
+        let mut phases = vec![self.worker.pass.phase()];
+        while !matches!(phases.last(), Some(Phase::Resting(_) | Phase::Failed(_))) {
+            let phase = self.step();
+            phases.extend(Some(phase).filter(|phase| phases.last() != Some(phase)));
+        }
+        phases
+    }
+
+    /// Has it look at everything once more.
+    fn pass_again(&mut self) -> Vec<Phase> {
+        self.worker.advance(&Step::Woken);
+        self.pass()
+    }
+
+    fn indexing(&self) -> Indexing {
+        self.worker.indexing().clone()
+    }
+
+    /// The names of the files that have a word.
+    fn found(&self, word: &str) -> Vec<String> {
+        let (words, limit) = (word.to_string(), 50);
+        let query = Query::Knowledge { words, limit };
+        let store = self.worker.store.as_ref().unwrap();
+        let Ok(Found::Hits(hits)) = ask::ask(store, &self.worker.spec, &query) else {
+            panic!("{word} cannot be asked for")
+        };
+        let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_string();
+        let mut names: Vec<String> = hits.iter().map(|hit| name(&hit.path)).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn an_index_is_whole_while_it_is_looked_through_again_and_after_a_restart() {
+    let scene = Scene::new("whole");
+    scene.write("notes/a.md", "lamp");
+    let mut work = scene.work();
+    while !matches!(work.step(), Phase::Resting(_)) {
+        assert!(!work.indexing().is_whole);
+    }
+    assert!(work.indexing().is_whole);
+    scene.write("notes/b.md", "lamp");
+    work.worker.advance(&Step::Woken);
+    while !matches!(work.step(), Phase::Resting(_)) {
+        assert!(work.indexing().is_whole);
+    }
+    assert_eq!(work.found("lamp"), ["a.md", "b.md"]);
+    drop(work);
+    let mut work = scene.work();
+    work.step();
+    assert!(work.indexing().is_whole);
+    assert_eq!(work.indexing().state, State::Working);
+    drop(work);
+    // What another folder has was never looked at.
+    let mut spec = scene.spec();
+    spec.notes.push(scene.0.join("more"));
+    let mut work = Work::new(spec);
+    work.step();
+    assert!(!work.indexing().is_whole);
+    work.pass();
+    assert!(work.indexing().is_whole);
+    work.pass_again();
+    assert!(work.indexing().is_whole);
+}
