@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `worker` | the thread |
 //! | `pass` | what it does next |
+//! | `progress` | what it tells of itself |
 //! | `walk` | the files of the folders |
 //! | `watch` | what the kernel tells of changes in them |
 //! | `entries` | what the index keeps of a file |
@@ -19,6 +20,7 @@ mod ask;
 mod bell;
 mod entries;
 mod pass;
+mod progress;
 mod ranked;
 pub mod store;
 mod walk;
@@ -64,7 +66,7 @@ pub struct Indexing {
     pub started: SystemTime,
     /// When it has ended.
     pub finished: Option<SystemTime>,
-    /// What went wrong since, for people: a folder that is missing, a full disk.
+    /// What goes wrong, for people, until it is mended: a folder that is missing, a full disk.
     pub trouble: Vec<String>,
 }
 

@@ -40,7 +40,7 @@ pub struct Watch {
     inotify: OwnedFd,
     /// Folders that were followed since the start; the kernel forgets those that are gone.
     watches: usize,
-    /// Whether somebody was told that there are too many.
+    /// Whether somebody was told in this pass that there are too many.
     has_told: bool,
 }
 
@@ -55,7 +55,13 @@ impl Watch {
         })
     }
 
-    /// Watches a folder, which may be watched already. Returns what people should know: once.
+    /// A pass begins, which tells anew what people should know.
+    pub fn begin(&mut self) {
+        self.has_told = false;
+    }
+
+    /// Watches a folder, which may be watched already. Returns what people should know: once in a
+    /// pass.
     pub fn follow(&mut self, folder: &Path) -> Option<String> {
         let outcome = match self.watches < WATCHES_MAX {
             true => inotify::add_watch(&self.inotify, folder, CHANGES),
@@ -166,6 +172,8 @@ mod tests {
         watch.watches = WATCHES_MAX;
         assert!(watch.follow(&below).unwrap().contains("max_user_watches"));
         assert_eq!(watch.follow(&below), None);
+        watch.begin();
+        assert!(watch.follow(&below).is_some());
         fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -8,27 +8,25 @@ use super::ask;
 use super::bell::Bell;
 use super::entries::Entries;
 use super::pass::{Act, Pass, Phase, Step, act};
+use super::progress::Progress;
 use super::store::write::Read;
 use super::store::{Fault, Store};
 use super::walk::{self, Known, Seen, Walk};
 use super::watch::{self, Watch};
-use super::{Indexing, Question, State};
+use super::{Indexing, Question};
 use crate::insight::answer::Found;
 use crate::insight::spec::InsightSpec;
 use rustix::fd::AsFd;
 use smol::channel::{Receiver, TryRecvError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Files that are looked at between two looks at the questions.
 const GLANCES_MAX: usize = 64;
 
 /// How long written work may wait for its commit.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Lines that are kept of what went wrong.
-const TROUBLE_MAX: usize = 16;
 
 /// Raised when the same file would become other passages or other words.
 const CONTENTS_VERSION: u32 = 1;
@@ -37,7 +35,7 @@ const CONTENTS_VERSION: u32 = 1;
 pub(super) struct Worker {
     spec: Arc<InsightSpec>,
     questions: Receiver<Question>,
-    indexing: Arc<Mutex<Indexing>>,
+    progress: Progress,
     bell: Bell,
     /// None where the kernel tells of no changes.
     watch: Option<Watch>,
@@ -71,7 +69,7 @@ impl Worker {
             pass: Pass::new(spec.rescan),
             spec,
             questions,
-            indexing,
+            progress: Progress::new(indexing),
             bell,
             watch: Watch::new().ok(),
             changed: None,
@@ -136,7 +134,7 @@ impl Worker {
     fn follow(&mut self, folder: &Path) {
         let told = self.watch.as_mut().and_then(|watch| watch.follow(folder));
         if let Some(trouble) = told {
-            self.trouble(trouble);
+            self.progress.trouble(trouble);
         }
     }
 
@@ -159,34 +157,14 @@ impl Worker {
 
     /// Why there is no index.
     fn absent(&self) -> String {
-        let indexing = self.indexing();
-        let last = indexing.trouble.last().cloned();
+        let last = self.progress.told().trouble.last().cloned();
         last.unwrap_or_else(|| "the index is being opened: try again".to_string())
-    }
-
-    fn indexing(&self) -> std::sync::MutexGuard<'_, Indexing> {
-        self.indexing
-            .lock()
-            .expect("nothing panics under this lock")
-    }
-
-    /// Notes what went wrong, and says it once.
-    fn trouble(&self, text: String) {
-        let mut indexing = self.indexing();
-        if indexing.trouble.contains(&text) {
-            return;
-        }
-        log::warn!("insight: {text}");
-        if indexing.trouble.len() == TROUBLE_MAX {
-            indexing.trouble.remove(0);
-        }
-        indexing.trouble.push(text);
     }
 
     /// Goes on to what comes after a step, and says so.
     fn advance(&mut self, step: &Step) {
         if let Step::Fault(fault) = step {
-            self.trouble(fault.to_string());
+            self.progress.fault(fault.to_string());
         }
         let before = self.pass.phase();
         self.pass.advance(step);
@@ -203,41 +181,23 @@ impl Worker {
         if let (Phase::Resting(_), Some(store)) = (phase, &mut self.store) {
             store.rest();
         }
-        self.tell(phase, step);
+        self.progress.tell(phase, self.pass.is_whole());
+        if *step == Step::Done && matches!(phase, Phase::Resting(_)) {
+            self.progress.end();
+        }
     }
 
     /// Begins a pass.
     fn begin(&mut self) {
-        let mut indexing = self.indexing();
-        indexing.files_done = 0;
-        indexing.files_all = 0;
-        indexing.started = SystemTime::now();
-        indexing.finished = None;
-        drop(indexing);
-        // What changes from here on leads to another pass.
-        self.watch.as_mut().map(Watch::take);
+        self.progress.begin();
+        if let Some(watch) = &mut self.watch {
+            // What changes from here on leads to another pass.
+            watch.take();
+            watch.begin();
+        }
         (self.changed, self.began) = (None, Instant::now());
         self.walk = Walk::new(self.spec.clone());
-    }
-
-    fn tell(&self, phase: Phase, step: &Step) {
-        let mut indexing = self.indexing();
-        indexing.state = match phase {
-            Phase::Resting(_) => State::Resting,
-            Phase::Failed(_) => State::Failed,
-            Phase::Opening
-            | Phase::Rebuilding
-            | Phase::Counting
-            | Phase::Walking
-            | Phase::Sweeping => State::Working,
-        };
-        indexing.is_whole = self.pass.is_whole();
-        if *step == Step::Done && matches!(phase, Phase::Resting(_)) {
-            indexing.finished = Some(SystemTime::now());
-            indexing
-                .trouble
-                .retain(|text| !text.contains("insight.state"));
-        }
+        self.swept = PathBuf::new();
     }
 
     /// Does a piece of work.
@@ -285,9 +245,9 @@ impl Worker {
     fn count(&mut self) -> Step {
         for _ in 0..GLANCES_MAX {
             match self.walk.step() {
-                Some(walk::Found::File(_)) => self.indexing().files_all += 1,
+                Some(walk::Found::File(_)) => self.progress.count(),
                 Some(walk::Found::Folder(path)) => self.follow(&path),
-                Some(walk::Found::Trouble(text)) => self.trouble(text),
+                Some(walk::Found::Trouble(text)) => self.progress.trouble(text),
                 Some(walk::Found::Nothing) => {}
                 None => {
                     self.walk = Walk::new(self.spec.clone());
@@ -320,29 +280,28 @@ impl Worker {
         let act = act(seen.stamp, known, self.files, self.spec.files_max);
         match act {
             Act::Keep => {}
-            Act::Read => {
-                let outcome = self.read(seen);
-                self.files += usize::from(known.is_none());
-                outcome?;
-            }
-            Act::Refuse => self.trouble(format!(
+            Act::Read => self.read(seen, known.is_some())?,
+            Act::Refuse => self.progress.trouble(format!(
                 "only the first {} files are known: the operator can raise insight.files_max",
                 self.spec.files_max
             )),
         }
-        let mut indexing = self.indexing();
-        indexing.files_done += 1;
-        indexing.files_all = indexing.files_all.max(indexing.files_done);
+        self.progress.pass_file();
         Ok(act == Act::Read)
     }
 
-    /// Reads a file and puts it in; one that is not text has no passages.
-    fn read(&mut self, seen: &Seen) -> Result<(), Fault> {
+    /// Reads a file and puts it in; one that is not text has no passages. One that cannot be read
+    /// is not known: the next pass tries it again.
+    fn read(&mut self, seen: &Seen, is_known: bool) -> Result<(), Fault> {
         let text = match walk::read(&self.spec, &seen.path) {
             Ok(text) => text.unwrap_or_default(),
             Err(trouble) => {
-                self.trouble(trouble);
-                String::new()
+                self.progress.trouble(trouble);
+                return if is_known {
+                    self.forget(&seen.path)
+                } else {
+                    Ok(())
+                };
             }
         };
         let way = self.way(&seen.path);
@@ -354,7 +313,15 @@ impl Worker {
             language: made.language,
         };
         let store = self.store.as_mut().ok_or_else(no_store)?;
+        self.files += usize::from(!is_known);
         store.replace(read, &made.entries, made.record.as_ref())
+    }
+
+    fn forget(&mut self, path: &Path) -> Result<(), Fault> {
+        let store = self.store.as_mut().ok_or_else(no_store)?;
+        store.remove(path)?;
+        self.files = self.files.saturating_sub(1);
+        Ok(())
     }
 
     /// The path of a file below its folder, as far as it is text.
@@ -370,14 +337,14 @@ impl Worker {
         let paths = store.files_after(&self.swept, GLANCES_MAX)?;
         for path in &paths {
             if walk::look(&self.spec, path) == Known::Gone {
-                store.remove(path)?;
-                self.files = self.files.saturating_sub(1);
+                self.forget(path)?;
             }
         }
-        self.swept = paths.last().cloned().unwrap_or_default();
-        if !paths.is_empty() {
+        if let Some(last) = paths.into_iter().next_back() {
+            self.swept = last;
             return Ok(Step::More);
         }
+        let store = self.store.as_mut().ok_or_else(no_store)?;
         if !self.pass.is_whole() {
             store.mark_whole(self.spec.wanted())?;
         }

@@ -1,9 +1,11 @@
 //! The thread's work without the thread: step by step.
 
+use super::super::State;
 use super::*;
 use crate::insight::query::Query;
 use smol::channel::Sender;
 use std::fs;
+use std::time::SystemTime;
 
 /// A folder of its own, gone with the test.
 struct Scene(PathBuf);
@@ -89,7 +91,7 @@ impl Work {
     }
 
     fn indexing(&self) -> Indexing {
-        self.worker.indexing().clone()
+        self.worker.progress.told().clone()
     }
 
     /// The names of the files that have a word.
@@ -138,4 +140,39 @@ fn an_index_is_whole_while_it_is_looked_through_again_and_after_a_restart() {
     assert!(work.indexing().is_whole);
     work.pass_again();
     assert!(work.indexing().is_whole);
+}
+
+#[test]
+fn a_trouble_goes_away_when_it_is_mended_and_comes_back_with_it() {
+    let scene = Scene::new("trouble");
+    let mut spec = scene.spec();
+    let more = scene.0.join("more");
+    spec.notes.push(more.clone());
+    let mut work = Work::new(spec);
+    work.pass();
+    for _ in 0..2 {
+        let trouble = work.indexing().trouble;
+        assert_eq!(trouble.len(), 1, "{trouble:?}");
+        assert!(trouble[0].contains("more cannot be read"), "{trouble:?}");
+        fs::create_dir(&more).unwrap();
+        work.pass_again();
+        assert_eq!(work.indexing().trouble, [""; 0]);
+        fs::remove_dir(&more).unwrap();
+        work.pass_again();
+    }
+}
+
+#[test]
+fn a_fault_goes_away_when_it_is_mended() {
+    let scene = Scene::new("fault");
+    scene.write("notes/a.md", "lamp");
+    let in_the_way = scene.write("state", "a file");
+    let mut work = scene.work();
+    assert!(matches!(work.pass().last(), Some(Phase::Failed(_))));
+    assert!(work.indexing().trouble[0].contains("insight.state"));
+    assert!(work.worker.absent().contains("insight.state"));
+    fs::remove_file(in_the_way).unwrap();
+    work.pass_again();
+    assert_eq!(work.indexing().trouble, [""; 0]);
+    assert_eq!(work.found("lamp"), ["a.md"]);
 }
