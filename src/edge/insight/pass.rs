@@ -2,11 +2,11 @@
 //!
 //! | phase | what is done | then |
 //! |---|---|---|
-//! | opening | the index is opened or made | counting, or later again |
-//! | counting | how many files there are | walking |
+//! | opening | the index is opened or made | counting, walking, or later again |
+//! | counting | how many files there are, of an index that is not whole | walking |
 //! | walking | files are found, those that changed are read | sweeping |
 //! | sweeping | files that are known and gone are forgotten | resting |
-//! | resting | nothing | counting, on a change or in time |
+//! | resting | nothing | counting or walking, on a change or in time |
 //!
 //! A fault ends a pass. Nothing here knows of threads, files or the clock.
 
@@ -95,13 +95,13 @@ impl Pass {
             (phase, Step::More) => phase,
             (Phase::Opening | Phase::Rebuilding, Step::Done | Step::Whole) => {
                 self.is_whole = *step == Step::Whole;
-                Phase::Counting
+                self.first()
             }
             (Phase::Counting, Step::Done) => Phase::Walking,
             (Phase::Walking, Step::Done) => Phase::Sweeping,
             (Phase::Sweeping | Phase::Resting(_), Step::Done) => self.rest(),
             (Phase::Failed(_), Step::Done | Step::Woken) => Phase::Opening,
-            (Phase::Resting(_), Step::Woken) => Phase::Counting,
+            (Phase::Resting(_), Step::Woken) => self.first(),
             (
                 Phase::Opening
                 | Phase::Counting
@@ -120,6 +120,14 @@ impl Pass {
             ) => self.phase,
             (phase, Step::Fault(fault)) => self.fault(phase, fault),
         };
+    }
+
+    /// What a pass begins with: how much there is, of an index that is whole, is known.
+    fn first(&self) -> Phase {
+        match self.is_whole {
+            true => Phase::Walking,
+            false => Phase::Counting,
+        }
     }
 
     fn rest(&mut self) -> Phase {
@@ -202,9 +210,21 @@ mod tests {
             Phase::Walking,
             Phase::Sweeping,
             Phase::Resting(RESCAN),
-            Phase::Counting,
+            Phase::Walking,
         ];
         assert_eq!(phases, expected);
+    }
+
+    #[test]
+    fn files_are_counted_only_while_it_is_not_known_how_many_there_are() {
+        let mut kept = Pass::new(RESCAN);
+        kept.advance(&Step::Whole);
+        assert_eq!(kept.phase(), Phase::Walking);
+        let mut cut_off = Pass::new(RESCAN);
+        for step in [Step::Done, Step::Done, world(), Step::Woken] {
+            cut_off.advance(&step);
+        }
+        assert_eq!(cut_off.phase(), Phase::Counting);
     }
 
     #[test]

@@ -34,12 +34,12 @@ impl Progress {
             .expect("nothing panics under this lock")
     }
 
-    /// A pass begins.
-    pub fn begin(&mut self) {
+    /// A pass begins, through so many files as far as that is known.
+    pub fn begin(&mut self, files: usize) {
         self.troubles.clear();
         let mut told = self.told();
         told.files_done = 0;
-        told.files_all = 0;
+        told.files_all = u32::try_from(files).unwrap_or(u32::MAX);
         told.started = SystemTime::now();
         told.finished = None;
     }
@@ -103,6 +103,8 @@ impl Progress {
         let troubles = std::mem::take(&mut self.troubles);
         let mut told = self.told();
         told.finished = Some(SystemTime::now());
+        // Some may have gone.
+        told.files_all = told.files_done;
         told.trouble = troubles;
     }
 }
@@ -125,7 +127,7 @@ mod tests {
             (vec![], vec!["b", "c"], vec![]),
             (vec!["a"], vec!["a"], vec!["a"]),
         ] {
-            progress.begin();
+            progress.begin(0);
             for text in met {
                 progress.trouble(text.to_string());
             }
@@ -138,17 +140,17 @@ mod tests {
     #[test]
     fn a_fault_is_told_last_and_what_it_cut_off_is_not_mended() {
         let mut progress = progress();
-        progress.begin();
+        progress.begin(0);
         progress.trouble("a".to_string());
         progress.end();
         for _ in 0..2 {
-            progress.begin();
+            progress.begin(0);
             progress.fault("full".to_string());
             progress.trouble("b".to_string());
             progress.fault("full".to_string());
             assert_eq!(progress.told().trouble, ["a", "b", "full"]);
         }
-        progress.begin();
+        progress.begin(0);
         progress.end();
         assert_eq!(progress.told().trouble, [""; 0]);
     }
@@ -157,7 +159,7 @@ mod tests {
     fn troubles_have_an_end_and_leave_room_for_a_fault() {
         let mut progress = progress();
         for _ in 0..2 {
-            progress.begin();
+            progress.begin(0);
             for number in 0..2 * TROUBLES_MAX {
                 progress.trouble(number.to_string());
             }

@@ -91,7 +91,11 @@ impl Worker {
                 Err(TryRecvError::Closed) => break,
                 Err(TryRecvError::Empty) => match self.pass.phase() {
                     Phase::Resting(time) | Phase::Failed(time) => self.rest(since, time),
-                    _ => {
+                    Phase::Opening
+                    | Phase::Rebuilding
+                    | Phase::Counting
+                    | Phase::Walking
+                    | Phase::Sweeping => {
                         let step = self.step();
                         self.advance(&step);
                         since = Instant::now();
@@ -172,7 +176,8 @@ impl Worker {
         if phase == before {
             return;
         }
-        if matches!(phase, Phase::Counting) {
+        let is_counted = before == Phase::Counting;
+        if phase == Phase::Counting || (phase == Phase::Walking && !is_counted) {
             self.begin();
         }
         if matches!(phase, Phase::Failed(_)) {
@@ -189,7 +194,8 @@ impl Worker {
 
     /// Begins a pass.
     fn begin(&mut self) {
-        self.progress.begin();
+        let is_known = self.pass.is_whole();
+        self.progress.begin(if is_known { self.files } else { 0 });
         if let Some(watch) = &mut self.watch {
             // What changes from here on leads to another pass.
             watch.take();
@@ -246,9 +252,7 @@ impl Worker {
         for _ in 0..GLANCES_MAX {
             match self.walk.step() {
                 Some(walk::Found::File(_)) => self.progress.count(),
-                Some(walk::Found::Folder(path)) => self.follow(&path),
-                Some(walk::Found::Trouble(text)) => self.progress.trouble(text),
-                Some(walk::Found::Nothing) => {}
+                Some(found) => self.pass_by(found),
                 None => {
                     self.walk = Walk::new(self.spec.clone());
                     return Step::Done;
@@ -261,16 +265,26 @@ impl Worker {
     /// Looks at files until one was read.
     fn walk(&mut self) -> Result<Step, Fault> {
         for _ in 0..GLANCES_MAX {
-            let has_read = match self.walk.step() {
-                Some(walk::Found::File(seen)) => self.file(&seen)?,
-                Some(_) => false,
+            match self.walk.step() {
+                Some(walk::Found::File(seen)) => {
+                    if self.file(&seen)? {
+                        break;
+                    }
+                }
+                Some(found) => self.pass_by(found),
                 None => return Ok(Step::Done),
-            };
-            if has_read {
-                break;
             }
         }
         Ok(Step::More)
+    }
+
+    /// Does what is to be done about what is no file.
+    fn pass_by(&mut self, found: walk::Found) {
+        match found {
+            walk::Found::Folder(path) => self.follow(&path),
+            walk::Found::Trouble(text) => self.progress.trouble(text),
+            walk::Found::File(_) | walk::Found::Nothing => {}
+        }
     }
 
     /// Takes a file into the index if it is not there as it is. Returns whether that took a while.

@@ -176,3 +176,27 @@ fn a_fault_goes_away_when_it_is_mended() {
     assert_eq!(work.indexing().trouble, [""; 0]);
     assert_eq!(work.found("lamp"), ["a.md"]);
 }
+
+#[test]
+fn an_index_that_is_whole_is_walked_once_and_new_folders_are_followed() {
+    let scene = Scene::new("once");
+    scene.write("notes/a.md", "lamp");
+    scene.write("notes/b.md", "lamp");
+    let mut work = scene.work();
+    assert!(work.pass().contains(&Phase::Counting));
+    assert_eq!(work.indexing().files_all, 2);
+    scene.write("notes/new/c.md", "lamp");
+    work.worker.advance(&Step::Woken);
+    assert_eq!(work.indexing().files_all, 2);
+    let resting = Phase::Resting(scene.spec().rescan);
+    assert_eq!(work.pass(), [Phase::Walking, Phase::Sweeping, resting]);
+    assert_eq!(work.indexing().files_all, 3);
+    let watch = work.worker.watch.as_mut().unwrap();
+    assert!(!watch.take());
+    scene.write("notes/new/c.md", "lamp again");
+    assert!(watch.take());
+    fs::remove_dir_all(scene.0.join("notes/new")).unwrap();
+    work.pass_again();
+    let indexing = work.indexing();
+    assert_eq!((indexing.files_done, indexing.files_all), (2, 2));
+}
