@@ -204,6 +204,13 @@ pub fn folder_of(spec: &InsightSpec, path: &Path) -> Option<NamedFolder> {
     folders.pop()
 }
 
+/// The way to a file from the folder that it belongs to, as far as it is text.
+pub fn way(spec: &InsightSpec, path: &Path) -> String {
+    let folder = folder_of(spec, path);
+    let way = folder.and_then(|folder| path.strip_prefix(folder.path).ok());
+    way.unwrap_or(path).to_string_lossy().into_owned()
+}
+
 /// What is known of the file at `path`, in `folder`, if it is wanted; why not, where people should
 /// know.
 fn wanted(spec: &InsightSpec, folder: &NamedFolder, path: &Path) -> Result<Option<Seen>, String> {

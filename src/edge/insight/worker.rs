@@ -318,7 +318,7 @@ impl Worker {
                 };
             }
         };
-        let way = self.way(&seen.path);
+        let way = walk::way(&self.spec, &seen.path);
         let made = self.entries.of(seen.shelf, &way, &text);
         let read = Read {
             path: &seen.path,
@@ -336,13 +336,6 @@ impl Worker {
         store.remove(path)?;
         self.files = self.files.saturating_sub(1);
         Ok(())
-    }
-
-    /// The path of a file below its folder, as far as it is text.
-    fn way(&self, path: &Path) -> String {
-        let folder = walk::folder_of(&self.spec, path);
-        let way = folder.and_then(|folder| path.strip_prefix(folder.path).ok());
-        way.unwrap_or(path).to_string_lossy().into_owned()
     }
 
     /// Forgets files that are gone, some at a time.

@@ -2,6 +2,7 @@
 
 use super::super::State;
 use super::*;
+use crate::insight::answer::Hit;
 use crate::insight::query::Query;
 use smol::channel::Sender;
 use std::fs;
@@ -94,14 +95,18 @@ impl Work {
         self.worker.progress.told().clone()
     }
 
+    fn ask(&self, query: &Query) -> Vec<Hit> {
+        let store = self.worker.store.as_ref().unwrap();
+        let Ok(Found::Hits(hits)) = ask::ask(store, &self.worker.spec, query) else {
+            panic!("{query:?} is not answered with hits")
+        };
+        hits
+    }
+
     /// The names of the files that have a word.
     fn found(&self, word: &str) -> Vec<String> {
         let (words, limit) = (word.to_string(), 50);
-        let query = Query::Knowledge { words, limit };
-        let store = self.worker.store.as_ref().unwrap();
-        let Ok(Found::Hits(hits)) = ask::ask(store, &self.worker.spec, &query) else {
-            panic!("{word} cannot be asked for")
-        };
+        let hits = self.ask(&Query::Knowledge { words, limit });
         let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_string();
         let mut names: Vec<String> = hits.iter().map(|hit| name(&hit.path)).collect();
         names.sort();
@@ -199,4 +204,25 @@ fn an_index_that_is_whole_is_walked_once_and_new_folders_are_followed() {
     work.pass_again();
     let indexing = work.indexing();
     assert_eq!((indexing.files_done, indexing.files_all), (2, 2));
+}
+
+#[test]
+fn the_name_of_a_folder_above_does_not_count() {
+    let scene = Scene::new("above");
+    let score = |folder: &str| {
+        let source = format!("{folder}/app");
+        scene.write(&format!("{source}/lamp.rs"), "/// Lights.\nfn lamp() {}\n");
+        let mut spec = scene.spec();
+        spec.sources = vec![scene.0.join(source)];
+        spec.state = scene.0.join(folder).join("state");
+        let mut work = Work::new(spec);
+        work.pass();
+        let query = Query::Code {
+            words: "lamp".to_string(),
+            limit: 1,
+            language: None,
+        };
+        work.ask(&query)[0].score
+    };
+    assert_eq!(score("tests"), score("srv"));
 }
