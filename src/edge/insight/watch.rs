@@ -107,8 +107,21 @@ impl AsFd for Watch {
 
 /// How long to wait after a change if looking at everything took `took` the last time: a file that
 /// is written all the time takes a fifth of the thread at most.
-pub fn settle(took: Duration) -> Duration {
+fn settle(took: Duration) -> Duration {
     SETTLE.max(took.saturating_mul(4))
+}
+
+/// How long to rest on, of `time`, after so much of it. A change that came when it had rested for
+/// `changed` cuts it short; `took` is what the last look at everything took.
+pub fn left(
+    time: Duration,
+    rested: Duration,
+    changed: Option<Duration>,
+    took: Duration,
+) -> Duration {
+    let early = changed.map(|changed| changed.saturating_add(settle(took)));
+    let time = early.map_or(time, |early| early.min(time));
+    time.saturating_sub(rested)
 }
 
 /// Whether an event tells of a change. That a watch is over says nothing that the event before it
@@ -150,6 +163,26 @@ mod tests {
             );
         }
         assert_eq!(settle(Duration::MAX), Duration::MAX);
+    }
+
+    #[test]
+    fn a_change_cuts_a_rest_short_once_it_has_settled() {
+        // The time, what it has rested, when a change came, what a look takes; what is left.
+        let table = [
+            (600, 0, None, 0, 600),
+            (600, 599, None, 0, 1),
+            (600, 601, None, 0, 0),
+            (600, 5, Some(5), 0, 1),
+            (600, 6, Some(5), 0, 0),
+            (600, 6, Some(5), 10, 39),
+            (600, 599, Some(599), 10, 1),
+        ];
+        for (time, rested, changed, took, expected) in table {
+            let [time, rested, took] = [time, rested, took].map(Duration::from_secs);
+            let changed = changed.map(Duration::from_secs);
+            let found = left(time, rested, changed, took);
+            assert_eq!(found.as_secs(), expected, "{rested:?} {changed:?} {took:?}");
+        }
     }
 
     #[test]

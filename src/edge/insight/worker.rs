@@ -112,13 +112,13 @@ impl Worker {
     /// Sleeps until something happens, or it has rested for `time`, or since a change for as long
     /// as is decent.
     fn rest(&mut self, since: Instant, time: Duration) {
-        let settle = watch::settle(since.saturating_duration_since(self.began));
-        let due = self.changed.map(|changed| changed + settle);
-        let early = due.map(|due| due.saturating_duration_since(since));
-        let time = early.map_or(time, |early| early.min(time));
-        match time.checked_sub(since.elapsed()) {
-            Some(left) if !left.is_zero() => self.sleep(left),
-            Some(_) | None => self.advance(&Step::Woken),
+        let changed = self.changed;
+        let changed = changed.map(|changed| changed.saturating_duration_since(since));
+        let took = since.saturating_duration_since(self.began);
+        let left = watch::left(time, since.elapsed(), changed, took);
+        match left.is_zero() {
+            true => self.advance(&Step::Woken),
+            false => self.sleep(left),
         }
     }
 

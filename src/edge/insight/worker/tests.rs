@@ -226,3 +226,28 @@ fn the_name_of_a_folder_above_does_not_count() {
     };
     assert_eq!(score("tests"), score("srv"));
 }
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_change_that_the_kernel_tells_of_leads_to_a_pass_that_reads_what_has_changed() {
+    let scene = Scene::new("change");
+    scene.write("notes/a.md", "lamp");
+    scene.write("notes/b.md", "lamp");
+    let mut work = scene.work();
+    work.pass();
+    scene.write("notes/b.md", "candle");
+    // It has been told already, so that nothing is slept through.
+    work.worker.sleep(PATIENCE);
+    let changed = work.worker.changed.expect("a change is told");
+    // Nobody waits for it to settle: it was told a while ago.
+    work.worker.changed = changed.checked_sub(PATIENCE);
+    let rest = scene.spec().rescan;
+    work.worker.rest(changed - PATIENCE, rest);
+    assert_eq!(work.worker.pass.phase(), Phase::Walking);
+    assert_eq!(work.worker.changed, None);
+    work.pass();
+    assert_eq!(work.found("candle"), ["b.md"]);
+    assert_eq!(work.found("lamp"), ["a.md"]);
+}
