@@ -16,9 +16,6 @@ use std::rc::Rc;
 /// Where decisions are kept by custom, below a folder of code.
 const DECISIONS: [&str; 4] = ["docs/adr", "doc/adr", "docs/decisions", "adr"];
 
-/// Bytes that the thread takes at most while it makes the index, beside `limits.memory`.
-const THREAD_BYTES: usize = 16 << 20;
-
 /// The thread that knows what is in the folders, if there are any.
 #[derive(Clone)]
 pub(super) struct Knowing(Option<(InsightSpec, Insight)>);
@@ -87,8 +84,10 @@ pub(super) fn report(settings: &Settings) -> Vec<(String, String)> {
     let Some(spec) = spec(settings) else {
         return Vec::new();
     };
-    let mut lines = Vec::new();
-    for folder in spec.folders() {
+    let folders = spec.folders();
+    let count = format!("{} folders", folders.len());
+    let mut lines = vec![("insight".to_string(), count)];
+    for folder in folders {
         let uri = folder.prefix();
         lines.push((format!("  {}", folder.path.display()), uri));
     }
@@ -113,16 +112,9 @@ pub(super) fn report(settings: &Settings) -> Vec<(String, String)> {
     let cost = format!(
         "at most {} of memory for the thread that reads, which is not in the ceiling; on disk \
          about as much as is read",
-        Size(THREAD_BYTES)
+        Size(spec.thread_bytes_max())
     );
     lines.push(("  cost".to_string(), cost));
-    lines.insert(
-        0,
-        (
-            "insight".to_string(),
-            format!("{} folders", spec.folders().len()),
-        ),
-    );
     lines
 }
 
