@@ -3,6 +3,8 @@
 //! The daemon waits while a file is read: name none on a disk that may be away.
 
 use super::place::{Place, Refused, resolve, stamp};
+#[cfg(feature = "insight")]
+use crate::insight::encoding::{self, TooLong};
 use crate::tool::Work;
 use crate::tool::catalogue::{
     Asked, Begun, Body, Collection, Contents, Live, ResourceSpec, listing_fingerprint,
@@ -28,11 +30,13 @@ const LISTING_BYTES_MAX: usize = 128 * 1024;
 
 /// Reads a file for a client. `is_typed` says that the type is known from elsewhere.
 fn contents(place: &Place, bytes_max: usize, is_typed: bool) -> Ended {
-    let bytes = match place.read(bytes_max) {
-        Ok(bytes) => bytes,
-        Err(refused) => return refuse(refused, bytes_max),
-    };
-    let body = Body::of(bytes);
+    match place.read(bytes_max) {
+        Ok(bytes) => shown(place, Body::of(bytes), is_typed),
+        Err(refused) => refuse(refused, bytes_max),
+    }
+}
+
+fn shown(place: &Place, body: Body, is_typed: bool) -> Ended {
     let by_content = match &body {
         Body::Text(_) => "text/plain",
         Body::Blob(_) => "application/octet-stream",
@@ -62,14 +66,26 @@ fn seen(place: &Place) -> u64 {
 }
 
 /// What the file at `way` below a folder says, if it has at most `bytes_max` bytes. No link leads
-/// out of the folder. Whoever calls this waits for the disk.
+/// out of the folder. UTF-16 is given as the text that the index has of it, since it tells lines of
+/// that; all else that is no UTF-8 as the bytes. Whoever calls this waits for the disk.
 #[cfg(feature = "insight")]
 pub fn read_below(folder: &Path, way: &OsStr, bytes_max: usize) -> Ended {
     let place = Place {
         path: folder.join(way),
         within: Some(folder.to_path_buf()),
     };
-    contents(&place, bytes_max, false)
+    let bytes = match place.read(bytes_max) {
+        Ok(bytes) => bytes,
+        Err(refused) => return refuse(refused, bytes_max),
+    };
+    if !encoding::is_utf_16(&bytes) {
+        return shown(&place, Body::of(bytes), false);
+    }
+    match encoding::text(bytes.clone(), bytes_max) {
+        Ok(Some(text)) => shown(&place, Body::Text(text), false),
+        Ok(None) => shown(&place, Body::of(bytes), false),
+        Err(TooLong) => refuse(Refused::TooLarge, bytes_max),
+    }
 }
 
 fn work(function: impl FnOnce() -> Ended + 'static) -> Work {

@@ -110,7 +110,7 @@ fn places(store: &Store, word: &str) -> Vec<String> {
 }
 
 /// What the thread says decides what is in an index.
-const CONTENTS: &str = "passages 1, files of 1048576 bytes";
+const CONTENTS: &str = "passages 2, files of 1048576 bytes";
 
 #[test]
 fn an_index_that_was_killed_a_hundred_times_is_as_a_fresh_one() {

@@ -10,6 +10,7 @@
 
 use crate::edge::place::{Place, Refused, stamp};
 use crate::insight::Shelf;
+use crate::insight::encoding::{self, TooLong};
 use crate::insight::spec::{InsightSpec, NamedFolder};
 use crate::tool::file::DEPTH_MAX;
 use std::fmt::Display;
@@ -34,9 +35,6 @@ const KERNEL_FILE_SYSTEMS: [u64; 8] = [
 
 /// The folder of devices, which are no files either.
 const DEVICES: &str = "/dev";
-
-/// Bytes of a file that are looked at to tell text from other things.
-const SAMPLE_BYTES: usize = 8192;
 
 /// A file that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,8 +258,7 @@ fn place(folder: &NamedFolder, path: &Path) -> Place {
     }
 }
 
-/// The text of a file in one of the folders; none if it is no text. Bytes that are no UTF-8 are
-/// replaced, none of which ends a line.
+/// The text of a file in one of the folders; none if it is no text.
 pub fn read(spec: &InsightSpec, path: &Path) -> Result<Option<String>, String> {
     let folder = folder_of(spec, path).ok_or("it is in no folder that is configured")?;
     let bytes = place(&folder, path).read(spec.file_bytes_max);
@@ -270,24 +267,7 @@ pub fn read(spec: &InsightSpec, path: &Path) -> Result<Option<String>, String> {
         Refused::TooLarge => too_large(spec, path),
         Refused::Because(why) => format!("{}: {why}", shown(path)),
     })?;
-    Ok(text(bytes))
-}
-
-/// Bytes as text, if they are some: without NUL, and UTF-8 for the greater part.
-fn text(bytes: Vec<u8>) -> Option<String> {
-    if bytes.contains(&0) {
-        return None;
-    }
-    let bytes = match String::from_utf8(bytes) {
-        Ok(text) => return Some(text),
-        Err(error) => error.into_bytes(),
-    };
-    let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
-    let chunks = sample.utf8_chunks();
-    let strange: usize = chunks.map(|chunk| chunk.invalid().len()).sum();
-    // Text in an old encoding has a strange byte in ten; what is packed has one in two.
-    let is_text = strange * 4 <= sample.len();
-    is_text.then(|| String::from_utf8_lossy(&bytes).into_owned())
+    encoding::text(bytes, spec.file_bytes_max).map_err(|TooLong| too_large(spec, path))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ const GLANCES_MAX: usize = 64;
 const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Raised when the same file would become other passages or other words.
-const CONTENTS_VERSION: u32 = 1;
+const CONTENTS_VERSION: u32 = 2;
 
 /// All that the thread has.
 pub(super) struct Worker {

@@ -2,8 +2,11 @@
 
 use super::super::State;
 use super::*;
+use crate::edge::files::read_below;
 use crate::insight::answer::Hit;
 use crate::insight::query::Query;
+use crate::tool::catalogue::Body;
+use crate::tool::handler::Ended;
 use smol::channel::Sender;
 use std::fs;
 use std::time::SystemTime;
@@ -20,7 +23,7 @@ impl Scene {
         Scene(path)
     }
 
-    fn write(&self, way: &str, text: &str) -> PathBuf {
+    fn write(&self, way: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.join(way);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
@@ -249,5 +252,52 @@ fn a_change_that_the_kernel_tells_of_leads_to_a_pass_that_reads_what_has_changed
     assert_eq!(work.worker.changed, None);
     work.pass();
     assert_eq!(work.found("candle"), ["b.md"]);
+    assert_eq!(work.found("lamp"), ["a.md"]);
+}
+
+#[test]
+fn lines_of_utf_16_are_those_of_what_its_resource_shows() {
+    let scene = Scene::new("windows");
+    let nothing = "nichts, und das in vielen Worten\r\n".repeat(100);
+    let text = format!("# Grüße\r\n\r\n{nothing}\r\n## Lampe\r\n\r\nlamp\r\n");
+    let units = || std::iter::once(0xfeff).chain(text.encode_utf16());
+    let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+    scene.write("notes/little.txt.md", &little);
+    scene.write("notes/big.txt.md", &big);
+    let mut spec = scene.spec();
+    spec.file_bytes_max = 10_000;
+    let mut work = Work::new(spec);
+    work.pass();
+    let (words, limit) = ("lamp".to_string(), 50);
+    let hits = work.ask(&Query::Knowledge { words, limit });
+    assert_eq!(hits.len(), 2);
+    for hit in hits {
+        assert_eq!((hit.line, hit.line_last), (104, 106));
+        assert!(hit.snippet.starts_with("## Lampe"), "{hit:?}");
+        let way = Path::new(&hit.path).file_name().unwrap();
+        let shown = read_below(&scene.0.join("notes"), way, 10_000);
+        let Ended::Contents(contents) = shown else {
+            panic!("{shown:?}")
+        };
+        assert_eq!(contents[0].body, Body::Text(text.clone()));
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_taken_is_told_of_in_each_pass() {
+    let scene = Scene::new("latin");
+    // Each strange byte becomes three, which is more than there may be.
+    scene.write("notes/a.md", b"gr\xfc\xdfe an".repeat(125));
+    let mut work = scene.work();
+    work.pass();
+    for _ in 0..2 {
+        let trouble = work.indexing().trouble;
+        assert!(trouble[0].contains("insight.file_max"), "{trouble:?}");
+        work.pass_again();
+    }
+    scene.write("notes/a.md", "lamp");
+    work.pass_again();
+    assert_eq!(work.indexing().trouble, [""; 0]);
     assert_eq!(work.found("lamp"), ["a.md"]);
 }
