@@ -29,10 +29,11 @@ impl Knowing {
         let Some(spec) = spec(settings) else {
             return Ok(Knowing(None));
         };
-        if let Some((_, insight)) = self.0.as_ref().filter(|(known, _)| *known == spec) {
-            return Ok(Knowing(Some((spec, insight.clone()))));
-        }
-        let started = Insight::start(spec.clone());
+        let started = match &self.0 {
+            Some((known, insight)) if *known == spec => Ok(insight.clone()),
+            Some((known, insight)) if known.state == spec.state => insight.succeed(spec.clone()),
+            Some(_) | None => Insight::start(spec.clone()),
+        };
         let insight = started.map_err(|error| format!("insight: no thread: {error}"))?;
         Ok(Knowing(Some((spec, insight))))
     }

@@ -36,7 +36,7 @@ use crate::insight::spec::InsightSpec;
 use bell::{Bell, Rope};
 use smol::channel::Sender;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::SystemTime;
 use worker::Worker;
@@ -49,6 +49,9 @@ const STACK_BYTES: usize = 256 * 1024;
 
 /// A question, and where the answer goes.
 type Question = (Query, Sender<Found>);
+
+/// Held by the thread of this process that has the folder of the index.
+type Turn = Arc<Mutex<()>>;
 
 /// How far the index has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +104,7 @@ pub enum State {
 pub struct Insight {
     questions: Sender<Question>,
     indexing: Arc<Mutex<Indexing>>,
+    turn: Turn,
     /// Goes after the questions, so that the thread sees that nobody is left.
     rope: Rope,
 }
@@ -108,16 +112,32 @@ pub struct Insight {
 impl Insight {
     /// Starts the thread. Whatever is wrong with the folders is told by [`Insight::indexing`].
     pub fn start(spec: InsightSpec) -> io::Result<Insight> {
+        Insight::start_in(spec, Turn::default())
+    }
+
+    /// Starts the thread that comes after this one, with the same folder for the index. It waits
+    /// until this one has let go of it; questions wait as well.
+    pub fn succeed(&self, spec: InsightSpec) -> io::Result<Insight> {
+        Insight::start_in(spec, self.turn.clone())
+    }
+
+    fn start_in(spec: InsightSpec, turn: Turn) -> io::Result<Insight> {
         let (questions, asked) = smol::channel::bounded(QUESTIONS_MAX);
         let bell = Bell::new()?;
         let indexing = Arc::new(Mutex::new(Indexing::begun(SystemTime::now())));
         let rope = bell.rope();
         let worker = Worker::new(Arc::new(spec), asked, indexing.clone(), bell);
         let thread = thread::Builder::new().stack_size(STACK_BYTES);
-        thread.spawn(|| worker.run())?;
+        let own_turn = turn.clone();
+        thread.spawn(move || {
+            // Nothing stands in it that a panic could have left half done.
+            let _turn = own_turn.lock().unwrap_or_else(PoisonError::into_inner);
+            worker.run();
+        })?;
         Ok(Insight {
             questions,
             indexing,
+            turn,
             rope,
         })
     }

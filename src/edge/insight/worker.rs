@@ -86,7 +86,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         let mut since = Instant::now();
         loop {
-            match self.questions.try_recv() {
+            match self.question() {
                 Ok(question) => self.answer(question),
                 Err(TryRecvError::Closed) => break,
                 Err(TryRecvError::Empty) => match self.pass.phase() {
@@ -106,6 +106,15 @@ impl Worker {
         if let Some(store) = &mut self.store {
             // Without, the last files would be read again at the next start.
             let _ = store.commit();
+        }
+    }
+
+    /// What is asked next. Questions wait for an index that is being opened.
+    fn question(&self) -> Result<Question, TryRecvError> {
+        let is_opening = self.pass.phase() == Phase::Opening;
+        match is_opening && !self.questions.is_closed() {
+            true => Err(TryRecvError::Empty),
+            false => self.questions.try_recv(),
         }
     }
 
