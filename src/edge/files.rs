@@ -13,8 +13,6 @@ use crate::tool::file::{DEPTH_MAX, Folder, encode, mime_type};
 use crate::tool::handler::{Begin, Ended};
 use crate::wire::jsonrpc::{INTERNAL_ERROR, RpcError};
 use std::cell::Cell;
-#[cfg(feature = "insight")]
-use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -65,14 +63,14 @@ fn seen(place: &Place) -> u64 {
     place.look().map_or(0, |(_, found)| stamp(&found))
 }
 
-/// What the file at `way` below a folder says, if it has at most `bytes_max` bytes. No link leads
-/// out of the folder. UTF-16 is given as the text that the index has of it, since it tells lines of
-/// that; all else that is no UTF-8 as the bytes. Whoever calls this waits for the disk.
+/// What the file at `path` says, if it has at most `bytes_max` bytes. No link leads out of `within`.
+/// UTF-16 is given as the text that the index has of it, since it tells lines of that; all else that
+/// is no UTF-8 as the bytes. Whoever calls this waits for the disk.
 #[cfg(feature = "insight")]
-pub fn read_below(folder: &Path, way: &OsStr, bytes_max: usize) -> Ended {
+pub fn read_below(path: PathBuf, within: PathBuf, bytes_max: usize) -> Ended {
     let place = Place {
-        path: folder.join(way),
-        within: Some(folder.to_path_buf()),
+        path,
+        within: Some(within),
     };
     let bytes = match place.read(bytes_max) {
         Ok(bytes) => bytes,

@@ -33,6 +33,8 @@ pub struct InsightSpec {
     pub notes: Vec<PathBuf>,
     /// Folders of architecture decision records.
     pub decisions: Vec<PathBuf>,
+    /// Whether these are looked for, each time anew, where folders of code have them by custom.
+    pub finds_decisions: bool,
     /// Which files are read, by their paths below a folder; all that are text if empty.
     pub include: Vec<Glob>,
     /// Which are not, nor the folders of these names.
@@ -58,6 +60,8 @@ pub struct NamedFolder {
     pub name: String,
     /// Where it is.
     pub path: PathBuf,
+    /// The folder that no link may lead out of: of one that nobody has named, that of the code.
+    pub within: PathBuf,
     /// What it was named as.
     pub shelf: Shelf,
 }
@@ -79,11 +83,22 @@ impl InsightSpec {
                 folders.push(NamedFolder {
                     name,
                     path: path.clone(),
+                    within: self.within(shelf, path).to_path_buf(),
                     shelf,
                 });
             }
         }
         folders
+    }
+
+    fn within<'a>(&'a self, shelf: Shelf, path: &'a Path) -> &'a Path {
+        let mut sources = self.sources.iter();
+        match self.finds_decisions && shelf == Shelf::Decisions {
+            true => sources
+                .find(|source| path.starts_with(source))
+                .map_or(path, PathBuf::as_path),
+            false => path,
+        }
     }
 
     /// Whether the file at `way`, below one of the folders, is one of those that are read: it fits
@@ -124,7 +139,8 @@ impl InsightSpec {
         };
         let globs = line('+', &self.include) + &line('-', &self.exclude);
         let most = self.files_max.to_le_bytes();
-        hash(folders.chain(globs.into_bytes()).chain(most))
+        let found = [u8::from(self.finds_decisions)];
+        hash(folders.chain(globs.into_bytes()).chain(most).chain(found))
     }
 }
 
@@ -172,6 +188,7 @@ mod tests {
                 "/srv/code-2".into(),
                 "/a:b@c".into(),
             ],
+            finds_decisions: false,
             include: Vec::new(),
             exclude: globs(&["target", "a/b", "*.min.js"]),
             file_bytes_max: 1,
@@ -201,7 +218,8 @@ mod tests {
 
     #[test]
     fn what_is_wanted_changes_with_folders_patterns_and_room() {
-        let changes: [fn(&mut InsightSpec); 6] = [
+        let changes: [fn(&mut InsightSpec); 7] = [
+            |spec| spec.finds_decisions = true,
             |spec| spec.sources.truncate(1),
             |spec| spec.notes.push("/srv/more".into()),
             |spec| std::mem::swap(&mut spec.notes, &mut spec.decisions),

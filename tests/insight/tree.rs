@@ -73,6 +73,7 @@ pub fn spec(tree: &Path, state: &Path) -> InsightSpec {
         sources: vec![tree.join("code")],
         notes: vec![tree.join("notes")],
         decisions: Vec::new(),
+        finds_decisions: false,
         include: Vec::new(),
         exclude: Vec::new(),
         file_bytes_max: 1024 * 1024,

@@ -8,6 +8,7 @@
 //! | `worker` | the thread |
 //! | `pass` | what it does next |
 //! | `progress` | what it tells of itself |
+//! | `custom` | where decisions are kept by custom |
 //! | `walk` | the files of the folders |
 //! | `watch` | what the kernel tells of changes in them |
 //! | `entries` | what the index keeps of a file |
@@ -18,6 +19,7 @@
 
 mod ask;
 mod bell;
+mod custom;
 mod entries;
 mod pass;
 mod progress;
@@ -29,6 +31,8 @@ mod worker;
 
 pub mod survey;
 pub mod tools;
+
+pub use custom::with_decisions;
 
 use crate::insight::answer::Found;
 use crate::insight::query::Query;
@@ -52,6 +56,13 @@ type Question = (Query, Sender<Found>);
 
 /// Held by the thread of this process that has the folder of the index.
 type Turn = Arc<Mutex<()>>;
+
+/// What is configured, with the folders of decisions that were there when the last pass began.
+type Shared = Arc<Mutex<Arc<InsightSpec>>>;
+
+fn shared(spec: InsightSpec) -> Shared {
+    Arc::new(Mutex::new(Arc::new(spec)))
+}
 
 /// How far the index has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +115,7 @@ pub enum State {
 pub struct Insight {
     questions: Sender<Question>,
     indexing: Arc<Mutex<Indexing>>,
+    spec: Shared,
     turn: Turn,
     /// Goes after the questions, so that the thread sees that nobody is left.
     rope: Rope,
@@ -126,7 +138,8 @@ impl Insight {
         let bell = Bell::new()?;
         let indexing = Arc::new(Mutex::new(Indexing::begun(SystemTime::now())));
         let rope = bell.rope();
-        let worker = Worker::new(Arc::new(spec), asked, indexing.clone(), bell);
+        let spec = shared(spec);
+        let worker = Worker::new(spec.clone(), asked, indexing.clone(), bell);
         let thread = thread::Builder::new().stack_size(STACK_BYTES);
         let own_turn = turn.clone();
         thread.spawn(move || {
@@ -137,6 +150,7 @@ impl Insight {
         Ok(Insight {
             questions,
             indexing,
+            spec,
             turn,
             rope,
         })
@@ -151,6 +165,12 @@ impl Insight {
         self.rope.pull();
         let gone = |_| Found::Failed("the index is not there any more".to_string());
         answered.recv().await.unwrap_or_else(gone)
+    }
+
+    /// What is configured, with the folders of decisions that were found where nobody names any.
+    pub fn spec(&self) -> Arc<InsightSpec> {
+        let spec = self.spec.lock();
+        spec.expect("nothing panics under this lock").clone()
     }
 
     /// How far the index has come.

@@ -43,7 +43,7 @@ pub struct Seen {
     pub path: PathBuf,
     /// What its folder was named as.
     pub shelf: Shelf,
-    /// A number that is the same as long as the file is.
+    /// A number that is the same as long as the file is, and what its folder was named as.
     pub stamp: u64,
 }
 
@@ -226,7 +226,7 @@ fn wanted(spec: &InsightSpec, folder: &NamedFolder, path: &Path) -> Result<Optio
     Ok(Some(Seen {
         path: path.to_path_buf(),
         shelf: folder.shelf,
-        stamp: stamp(&metadata),
+        stamp: stamp(&metadata) ^ folder.shelf as u64,
     }))
 }
 
@@ -254,7 +254,7 @@ pub fn look(spec: &InsightSpec, path: &Path) -> Known {
 fn place(folder: &NamedFolder, path: &Path) -> Place {
     Place {
         path: path.to_path_buf(),
-        within: Some(folder.path.clone()),
+        within: Some(folder.within.clone()),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::ask;
 use super::bell::Bell;
+use super::custom::with_decisions;
 use super::entries::Entries;
 use super::pass::{Act, Pass, Phase, Step, act};
 use super::progress::Progress;
@@ -13,7 +14,7 @@ use super::store::write::Read;
 use super::store::{Fault, Store};
 use super::walk::{self, Known, Seen, Walk};
 use super::watch::{self, Watch};
-use super::{Indexing, Question};
+use super::{Indexing, Question, Shared};
 use crate::insight::answer::Found;
 use crate::insight::spec::InsightSpec;
 use rustix::fd::AsFd;
@@ -33,7 +34,12 @@ const CONTENTS_VERSION: u32 = 2;
 
 /// All that the thread has.
 pub(super) struct Worker {
+    /// What is configured.
+    configured: Arc<InsightSpec>,
+    /// The same with the folders that are there in this pass.
     spec: Arc<InsightSpec>,
+    /// That for others.
+    shared: Shared,
     questions: Receiver<Question>,
     progress: Progress,
     bell: Bell,
@@ -59,15 +65,20 @@ pub(super) struct Worker {
 impl Worker {
     /// A thread's work, before anything is done.
     pub(super) fn new(
-        spec: Arc<InsightSpec>,
+        shared: Shared,
         questions: Receiver<Question>,
         indexing: Arc<Mutex<Indexing>>,
         bell: Bell,
     ) -> Worker {
+        let held = shared.lock().expect("nothing panics under this lock");
+        let spec = held.clone();
+        drop(held);
         Worker {
             walk: Walk::new(spec.clone()),
             pass: Pass::new(spec.rescan),
+            configured: spec.clone(),
             spec,
+            shared,
             questions,
             progress: Progress::new(indexing),
             bell,
@@ -211,6 +222,10 @@ impl Worker {
             watch.begin();
         }
         (self.changed, self.began) = (None, Instant::now());
+        self.spec = Arc::new(with_decisions(&self.configured));
+        let mut shared = self.shared.lock().expect("nothing panics under this lock");
+        *shared = self.spec.clone();
+        drop(shared);
         self.walk = Walk::new(self.spec.clone());
         self.swept = PathBuf::new();
     }
@@ -241,7 +256,7 @@ impl Worker {
             log::warn!("insight: the index is built anew: {why}");
         }
         self.files = store.files()? as usize;
-        let is_whole = store.is_whole(self.spec.wanted())?;
+        let is_whole = store.is_whole(self.configured.wanted())?;
         self.store = Some(store);
         Ok(if is_whole { Step::Whole } else { Step::Done })
     }
@@ -362,7 +377,7 @@ impl Worker {
         }
         let store = self.store.as_mut().ok_or_else(no_store)?;
         if !self.pass.is_whole() {
-            store.mark_whole(self.spec.wanted())?;
+            store.mark_whole(self.configured.wanted())?;
         }
         Ok(Step::Done)
     }

@@ -27,6 +27,7 @@ impl Scene {
             sources: vec![self.0.join("code")],
             notes: Vec::new(),
             decisions: vec![self.0.join("code/docs/adr")],
+            finds_decisions: false,
             include: Vec::new(),
             exclude: exclude
                 .iter()

@@ -1,6 +1,7 @@
 //! The thread's work without the thread: step by step.
 
-use super::super::State;
+use super::super::custom::with_decisions;
+use super::super::{State, shared};
 use super::*;
 use crate::edge::files::read_below;
 use crate::insight::answer::Hit;
@@ -35,6 +36,7 @@ impl Scene {
             sources: Vec::new(),
             notes: vec![self.0.join("notes")],
             decisions: Vec::new(),
+            finds_decisions: false,
             include: Vec::new(),
             exclude: Vec::new(),
             file_bytes_max: 1000,
@@ -67,7 +69,7 @@ impl Work {
         let (questions, asked) = smol::channel::bounded(1);
         let indexing = Arc::new(Mutex::new(Indexing::begun(SystemTime::now())));
         Work {
-            worker: Worker::new(Arc::new(spec), asked, indexing, Bell::new().unwrap()),
+            worker: Worker::new(shared(spec), asked, indexing, Bell::new().unwrap()),
             _questions: questions,
         }
     }
@@ -104,6 +106,17 @@ impl Work {
             panic!("{query:?} is not answered with hits")
         };
         hits
+    }
+
+    /// The URIs of all decisions.
+    fn decisions(&self) -> Vec<String> {
+        let store = self.worker.store.as_ref().unwrap();
+        let (status, words) = (None, None);
+        let query = Query::Decisions { status, words };
+        match ask::ask(store, &self.worker.spec, &query) {
+            Ok(Found::Decisions(decisions)) => decisions.into_iter().map(|each| each.uri).collect(),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// The names of the files that have a word.
@@ -275,8 +288,7 @@ fn lines_of_utf_16_are_those_of_what_its_resource_shows() {
     for hit in hits {
         assert_eq!((hit.line, hit.line_last), (104, 106));
         assert!(hit.snippet.starts_with("## Lampe"), "{hit:?}");
-        let way = Path::new(&hit.path).file_name().unwrap();
-        let shown = read_below(&scene.0.join("notes"), way, 10_000);
+        let shown = read_below(hit.path.into(), scene.0.join("notes"), 10_000);
         let Ended::Contents(contents) = shown else {
             panic!("{shown:?}")
         };
@@ -300,4 +312,49 @@ fn a_file_that_cannot_be_taken_is_told_of_in_each_pass() {
     work.pass_again();
     assert_eq!(work.indexing().trouble, [""; 0]);
     assert_eq!(work.found("lamp"), ["a.md"]);
+}
+
+#[test]
+fn a_folder_of_decisions_that_appears_is_known_from_the_next_pass_on() {
+    let scene = Scene::new("custom");
+    scene.write("app/docs/lamp.md", "# Lamps\n\nThey are lit.\n");
+    let mut spec = scene.spec();
+    spec.sources = vec![scene.0.join("app")];
+    spec.finds_decisions = true;
+    let mut work = Work::new(spec);
+    work.pass();
+    assert_eq!(work.decisions(), [""; 0]);
+    let record = "# 1. Use lamps\n\n## Status\n\nAccepted\n";
+    scene.write("app/docs/adr/0001-use-lamps.md", record);
+    work.pass_again();
+    let uri = "insight://adr/0001-use-lamps.md";
+    assert_eq!(work.decisions(), [uri]);
+    assert_eq!(work.worker.spec.decisions, [scene.0.join("app/docs/adr")]);
+    fs::rename(scene.0.join("app/docs/adr"), scene.0.join("app/docs/old")).unwrap();
+    work.pass_again();
+    assert_eq!(work.decisions(), [""; 0]);
+    // What was code before is read again as what it is now.
+    fs::rename(scene.0.join("app/docs/old"), scene.0.join("app/adr")).unwrap();
+    work.pass_again();
+    assert_eq!(work.decisions(), [uri]);
+    assert_eq!(work.indexing().trouble, [""; 0]);
+}
+
+#[test]
+fn a_folder_of_decisions_is_found_inside_the_code_only() {
+    let scene = Scene::new("inside");
+    scene.write("app/lamp.rs", "fn lamp() {}");
+    scene.write(
+        "elsewhere/0001-secret.md",
+        "# 1. Secret\n\n## Status\n\nAccepted\n",
+    );
+    std::os::unix::fs::symlink(scene.0.join("elsewhere"), scene.0.join("app/adr")).unwrap();
+    let mut spec = scene.spec();
+    spec.sources = vec![scene.0.join("app")];
+    spec.finds_decisions = true;
+    assert_eq!(with_decisions(&spec).decisions, [""; 0].map(PathBuf::from));
+    // Even if one was found there before it became a link.
+    spec.decisions = vec![scene.0.join("app/adr")];
+    let path = scene.0.join("app/adr/0001-secret.md");
+    assert!(walk::read(&spec, &path).is_err());
 }
