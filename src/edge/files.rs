@@ -63,9 +63,9 @@ fn seen(place: &Place) -> u64 {
     place.look().map_or(0, |(_, found)| stamp(&found))
 }
 
-/// What the file at `path` says, if it has at most `bytes_max` bytes. No link leads out of `within`.
-/// UTF-16 is given as the text that the index has of it, since it tells lines of that; all else that
-/// is no UTF-8 as the bytes. Whoever calls this waits for the disk.
+/// What the file at `path` says, if it has at most `bytes_max` bytes. No link leads out of
+/// `within`. UTF-16 is given as the text that the index has of it, since it tells lines of that;
+/// all else that is no UTF-8 as the bytes. Whoever calls this waits for the disk.
 #[cfg(feature = "insight")]
 pub fn read_below(path: PathBuf, within: PathBuf, bytes_max: usize) -> Ended {
     let place = Place {
