@@ -168,13 +168,14 @@ async fn answer(known: &dyn Known, asked: Asked, bytes_max: usize) -> Outcome {
         Query::Decisions { status, .. } => status.clone(),
         Query::Knowledge { .. } | Query::Code { .. } => None,
     };
+    let found = known.ask(asked.query).await;
     let frame = Frame {
         note: &asked.note,
-        // Before the question: the answer knows no less.
+        // Not before: the question may have waited for an index that was being opened.
         incomplete: known.incomplete(),
         bytes_max,
     };
-    match known.ask(asked.query).await {
+    match found {
         Found::Hits(hits) => answer::hits(&hits, &frame),
         Found::Decisions(decisions) => match status.filter(|_| decisions.is_empty()) {
             Some(status) => no_such_status(known, &status, &frame).await,
@@ -231,7 +232,7 @@ mod tests {
     use super::*;
     use crate::insight::decision::Record;
     use crate::tool::handler::{Context, Told};
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::task::{self, Poll, Waker};
 
     /// Answers with what it is told to, in order, and keeps what it was asked.
@@ -239,38 +240,51 @@ mod tests {
     struct Oracle {
         answers: RefCell<Vec<Found>>,
         asked: RefCell<Vec<Query>>,
-        incomplete: Option<(u32, u32)>,
+        incomplete: Cell<Option<(u32, u32)>>,
+        /// Whether a question leads to an index that is complete.
+        is_opened: bool,
     }
 
     impl Known for Oracle {
         fn ask(&self, query: Query) -> Answering {
             self.asked.borrow_mut().push(query);
+            if self.is_opened {
+                self.incomplete.set(None);
+            }
             let found = self.answers.borrow_mut().remove(0);
             Box::pin(async { found })
         }
 
         fn incomplete(&self) -> Option<(u32, u32)> {
-            self.incomplete
+            self.incomplete.get()
         }
     }
 
     /// What the tool of this name answers, and what was asked for that.
     fn call(name: &str, arguments: &str, found: Vec<Found>) -> (Outcome, Vec<Query>) {
-        call_while(None, name, arguments, found)
+        ask(Oracle::default(), name, arguments, found)
     }
 
-    /// The same while the index is as far as that.
-    fn call_while(
-        incomplete: Option<(u32, u32)>,
+    /// The same while the index is incomplete.
+    fn call_early(name: &str, arguments: &str, found: Vec<Found>) -> (Outcome, Vec<Query>) {
+        ask(early(), name, arguments, found)
+    }
+
+    fn early() -> Oracle {
+        Oracle {
+            incomplete: Cell::new(Some((1, 2))),
+            ..Oracle::default()
+        }
+    }
+
+    fn ask(
+        oracle: Oracle,
         name: &str,
         arguments: &str,
         found: Vec<Found>,
     ) -> (Outcome, Vec<Query>) {
-        let told = Rc::new(Oracle {
-            answers: RefCell::new(found),
-            incomplete,
-            ..Oracle::default()
-        });
+        oracle.answers.replace(found);
+        let told = Rc::new(oracle);
         let known: Rc<dyn Known> = told.clone();
         let tools = tools(&known, 4096);
         let tool = tools.iter().find(|tool| tool.spec().name == name).unwrap();
@@ -339,13 +353,24 @@ mod tests {
             (VECTOR_SEARCH, Found::Hits(Vec::new())),
             (ADR_LIST, Found::Decisions(vec![accepted()])),
         ] {
-            let (outcome, _) = call_while(Some((1, 2)), name, r#"{"query":"a"}"#, vec![found]);
+            let (outcome, _) = call_early(name, r#"{"query":"a"}"#, vec![found]);
             let structured = outcome.structured.unwrap();
             assert!(
                 structured.contains(r#""indexed":{"files":1,"of":2}"#),
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn an_index_that_was_opened_for_the_question_is_not_called_incomplete() {
+        let oracle = Oracle {
+            is_opened: true,
+            ..early()
+        };
+        let found = vec![Found::Hits(Vec::new())];
+        let (outcome, _) = ask(oracle, KNOWLEDGE_SEARCH, r#"{"query":"a"}"#, found);
+        assert_eq!(outcome.structured.as_deref(), Some(r#"{"hits":[]}"#));
     }
 
     #[test]
@@ -367,7 +392,7 @@ mod tests {
         let all = vec![accepted(), accepted()];
         let found = vec![Found::Decisions(Vec::new()), Found::Decisions(all)];
         let arguments = r#"{"status":"acepted"}"#;
-        let (outcome, asked) = call_while(Some((1, 2)), ADR_LIST, arguments, found);
+        let (outcome, asked) = call_early(ADR_LIST, arguments, found);
         assert_eq!(asked.len(), 2);
         let expected = concat!(
             r#"{"decisions":[],"indexed":{"files":1,"of":2},"#,
