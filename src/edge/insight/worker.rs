@@ -120,9 +120,10 @@ impl Worker {
         }
     }
 
-    /// What is asked next. Questions wait for an index that is being opened.
+    /// What is asked next. Questions wait for an index that is being opened or made anew: each that
+    /// met the damage would be a fault of its own.
     fn question(&self) -> Result<Question, TryRecvError> {
-        let is_opening = self.pass.phase() == Phase::Opening;
+        let is_opening = matches!(self.pass.phase(), Phase::Opening | Phase::Rebuilding);
         match is_opening && !self.questions.is_closed() {
             true => Err(TryRecvError::Empty),
             false => self.questions.try_recv(),

@@ -61,7 +61,7 @@ impl Drop for Scene {
 /// A worker that nobody has started.
 struct Work {
     worker: Worker,
-    _questions: Sender<Question>,
+    questions: Sender<Question>,
 }
 
 impl Work {
@@ -70,7 +70,7 @@ impl Work {
         let indexing = Arc::new(Mutex::new(Indexing::begun(SystemTime::now())));
         Work {
             worker: Worker::new(shared(spec), asked, indexing, Bell::new().unwrap()),
-            _questions: questions,
+            questions,
         }
     }
 
@@ -357,4 +357,28 @@ fn a_folder_of_decisions_is_found_inside_the_code_only() {
     spec.decisions = vec![scene.0.join("app/adr")];
     let path = scene.0.join("app/adr/0001-secret.md");
     assert!(walk::read(&spec, &path).is_err());
+}
+
+#[test]
+fn questions_wait_for_an_index_that_is_opened_or_made_anew() {
+    let scene = Scene::new("waits");
+    scene.write("notes/a.md", "lamp");
+    let mut work = scene.work();
+    let (words, limit) = ("lamp".to_string(), 1);
+    let (answer, _answered) = smol::channel::bounded(1);
+    let question = (Query::Knowledge { words, limit }, answer);
+    work.questions.try_send(question.clone()).unwrap();
+    assert!(work.worker.question().is_err());
+    work.step();
+    assert!(work.worker.question().is_ok());
+    work.pass();
+    let damage = Fault::Broken("bits".to_string());
+    work.worker.advance(&Step::Fault(damage));
+    work.questions.try_send(question).unwrap();
+    assert!(work.worker.question().is_err());
+    work.step();
+    assert!(work.worker.question().is_ok());
+    work.pass();
+    assert_eq!(work.found("lamp"), ["a.md"]);
+    assert_eq!(work.indexing().trouble, [""; 0]);
 }
