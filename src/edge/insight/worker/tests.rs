@@ -333,11 +333,27 @@ fn a_folder_of_decisions_that_appears_is_known_from_the_next_pass_on() {
     fs::rename(scene.0.join("app/docs/adr"), scene.0.join("app/docs/old")).unwrap();
     work.pass_again();
     assert_eq!(work.decisions(), [""; 0]);
-    // What was code before is read again as what it is now.
     fs::rename(scene.0.join("app/docs/old"), scene.0.join("app/adr")).unwrap();
     work.pass_again();
     assert_eq!(work.decisions(), [uri]);
     assert_eq!(work.indexing().trouble, [""; 0]);
+}
+
+#[test]
+fn a_file_on_another_shelf_than_before_is_read_again() {
+    let scene = Scene::new("shelf");
+    let record = "# 1. Use lamps\n\n## Status\n\nAccepted\n";
+    scene.write("app/adr/0001-use-lamps.md", record);
+    let mut spec = scene.spec();
+    spec.sources = vec![scene.0.join("app")];
+    let mut work = Work::new(spec.clone());
+    work.pass();
+    assert_eq!(work.decisions(), [""; 0]);
+    drop(work);
+    spec.finds_decisions = true;
+    let mut work = Work::new(spec);
+    work.pass();
+    assert_eq!(work.decisions(), ["insight://adr/0001-use-lamps.md"]);
 }
 
 #[test]
