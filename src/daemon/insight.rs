@@ -2,9 +2,9 @@
 
 use super::serve::Beside;
 use super::settings::{InsightSettings, Settings};
-use crate::edge::insight::Insight;
 use crate::edge::insight::survey::{Survey, survey};
 use crate::edge::insight::tools::{resources, task};
+use crate::edge::insight::{Insight, with_decisions};
 use crate::insight::answer::Found;
 use crate::insight::query::Query;
 use crate::insight::spec::InsightSpec;
@@ -12,12 +12,6 @@ use crate::insight::tool::{Answering, Known, tools};
 use crate::limits::{Limits, Size};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-
-/// Where decisions are kept by custom, below a folder of code.
-const DECISIONS: [&str; 4] = ["docs/adr", "doc/adr", "docs/decisions", "adr"];
-
-/// Bytes that the thread takes at most while it makes the index, beside `limits.memory`.
-const THREAD_BYTES: usize = 16 << 20;
 
 /// The thread that knows what is in the folders, if there are any.
 #[derive(Clone)]
@@ -32,26 +26,27 @@ impl Knowing {
         let Some(spec) = spec(settings) else {
             return Ok(Knowing(None));
         };
-        if let Some((_, insight)) = self.0.as_ref().filter(|(known, _)| *known == spec) {
-            return Ok(Knowing(Some((spec, insight.clone()))));
-        }
-        let started = Insight::start(spec.clone());
+        let started = match &self.0 {
+            Some((known, insight)) if *known == spec => Ok(insight.clone()),
+            Some((known, insight)) if known.state == spec.state => insight.succeed(spec.clone()),
+            Some(_) | None => Insight::start(spec.clone()),
+        };
         let insight = started.map_err(|error| format!("insight: no thread: {error}"))?;
         Ok(Knowing(Some((spec, insight))))
     }
 
     /// What it offers.
     pub fn beside(&self, limits: &Limits) -> Beside {
-        let Some((spec, insight)) = &self.0 else {
+        let Some((_, insight)) = &self.0 else {
             return Beside::default();
         };
         let known: Rc<dyn Known> = Rc::new(insight.clone());
         let insight = insight.clone();
-        let (collections, template) = resources(spec.clone(), limits.output_bytes_max);
+        let (collection, template) = resources(insight.clone(), limits.output_bytes_max);
         Beside {
             tools: tools(&known, limits.output_bytes_max),
             task: Some(Rc::new(move || task(&insight.indexing()))),
-            collections,
+            collections: vec![collection],
             templates: vec![template],
         }
     }
@@ -87,8 +82,11 @@ pub(super) fn report(settings: &Settings) -> Vec<(String, String)> {
     let Some(spec) = spec(settings) else {
         return Vec::new();
     };
-    let mut lines = Vec::new();
-    for folder in spec.folders() {
+    let spec = with_decisions(&spec);
+    let folders = spec.folders();
+    let count = format!("{} folders", folders.len());
+    let mut lines = vec![("insight".to_string(), count)];
+    for folder in folders {
         let uri = folder.prefix();
         lines.push((format!("  {}", folder.path.display()), uri));
     }
@@ -113,16 +111,9 @@ pub(super) fn report(settings: &Settings) -> Vec<(String, String)> {
     let cost = format!(
         "at most {} of memory for the thread that reads, which is not in the ceiling; on disk \
          about as much as is read",
-        Size(THREAD_BYTES)
+        Size(spec.thread_bytes_max())
     );
     lines.push(("  cost".to_string(), cost));
-    lines.insert(
-        0,
-        (
-            "insight".to_string(),
-            format!("{} folders", spec.folders().len()),
-        ),
-    );
     lines
 }
 
@@ -140,8 +131,7 @@ pub(super) fn missing(settings: &Settings) -> Vec<String> {
     folders.filter_map(|folder| warn(&folder.path)).collect()
 }
 
-/// What is to be known, if anything is. Folders of decisions that nobody has named are those that
-/// are there now.
+/// What is to be known, if anything is.
 fn spec(settings: &Settings) -> Option<InsightSpec> {
     let insight = &settings.insight;
     if !insight.is_wanted() {
@@ -149,14 +139,6 @@ fn spec(settings: &Settings) -> Option<InsightSpec> {
     }
     let paths = |list: &Option<Vec<String>>| -> Vec<PathBuf> {
         list.iter().flatten().map(PathBuf::from).collect()
-    };
-    let sources = paths(&insight.sources);
-    let decisions = match &insight.decisions {
-        Some(_) => paths(&insight.decisions),
-        None => sources
-            .iter()
-            .flat_map(|source| decisions(source))
-            .collect(),
     };
     let InsightSettings {
         include,
@@ -167,9 +149,10 @@ fn spec(settings: &Settings) -> Option<InsightSpec> {
         ..
     } = insight.clone();
     Some(InsightSpec {
+        sources: paths(&insight.sources),
         notes: paths(&insight.notes),
-        sources,
-        decisions,
+        decisions: paths(&insight.decisions),
+        finds_decisions: insight.decisions.is_none(),
         include,
         exclude,
         file_bytes_max,
@@ -178,20 +161,4 @@ fn spec(settings: &Settings) -> Option<InsightSpec> {
         embeddings: None,
         rescan,
     })
-}
-
-/// The folders of decisions that a folder of code has.
-fn decisions(source: &Path) -> impl Iterator<Item = PathBuf> {
-    let folders = DECISIONS.map(|folder| source.join(folder));
-    // One behind a link may be somewhere else.
-    let source = source.canonicalize().ok();
-    let is_inside = move |path: &PathBuf| {
-        let found = path.canonicalize().ok().filter(|found| found.is_dir());
-        found.is_some_and(|found| {
-            source
-                .as_ref()
-                .is_some_and(|source| found.starts_with(source))
-        })
-    };
-    folders.into_iter().filter(is_inside)
 }

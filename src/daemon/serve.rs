@@ -320,6 +320,8 @@ fn reload(options: &Options, world: &Rc<World>, running: &mut Settings, knowing:
         } = loaded;
         // What was cut at the start is cut again, and has been told.
         descriptors::fit(&mut settings.limits, descriptors::raise());
+        // Nothing is started for what does not go.
+        registry(&settings, &insight::described(&settings))?;
         let next = knowing.next(&settings)?;
         let beside = next.beside(&running.limits);
         let registry = registry(&settings, &beside)?;

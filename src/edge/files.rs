@@ -1,27 +1,20 @@
 //! Files as resources: reads them, lists folders, and sees whether they have changed.
 //!
-//! A file is opened twice: first only to see what it is, which does nothing to a pipe or a device,
-//! then through its descriptor to be read. What is read is therefore what was looked at, whatever
-//! happens to its path meanwhile. The daemon waits while a file is read: name none on a disk that
-//! may be away.
+//! The daemon waits while a file is read: name none on a disk that may be away.
 
+use super::place::{Place, Refused, resolve, stamp};
+#[cfg(feature = "insight")]
+use crate::insight::encoding::{self, TooLong};
 use crate::tool::Work;
 use crate::tool::catalogue::{
     Asked, Begun, Body, Collection, Contents, Live, ResourceSpec, listing_fingerprint,
 };
 use crate::tool::file::{DEPTH_MAX, Folder, encode, mime_type};
 use crate::tool::handler::{Begin, Ended};
-use crate::tool::registry::hash;
 use crate::wire::jsonrpc::{INTERNAL_ERROR, RpcError};
-use rustix::fd::AsRawFd;
-use rustix::fs::OFlags;
 use std::cell::Cell;
-#[cfg(feature = "insight")]
-use std::ffi::OsStr;
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -33,106 +26,15 @@ const ENTRIES_MAX: usize = 4096;
 /// Bytes of the names of one listing, as URIs.
 const LISTING_BYTES_MAX: usize = 128 * 1024;
 
-/// Where a file is, and where it has to stay.
-#[derive(Clone, Debug)]
-struct Place {
-    path: PathBuf,
-    /// The folder that no link may lead out of.
-    within: Option<PathBuf>,
-}
-
-/// Why a file is not read.
-#[derive(Debug)]
-enum Refused {
-    /// There is none, or it is none of ours.
-    Absent,
-    /// Something else; for the client.
-    Because(String),
-}
-
-impl From<io::Error> for Refused {
-    fn from(error: io::Error) -> Refused {
-        match error.kind() {
-            io::ErrorKind::NotFound
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::InvalidFilename => Refused::Absent,
-            _ => Refused::Because(format!("the file cannot be read: {error}")),
-        }
-    }
-}
-
-impl Place {
-    /// Looks at the file without doing anything to it.
-    fn look(&self) -> Result<(File, Metadata), Refused> {
-        let file = open(&self.path, OFlags::PATH)?;
-        let found = file.metadata()?;
-        if !found.is_file() {
-            return Err(Refused::Because("it is not a regular file".to_string()));
-        }
-        if let Some(folder) = &self.within
-            && !fs::read_link(descriptor(&file))?.starts_with(resolve(folder)?)
-        {
-            return Err(Refused::Absent);
-        }
-        Ok((file, found))
-    }
-
-    /// All of the file, if it has at most `bytes_max`.
-    fn read(&self, bytes_max: usize) -> Result<Vec<u8>, Refused> {
-        let (file, found) = self.look()?;
-        let opened = open(descriptor(&file), OFlags::NONBLOCK | OFlags::NOCTTY)?;
-        let size = usize::try_from(found.len()).unwrap_or(usize::MAX);
-        let mut bytes = Vec::with_capacity(size.min(bytes_max) + 1);
-        let mut capped = opened.take(bytes_max as u64 + 1);
-        capped.read_to_end(&mut bytes)?;
-        if bytes.len() > bytes_max {
-            return Err(Refused::Because(format!(
-                "the file has more than {bytes_max} bytes: the operator can raise limits.output"
-            )));
-        }
-        Ok(bytes)
-    }
-
-    /// A number that is the same as long as the file is.
-    fn seen(&self) -> u64 {
-        let Ok((_, found)) = self.look() else {
-            return 0;
-        };
-        let times = [
-            found.mtime(),
-            found.mtime_nsec(),
-            found.ctime(),
-            found.ctime_nsec(),
-        ];
-        let others = [found.len(), found.ino()].map(u64::cast_signed);
-        let numbers = times.into_iter().chain(others);
-        hash(numbers.flat_map(i64::to_le_bytes))
-    }
-}
-
-fn open(path: impl AsRef<Path>, flags: OFlags) -> io::Result<File> {
-    let flags = flags.bits().cast_signed();
-    File::options().read(true).custom_flags(flags).open(path)
-}
-
-/// The path of a folder without links: those on the way to it are the operator's.
-fn resolve(folder: &Path) -> io::Result<PathBuf> {
-    fs::read_link(descriptor(&open(folder, OFlags::PATH)?))
-}
-
-/// The path of an open file.
-fn descriptor(file: &File) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
-}
-
 /// Reads a file for a client. `is_typed` says that the type is known from elsewhere.
 fn contents(place: &Place, bytes_max: usize, is_typed: bool) -> Ended {
-    let bytes = match place.read(bytes_max) {
-        Ok(bytes) => bytes,
-        Err(Refused::Absent) => return Ended::ResourceUnknown,
-        Err(Refused::Because(text)) => return Ended::Failed(RpcError::new(INTERNAL_ERROR, text)),
-    };
-    let body = Body::of(bytes);
+    match place.read(bytes_max) {
+        Ok(bytes) => shown(place, Body::of(bytes), is_typed),
+        Err(refused) => refuse(refused, bytes_max),
+    }
+}
+
+fn shown(place: &Place, body: Body, is_typed: bool) -> Ended {
     let by_content = match &body {
         Body::Text(_) => "text/plain",
         Body::Blob(_) => "application/octet-stream",
@@ -145,15 +47,43 @@ fn contents(place: &Place, bytes_max: usize, is_typed: bool) -> Ended {
     }])
 }
 
-/// What the file at `way` below a folder says, if it has at most `bytes_max` bytes. No link leads
-/// out of the folder. Whoever calls this waits for the disk.
-#[cfg(feature = "insight")]
-pub fn read_below(folder: &Path, way: &OsStr, bytes_max: usize) -> Ended {
-    let place = Place {
-        path: folder.join(way),
-        within: Some(folder.to_path_buf()),
+fn refuse(refused: Refused, bytes_max: usize) -> Ended {
+    let text = match refused {
+        Refused::Absent => return Ended::ResourceUnknown,
+        Refused::TooLarge => format!(
+            "the file has more than {bytes_max} bytes: the operator can raise limits.output"
+        ),
+        Refused::Because(text) => text,
     };
-    contents(&place, bytes_max, false)
+    Ended::Failed(RpcError::new(INTERNAL_ERROR, text))
+}
+
+/// A number that is the same as long as the file is.
+fn seen(place: &Place) -> u64 {
+    place.look().map_or(0, |(_, found)| stamp(&found))
+}
+
+/// What the file at `path` says, if it has at most `bytes_max` bytes. No link leads out of
+/// `within`. UTF-16 is given as the text that the index has of it, since it tells lines of that;
+/// all else that is no UTF-8 as the bytes. Whoever calls this waits for the disk.
+#[cfg(feature = "insight")]
+pub fn read_below(path: PathBuf, within: PathBuf, bytes_max: usize) -> Ended {
+    let place = Place {
+        path,
+        within: Some(within),
+    };
+    let bytes = match place.read(bytes_max) {
+        Ok(bytes) => bytes,
+        Err(refused) => return refuse(refused, bytes_max),
+    };
+    if !encoding::is_utf_16(&bytes) {
+        return shown(&place, Body::of(bytes), false);
+    }
+    match encoding::text(bytes.clone(), bytes_max) {
+        Ok(Some(text)) => shown(&place, Body::Text(text), false),
+        Ok(None) => shown(&place, Body::of(bytes), false),
+        Err(TooLong) => refuse(Refused::TooLarge, bytes_max),
+    }
 }
 
 fn work(function: impl FnOnce() -> Ended + 'static) -> Work {
@@ -193,7 +123,7 @@ impl Live for FileSource {
 
     fn look(&self, _uri: &str) -> Option<Work> {
         let place = self.place();
-        Some(work(move || Ended::Seen(place.seen())))
+        Some(work(move || Ended::Seen(seen(&place))))
     }
 }
 
@@ -243,7 +173,7 @@ impl Live for FolderSource {
 
     fn look(&self, uri: &str) -> Option<Work> {
         let place = self.place(uri)?;
-        Some(work(move || Ended::Seen(place.seen())))
+        Some(work(move || Ended::Seen(seen(&place))))
     }
 }
 

@@ -14,6 +14,7 @@
 //! | [`reaper`], [`strays`] | every process until it is reaped, and what it leaves behind |
 //! | `insight` | folders that are known: the thread, the index on disk |
 //! | [`files`], [`look`] | resources, and whether they have changed |
+//! | `place` | files that are looked at and read, and lead nowhere else |
 //! | [`chance`] | what nobody can guess |
 //! | [`own_process`] | what this process inherited, what it lets go of, how it starts others; the one file with `unsafe` |
 //! | [`signal`], [`systemd`] | what the operator asks for |
@@ -31,6 +32,7 @@ pub mod listen;
 pub mod listener;
 pub mod look;
 pub mod own_process;
+mod place;
 mod postponed;
 pub mod process;
 pub mod reaper;

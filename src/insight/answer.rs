@@ -52,12 +52,7 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
     /// Passages, best first.
-    Hits {
-        /// The passages.
-        hits: Vec<Hit>,
-        /// The index is not complete yet: files that are known, and files that there are.
-        incomplete: Option<(u32, u32)>,
-    },
+    Hits(Vec<Hit>),
     /// Decisions in the order of their numbers, or best first where words were asked for.
     Decisions(Vec<Decision>),
     /// Nothing can be said: why not, for the client.
@@ -99,7 +94,7 @@ pub(super) const DECISIONS_SCHEMA: &str = concat!(
 pub(super) struct Frame<'a> {
     /// What was read otherwise than it was said; empty for nothing.
     pub note: &'a str,
-    /// Files that are known and files that there are, while these differ.
+    /// Files that are known and files that there are, while the index is incomplete.
     pub incomplete: Option<(u32, u32)>,
     /// Bytes that the answer may have, text and structure together.
     pub bytes_max: usize,

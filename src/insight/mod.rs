@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`spec`] | what is configured |
 //! | [`query`] | what is asked, within bounds |
+//! | [`encoding`] | the bytes of a file, as text |
 //! | [`cut`] | a file, cut into passages |
 //! | [`notes`] | sections of documents |
 //! | [`code`] | definitions of programs |
@@ -24,6 +25,7 @@ pub mod answer;
 pub mod code;
 pub mod cut;
 pub mod decision;
+pub mod encoding;
 pub mod fields;
 pub mod kin;
 pub mod language;

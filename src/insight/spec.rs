@@ -3,9 +3,10 @@
 use super::Shelf;
 use crate::tool::file::encode;
 use crate::tool::glob::Glob;
+use crate::tool::registry::hash;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,14 @@ pub const SCHEME: &str = "insight://";
 
 /// What the root of the file system is called.
 const ROOT_NAME: &str = "root";
+
+/// Bytes that the thread takes at most beside the file that it reads: SQLite has 8 MiB, the rest
+/// is what a question is about. Measured by `tests/insight/memory.rs`.
+const THREAD_BYTES: usize = 12 << 20;
+
+/// Bytes that it takes for each of the largest file while it is indexed: the text, the passage that
+/// is at work, the words of all passages. Measured there: 2.4 to 3.9, by what stands in it.
+const FILE_FACTOR: usize = 4;
 
 /// The table `[insight]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +33,8 @@ pub struct InsightSpec {
     pub notes: Vec<PathBuf>,
     /// Folders of architecture decision records.
     pub decisions: Vec<PathBuf>,
+    /// Whether these are looked for, each time anew, where folders of code have them by custom.
+    pub finds_decisions: bool,
     /// Which files are read, by their paths below a folder; all that are text if empty.
     pub include: Vec<Glob>,
     /// Which are not, nor the folders of these names.
@@ -49,6 +60,8 @@ pub struct NamedFolder {
     pub name: String,
     /// Where it is.
     pub path: PathBuf,
+    /// The folder that no link may lead out of: of one that nobody has named, that of the code.
+    pub within: PathBuf,
     /// What it was named as.
     pub shelf: Shelf,
 }
@@ -70,11 +83,22 @@ impl InsightSpec {
                 folders.push(NamedFolder {
                     name,
                     path: path.clone(),
+                    within: self.within(shelf, path).to_path_buf(),
                     shelf,
                 });
             }
         }
         folders
+    }
+
+    fn within<'a>(&'a self, shelf: Shelf, path: &'a Path) -> &'a Path {
+        let mut sources = self.sources.iter();
+        match self.finds_decisions && shelf == Shelf::Decisions {
+            true => sources
+                .find(|source| path.starts_with(source))
+                .map_or(path, PathBuf::as_path),
+            false => path,
+        }
     }
 
     /// Whether the file at `way`, below one of the folders, is one of those that are read: it fits
@@ -96,6 +120,27 @@ impl InsightSpec {
         let name = way.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         let mut globs = self.exclude.iter();
         globs.any(|glob| glob.fits(way) || glob.fits(name))
+    }
+
+    /// Bytes that the thread takes at most, which are not in the memory ceiling.
+    pub fn thread_bytes_max(&self) -> usize {
+        THREAD_BYTES.saturating_add(self.file_bytes_max.saturating_mul(FILE_FACTOR))
+    }
+
+    /// A number that is the same as long as the same files are wanted, whatever is in them.
+    pub fn wanted(&self) -> u64 {
+        let folders = self.folders().into_iter().flat_map(|folder| {
+            let path = folder.path.into_os_string().into_vec();
+            path.into_iter().chain([0, folder.shelf as u8])
+        });
+        let line = |mark: char, globs: &[Glob]| -> String {
+            let globs = globs.iter().map(|glob| format!("{mark}{glob}\n"));
+            globs.collect()
+        };
+        let globs = line('+', &self.include) + &line('-', &self.exclude);
+        let most = self.files_max.to_le_bytes();
+        let found = [u8::from(self.finds_decisions)];
+        hash(folders.chain(globs.into_bytes()).chain(most).chain(found))
     }
 }
 
@@ -143,6 +188,7 @@ mod tests {
                 "/srv/code-2".into(),
                 "/a:b@c".into(),
             ],
+            finds_decisions: false,
             include: Vec::new(),
             exclude: globs(&["target", "a/b", "*.min.js"]),
             file_bytes_max: 1,
@@ -168,6 +214,27 @@ mod tests {
         ];
         assert_eq!(names, expected);
         assert_eq!(folders[2].uri(b"a\nb.md"), "insight://my%20notes/a%0Ab.md");
+    }
+
+    #[test]
+    fn what_is_wanted_changes_with_folders_patterns_and_room() {
+        let changes: [fn(&mut InsightSpec); 7] = [
+            |spec| spec.finds_decisions = true,
+            |spec| spec.sources.truncate(1),
+            |spec| spec.notes.push("/srv/more".into()),
+            |spec| std::mem::swap(&mut spec.notes, &mut spec.decisions),
+            |spec| std::mem::swap(&mut spec.include, &mut spec.exclude),
+            |spec| spec.exclude.truncate(1),
+            |spec| spec.files_max += 1,
+        ];
+        for (place, change) in changes.into_iter().enumerate() {
+            let mut changed = spec();
+            change(&mut changed);
+            assert_ne!(changed.wanted(), spec().wanted(), "{place}");
+        }
+        let mut same = spec();
+        same.rescan = Duration::from_secs(1);
+        assert_eq!(same.wanted(), spec().wanted());
     }
 
     #[test]

@@ -168,16 +168,15 @@ async fn answer(known: &dyn Known, asked: Asked, bytes_max: usize) -> Outcome {
         Query::Decisions { status, .. } => status.clone(),
         Query::Knowledge { .. } | Query::Code { .. } => None,
     };
-    let mut frame = Frame {
+    let found = known.ask(asked.query).await;
+    let frame = Frame {
         note: &asked.note,
+        // Not before: the question may have waited for an index that was being opened.
         incomplete: known.incomplete(),
         bytes_max,
     };
-    match known.ask(asked.query).await {
-        Found::Hits { hits, incomplete } => {
-            frame.incomplete = incomplete;
-            answer::hits(&hits, &frame)
-        }
+    match found {
+        Found::Hits(hits) => answer::hits(&hits, &frame),
         Found::Decisions(decisions) => match status.filter(|_| decisions.is_empty()) {
             Some(status) => no_such_status(known, &status, &frame).await,
             None => answer::decisions(&decisions, &frame),
@@ -194,7 +193,7 @@ async fn no_such_status(known: &dyn Known, status: &str, frame: &Frame<'_>) -> O
     };
     let statuses = match known.ask(all).await {
         Found::Decisions(decisions) => statuses(&decisions),
-        Found::Hits { .. } | Found::Failed(_) => Vec::new(),
+        Found::Hits(_) | Found::Failed(_) => Vec::new(),
     };
     let is_there = statuses.iter().any(|other| other == status);
     if statuses.is_empty() || is_there {
@@ -233,27 +232,59 @@ mod tests {
     use super::*;
     use crate::insight::decision::Record;
     use crate::tool::handler::{Context, Told};
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::task::{self, Poll, Waker};
 
     /// Answers with what it is told to, in order, and keeps what it was asked.
-    struct Oracle(RefCell<Vec<Found>>, RefCell<Vec<Query>>);
+    #[derive(Default)]
+    struct Oracle {
+        answers: RefCell<Vec<Found>>,
+        asked: RefCell<Vec<Query>>,
+        incomplete: Cell<Option<(u32, u32)>>,
+        /// Whether a question leads to an index that is complete.
+        is_opened: bool,
+    }
 
     impl Known for Oracle {
         fn ask(&self, query: Query) -> Answering {
-            self.1.borrow_mut().push(query);
-            let found = self.0.borrow_mut().remove(0);
+            self.asked.borrow_mut().push(query);
+            if self.is_opened {
+                self.incomplete.set(None);
+            }
+            let found = self.answers.borrow_mut().remove(0);
             Box::pin(async { found })
         }
 
         fn incomplete(&self) -> Option<(u32, u32)> {
-            Some((1, 2))
+            self.incomplete.get()
         }
     }
 
     /// What the tool of this name answers, and what was asked for that.
     fn call(name: &str, arguments: &str, found: Vec<Found>) -> (Outcome, Vec<Query>) {
-        let told = Rc::new(Oracle(RefCell::new(found), RefCell::default()));
+        ask(Oracle::default(), name, arguments, found)
+    }
+
+    /// The same while the index is incomplete.
+    fn call_early(name: &str, arguments: &str, found: Vec<Found>) -> (Outcome, Vec<Query>) {
+        ask(early(), name, arguments, found)
+    }
+
+    fn early() -> Oracle {
+        Oracle {
+            incomplete: Cell::new(Some((1, 2))),
+            ..Oracle::default()
+        }
+    }
+
+    fn ask(
+        oracle: Oracle,
+        name: &str,
+        arguments: &str,
+        found: Vec<Found>,
+    ) -> (Outcome, Vec<Query>) {
+        oracle.answers.replace(found);
+        let told = Rc::new(oracle);
         let known: Rc<dyn Known> = told.clone();
         let tools = tools(&known, 4096);
         let tool = tools.iter().find(|tool| tool.spec().name == name).unwrap();
@@ -270,7 +301,7 @@ mod tests {
             }
             start => panic!("{start:?}"),
         };
-        (outcome, told.1.take())
+        (outcome, told.asked.take())
     }
 
     fn accepted() -> Decision {
@@ -288,7 +319,7 @@ mod tests {
 
     #[test]
     fn schemas_are_json_and_names_are_in_order() {
-        let known: Rc<dyn Known> = Rc::new(Oracle(RefCell::default(), RefCell::default()));
+        let known: Rc<dyn Known> = Rc::new(Oracle::default());
         let tools = tools(&known, 4096);
         let names = tools.iter().map(|tool| tool.spec().name.as_str());
         assert_eq!(names.collect::<Vec<_>>(), NAMES);
@@ -302,10 +333,7 @@ mod tests {
 
     #[test]
     fn a_question_of_the_seed_is_asked_and_its_answer_told() {
-        let found = Found::Hits {
-            hits: Vec::new(),
-            incomplete: None,
-        };
+        let found = Found::Hits(Vec::new());
         let arguments = r#"{"query":"function that parses JSON","limit":5}"#;
         let (outcome, asked) = call(VECTOR_SEARCH, arguments, vec![found]);
         let expected = Query::Code {
@@ -316,6 +344,33 @@ mod tests {
         assert_eq!(asked, [expected]);
         assert_eq!(outcome.structured.as_deref(), Some(r#"{"hits":[]}"#));
         assert!(!outcome.is_error);
+    }
+
+    #[test]
+    fn every_tool_tells_of_an_incomplete_index() {
+        for (name, found) in [
+            (KNOWLEDGE_SEARCH, Found::Hits(Vec::new())),
+            (VECTOR_SEARCH, Found::Hits(Vec::new())),
+            (ADR_LIST, Found::Decisions(vec![accepted()])),
+        ] {
+            let (outcome, _) = call_early(name, r#"{"query":"a"}"#, vec![found]);
+            let structured = outcome.structured.unwrap();
+            assert!(
+                structured.contains(r#""indexed":{"files":1,"of":2}"#),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_index_that_was_opened_for_the_question_is_not_called_incomplete() {
+        let oracle = Oracle {
+            is_opened: true,
+            ..early()
+        };
+        let found = vec![Found::Hits(Vec::new())];
+        let (outcome, _) = ask(oracle, KNOWLEDGE_SEARCH, r#"{"query":"a"}"#, found);
+        assert_eq!(outcome.structured.as_deref(), Some(r#"{"hits":[]}"#));
     }
 
     #[test]
@@ -336,7 +391,8 @@ mod tests {
     fn a_status_that_no_decision_has_is_answered_with_those_that_there_are() {
         let all = vec![accepted(), accepted()];
         let found = vec![Found::Decisions(Vec::new()), Found::Decisions(all)];
-        let (outcome, asked) = call(ADR_LIST, r#"{"status":"acepted"}"#, found);
+        let arguments = r#"{"status":"acepted"}"#;
+        let (outcome, asked) = call_early(ADR_LIST, arguments, found);
         assert_eq!(asked.len(), 2);
         let expected = concat!(
             r#"{"decisions":[],"indexed":{"files":1,"of":2},"#,

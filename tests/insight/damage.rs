@@ -4,9 +4,11 @@
 use crate::tree::{Scratch, ask, found, spec, wait, wait_for_rest};
 use slimcp::edge::insight::{Insight, State};
 use slimcp::insight::answer::Found;
+use slimcp::insight::query::Query;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::Command;
 use std::thread;
 
@@ -135,6 +137,32 @@ fn a_second_process_says_that_the_folder_is_taken_and_goes_on_when_it_is_free() 
     drop(first);
     wait(&second, |indexing| indexing.finished.is_some());
     assert!(!found(&second, "number3").is_empty());
+}
+
+#[test]
+fn a_thread_that_comes_after_another_waits_for_the_folder_and_questions_wait_too() {
+    let scratch = Scratch::new();
+    scratch.grow(4);
+    let first = Insight::start(scratch.spec()).unwrap();
+    wait_for_rest(&first);
+    let second = first.succeed(scratch.spec()).unwrap();
+    {
+        let words = "number3".to_string();
+        let mut asked = pin!(second.ask(Query::Knowledge { words, limit: 50 }));
+        let early = smol::block_on(smol::future::poll_once(&mut asked));
+        assert_eq!(early, None, "the first has the folder");
+        drop(first);
+        let Found::Hits(hits) = smol::block_on(asked) else {
+            panic!("it has waited long enough")
+        };
+        assert!(!hits.is_empty());
+    }
+    assert_eq!(wait_for_rest(&second).trouble, Vec::<String>::new());
+    // One that nobody wants any more does not stand in the way of the next.
+    drop(second.succeed(scratch.spec()).unwrap());
+    let third = second.succeed(scratch.spec()).unwrap();
+    drop(second);
+    assert!(!found(&third, "number3").is_empty());
 }
 
 /// What tells this program to index on a full disk, and where.

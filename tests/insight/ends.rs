@@ -35,7 +35,7 @@ fn child_indexes_until_it_is_killed() {
     let insight = Insight::start(spec(&tree, &tree.join("state"))).unwrap();
     // The next start serves: at once, whatever there is.
     match ask(&insight, "common") {
-        Found::Hits { .. } => {}
+        Found::Hits(_) => {}
         Found::Failed(why) => assert!(why.contains("being opened"), "{why}"),
         other => panic!("{other:?}"),
     }
@@ -110,7 +110,7 @@ fn places(store: &Store, word: &str) -> Vec<String> {
 }
 
 /// What the thread says decides what is in an index.
-const CONTENTS: &str = "passages 1, files of 1048576 bytes";
+const CONTENTS: &str = "passages 2, files of 1048576 bytes";
 
 #[test]
 fn an_index_that_was_killed_a_hundred_times_is_as_a_fresh_one() {

@@ -73,6 +73,7 @@ pub fn spec(tree: &Path, state: &Path) -> InsightSpec {
         sources: vec![tree.join("code")],
         notes: vec![tree.join("notes")],
         decisions: Vec::new(),
+        finds_decisions: false,
         include: Vec::new(),
         exclude: Vec::new(),
         file_bytes_max: 1024 * 1024,
@@ -110,7 +111,7 @@ pub fn ask(insight: &Insight, words: &str) -> Found {
 /// The paths and lines of notes with these words, in no order.
 pub fn found(insight: &Insight, words: &str) -> BTreeSet<(String, u32)> {
     match ask(insight, words) {
-        Found::Hits { hits, .. } => hits.into_iter().map(|hit| (hit.path, hit.line)).collect(),
+        Found::Hits(hits) => hits.into_iter().map(|hit| (hit.path, hit.line)).collect(),
         other => panic!("{words}: {other:?}"),
     }
 }

@@ -408,8 +408,8 @@ settings! {
         kind: Kind::Size(KIB..=16 * MIB, |settings| &mut settings.insight.file_bytes_max),
         default: r#""1MiB""#,
         doc: "The largest file that is read.",
-        bounds: "It is in memory as a whole while it is read; larger ones were written by \
-                 machines.",
+        bounds: "While it is read it takes four times as much memory; larger ones were written \
+                 by machines.",
     },
     #[cfg(feature = "insight")]
     Setting {

@@ -73,13 +73,10 @@ fn hits(
         shelf: None,
     };
     let mut hits = Vec::new();
-    for (score, kept) in ranked(store, kind, question, &wanted, limit)? {
+    for (score, kept) in ranked(store, spec, kind, question, &wanted, limit)? {
         hits.extend(hit(spec, kept, score));
     }
-    Ok(Found::Hits {
-        hits,
-        incomplete: None,
-    })
+    Ok(Found::Hits(hits))
 }
 
 /// What is shown of a passage; none if its file is nobody's any more.
@@ -129,7 +126,7 @@ fn decisions(
     status: Option<&str>,
     words: Option<&str>,
 ) -> Result<Found, Fault> {
-    let found = words.map(|words| about(store, words)).transpose()?;
+    let found = words.map(|words| about(store, spec, words)).transpose()?;
     let mut decisions: Vec<(usize, Decision)> = Vec::new();
     for (path, record) in store.records(RECORDS_MAX)? {
         let rank = match &found {
@@ -149,13 +146,13 @@ fn decisions(
 }
 
 /// The files of the decisions that are about the words, best first.
-fn about(store: &Store, words: &str) -> Result<Vec<PathBuf>, Fault> {
+fn about(store: &Store, spec: &InsightSpec, words: &str) -> Result<Vec<PathBuf>, Fault> {
     let wanted = Wanted {
         language: None,
         shelf: Some(Shelf::Decisions),
     };
     let mut paths: Vec<PathBuf> = Vec::new();
-    for (_, kept) in ranked(store, Kind::Text, words, &wanted, ABOUT_MAX)? {
+    for (_, kept) in ranked(store, spec, Kind::Text, words, &wanted, ABOUT_MAX)? {
         if !paths.contains(&kept.path) {
             paths.push(kept.path);
         }

@@ -5,8 +5,13 @@ use super::store::write::Entry;
 use crate::insight::cut::{Cut, cut};
 use crate::insight::decision::{self, Record};
 use crate::insight::fields::fields;
+use crate::insight::query::first_bytes;
 use crate::insight::words::Words;
 use crate::insight::{Passage, Shelf};
+
+/// Bytes of the words of one field of a passage. Beyond that it is what was left of a file with too
+/// many passages, or no text that anybody wrote; SQLite would have no memory for it.
+const WORDS_BYTES_MAX: usize = 64 * 1024;
 
 /// What the index keeps of a file.
 pub(super) struct Made {
@@ -47,9 +52,12 @@ impl Entries {
 
     fn words_of(&mut self, text: &str) -> String {
         let mut joined = String::new();
+        let text = first_bytes(text, WORDS_BYTES_MAX);
         self.words.of(text, &mut |word| {
-            joined.push_str(word);
-            joined.push(' ');
+            if joined.len() + word.len() < WORDS_BYTES_MAX {
+                joined.push_str(word);
+                joined.push(' ');
+            }
         });
         joined
     }

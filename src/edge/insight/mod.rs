@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `worker` | the thread |
 //! | `pass` | what it does next |
+//! | `progress` | what it tells of itself |
+//! | `custom` | where decisions are kept by custom |
 //! | `walk` | the files of the folders |
 //! | `watch` | what the kernel tells of changes in them |
 //! | `entries` | what the index keeps of a file |
@@ -17,8 +19,10 @@
 
 mod ask;
 mod bell;
+mod custom;
 mod entries;
 mod pass;
+mod progress;
 mod ranked;
 pub mod store;
 mod walk;
@@ -28,13 +32,15 @@ mod worker;
 pub mod survey;
 pub mod tools;
 
+pub use custom::with_decisions;
+
 use crate::insight::answer::Found;
 use crate::insight::query::Query;
 use crate::insight::spec::InsightSpec;
 use bell::{Bell, Rope};
 use smol::channel::Sender;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::SystemTime;
 use worker::Worker;
@@ -48,6 +54,16 @@ const STACK_BYTES: usize = 256 * 1024;
 /// A question, and where the answer goes.
 type Question = (Query, Sender<Found>);
 
+/// Held by the thread of this process that has the folder of the index.
+type Turn = Arc<Mutex<()>>;
+
+/// What is configured, with the folders of decisions that were there when the last pass began.
+type Shared = Arc<Mutex<Arc<InsightSpec>>>;
+
+fn shared(spec: InsightSpec) -> Shared {
+    Arc::new(Mutex::new(Arc::new(spec)))
+}
+
 /// How far the index has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Indexing {
@@ -57,12 +73,30 @@ pub struct Indexing {
     pub files_done: u32,
     /// Files that this pass has to do; grows while folders are walked.
     pub files_all: u32,
+    /// Whether all there is can be found, but for what has changed since the last pass: from the
+    /// end of a first one on, also after a restart with the same folders.
+    pub is_whole: bool,
     /// When this pass has begun.
     pub started: SystemTime,
     /// When it has ended.
     pub finished: Option<SystemTime>,
-    /// What went wrong since, for people: a folder that is missing, a full disk.
+    /// What goes wrong, for people, until it is mended: a folder that is missing, a full disk.
     pub trouble: Vec<String>,
+}
+
+impl Indexing {
+    /// Nothing is known yet.
+    fn begun(started: SystemTime) -> Indexing {
+        Indexing {
+            state: State::Working,
+            files_done: 0,
+            files_all: 0,
+            is_whole: false,
+            started,
+            finished: None,
+            trouble: Vec::new(),
+        }
+    }
 }
 
 /// What the thread does.
@@ -81,6 +115,8 @@ pub enum State {
 pub struct Insight {
     questions: Sender<Question>,
     indexing: Arc<Mutex<Indexing>>,
+    spec: Shared,
+    turn: Turn,
     /// Goes after the questions, so that the thread sees that nobody is left.
     rope: Rope,
 }
@@ -88,23 +124,34 @@ pub struct Insight {
 impl Insight {
     /// Starts the thread. Whatever is wrong with the folders is told by [`Insight::indexing`].
     pub fn start(spec: InsightSpec) -> io::Result<Insight> {
+        Insight::start_in(spec, Turn::default())
+    }
+
+    /// Starts the thread that comes after this one, with the same folder for the index. It waits
+    /// until this one has let go of it; questions wait as well.
+    pub fn succeed(&self, spec: InsightSpec) -> io::Result<Insight> {
+        Insight::start_in(spec, self.turn.clone())
+    }
+
+    fn start_in(spec: InsightSpec, turn: Turn) -> io::Result<Insight> {
         let (questions, asked) = smol::channel::bounded(QUESTIONS_MAX);
         let bell = Bell::new()?;
-        let indexing = Arc::new(Mutex::new(Indexing {
-            state: State::Working,
-            files_done: 0,
-            files_all: 0,
-            started: SystemTime::now(),
-            finished: None,
-            trouble: Vec::new(),
-        }));
+        let indexing = Arc::new(Mutex::new(Indexing::begun(SystemTime::now())));
         let rope = bell.rope();
-        let worker = Worker::new(Arc::new(spec), asked, indexing.clone(), bell);
+        let spec = shared(spec);
+        let worker = Worker::new(spec.clone(), asked, indexing.clone(), bell);
         let thread = thread::Builder::new().stack_size(STACK_BYTES);
-        thread.spawn(|| worker.run())?;
+        let own_turn = turn.clone();
+        thread.spawn(move || {
+            // Nothing stands in it that a panic could have left half done.
+            let _turn = own_turn.lock().unwrap_or_else(PoisonError::into_inner);
+            worker.run();
+        })?;
         Ok(Insight {
             questions,
             indexing,
+            spec,
+            turn,
             rope,
         })
     }
@@ -118,6 +165,12 @@ impl Insight {
         self.rope.pull();
         let gone = |_| Found::Failed("the index is not there any more".to_string());
         answered.recv().await.unwrap_or_else(gone)
+    }
+
+    /// What is configured, with the folders of decisions that were found where nobody names any.
+    pub fn spec(&self) -> Arc<InsightSpec> {
+        let spec = self.spec.lock();
+        spec.expect("nothing panics under this lock").clone()
     }
 
     /// How far the index has come.

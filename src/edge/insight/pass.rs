@@ -2,11 +2,11 @@
 //!
 //! | phase | what is done | then |
 //! |---|---|---|
-//! | opening | the index is opened or made | counting, or later again |
-//! | counting | how many files there are | walking |
+//! | opening | the index is opened or made | counting, walking, or later again |
+//! | counting | how many files there are, of an index that is not whole | walking |
 //! | walking | files are found, those that changed are read | sweeping |
 //! | sweeping | files that are known and gone are forgotten | resting |
-//! | resting | nothing | counting, on a change or in time |
+//! | resting | nothing | counting or walking, on a change or in time |
 //!
 //! A fault ends a pass. Nothing here knows of threads, files or the clock.
 
@@ -48,6 +48,8 @@ pub enum Step {
     More,
     /// The phase is over.
     Done,
+    /// The index was opened, and all there is was in it when it was left.
+    Whole,
     /// It went wrong.
     Fault(Fault),
     /// A file has changed, or enough time has passed.
@@ -62,6 +64,8 @@ pub struct Pass {
     rescan: Duration,
     /// Indexes that were damaged since a pass came to its end.
     rebuilds: u32,
+    /// Whether a pass came to its end with this index.
+    is_whole: bool,
 }
 
 impl Pass {
@@ -71,6 +75,7 @@ impl Pass {
             phase: Phase::Opening,
             rescan,
             rebuilds: 0,
+            is_whole: false,
         }
     }
 
@@ -79,16 +84,24 @@ impl Pass {
         self.phase
     }
 
+    /// Whether all there is is in the index, but for what has changed since.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
     /// Goes on after a step.
     pub fn advance(&mut self, step: &Step) {
         self.phase = match (self.phase, step) {
             (phase, Step::More) => phase,
-            (Phase::Opening | Phase::Rebuilding, Step::Done) => Phase::Counting,
+            (Phase::Opening | Phase::Rebuilding, Step::Done | Step::Whole) => {
+                self.is_whole = *step == Step::Whole;
+                self.first()
+            }
             (Phase::Counting, Step::Done) => Phase::Walking,
             (Phase::Walking, Step::Done) => Phase::Sweeping,
             (Phase::Sweeping | Phase::Resting(_), Step::Done) => self.rest(),
             (Phase::Failed(_), Step::Done | Step::Woken) => Phase::Opening,
-            (Phase::Resting(_), Step::Woken) => Phase::Counting,
+            (Phase::Resting(_), Step::Woken) => self.first(),
             (
                 Phase::Opening
                 | Phase::Counting
@@ -97,12 +110,29 @@ impl Pass {
                 | Phase::Rebuilding,
                 Step::Woken,
             ) => self.phase,
+            (
+                Phase::Counting
+                | Phase::Walking
+                | Phase::Sweeping
+                | Phase::Resting(_)
+                | Phase::Failed(_),
+                Step::Whole,
+            ) => self.phase,
             (phase, Step::Fault(fault)) => self.fault(phase, fault),
         };
     }
 
+    /// What a pass begins with: how much there is, of an index that is whole, is known.
+    fn first(&self) -> Phase {
+        match self.is_whole {
+            true => Phase::Walking,
+            false => Phase::Counting,
+        }
+    }
+
     fn rest(&mut self) -> Phase {
         self.rebuilds = 0;
+        self.is_whole = true;
         Phase::Resting(self.rescan)
     }
 
@@ -180,9 +210,21 @@ mod tests {
             Phase::Walking,
             Phase::Sweeping,
             Phase::Resting(RESCAN),
-            Phase::Counting,
+            Phase::Walking,
         ];
         assert_eq!(phases, expected);
+    }
+
+    #[test]
+    fn files_are_counted_only_while_it_is_not_known_how_many_there_are() {
+        let mut kept = Pass::new(RESCAN);
+        kept.advance(&Step::Whole);
+        assert_eq!(kept.phase(), Phase::Walking);
+        let mut cut_off = Pass::new(RESCAN);
+        for step in [Step::Done, Step::Done, world(), Step::Woken] {
+            cut_off.advance(&step);
+        }
+        assert_eq!(cut_off.phase(), Phase::Counting);
     }
 
     #[test]
@@ -232,6 +274,31 @@ mod tests {
             pass.advance(&broken());
             assert_eq!(pass.phase(), Phase::Rebuilding);
         }
+    }
+
+    #[test]
+    fn an_index_is_whole_from_the_end_of_a_pass_on_until_it_is_made_anew() {
+        let mut pass = Pass::new(RESCAN);
+        let full = Step::Fault(Fault::Full);
+        let steps = [
+            (Step::Done, false),
+            (full.clone(), false),
+            (Step::Woken, false),
+            (Step::Done, false),
+            (Step::Done, false),
+            (Step::Done, true),
+            (Step::Woken, true),
+            (full, true),
+            (broken(), true),
+            (Step::Done, false),
+        ];
+        for (step, is_whole) in steps {
+            pass.advance(&step);
+            assert_eq!(pass.is_whole(), is_whole, "{step:?}, {:?}", pass.phase());
+        }
+        let mut kept = Pass::new(RESCAN);
+        kept.advance(&Step::Whole);
+        assert!(kept.is_whole());
     }
 
     #[test]

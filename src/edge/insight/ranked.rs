@@ -5,8 +5,10 @@ use super::store::candidates::{Sought, Wanted};
 use super::store::read::Kept;
 use super::store::write::Tally;
 use super::store::{Fault, Store};
+use super::walk;
 use crate::insight::Kind;
 use crate::insight::rank::{self, Collection, Formula, Judge, Term, Vocabulary};
+use crate::insight::spec::InsightSpec;
 use std::cell::Cell;
 
 /// Passages that are judged.
@@ -21,6 +23,7 @@ const ALIKE_MAX: usize = 64;
 /// The passages of a kind that fit a question, best first, with how well they do.
 pub(super) fn ranked(
     store: &Store,
+    spec: &InsightSpec,
     kind: Kind,
     question: &str,
     wanted: &Wanted<'_>,
@@ -42,7 +45,7 @@ pub(super) fn ranked(
     let mut ranked = Vec::with_capacity(scores.len());
     for (score, passage) in scores {
         if let Some(kept) = store.passage(passage)? {
-            let standing = standing(store, kind, &kept, collection.passages)?;
+            let standing = standing(store, spec, kind, &kept, collection.passages)?;
             ranked.push((score * standing, kept));
         }
     }
@@ -66,14 +69,21 @@ fn asked(store: &Store, kind: Kind, question: &str) -> Result<(Collection, Vec<T
 }
 
 /// What a passage is worth whatever is asked: of definitions only.
-fn standing(store: &Store, kind: Kind, kept: &Kept, passages: u64) -> Result<f32, Fault> {
+fn standing(
+    store: &Store,
+    spec: &InsightSpec,
+    kind: Kind,
+    kept: &Kept,
+    passages: u64,
+) -> Result<f32, Fault> {
     if kind == Kind::Text {
         return Ok(1.0);
     }
     let name = rank::word_of_name(&kept.title);
     let frequency = name.map(|name| store.frequency(kind, &name)).transpose()?;
-    let path = kept.path.to_string_lossy();
-    Ok(rank::standing(&path, passages, frequency.unwrap_or(0)))
+    // What is above the folder that is configured tells nothing of its files.
+    let way = walk::way(spec, &kept.path);
+    Ok(rank::standing(&way, passages, frequency.unwrap_or(0)))
 }
 
 fn formula(kind: Kind) -> Formula {

@@ -4,11 +4,11 @@ use super::{Indexing, Insight, State};
 use crate::edge::files::read_below;
 use crate::edge::unblock;
 use crate::insight::query::Query;
-use crate::insight::spec::{InsightSpec, NamedFolder, SCHEME};
+use crate::insight::spec::SCHEME;
 use crate::insight::tool::{Answering, Known};
 use crate::time::UnixMillis;
 use crate::tool::catalogue::{
-    Asked, Begun, Collection, Completion, Live, ResourceSpec, ResourceTemplate, Source,
+    Asked, Begun, Collection, Completion, Live, ResourceSpec, ResourceTemplate, Source, Values,
 };
 use crate::tool::file::way;
 use crate::tool::handler::{Begin, Ended};
@@ -16,6 +16,7 @@ use crate::tool::{ServerTask, Work};
 use crate::wire::json::{self, Object};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,13 +36,8 @@ impl Known for Insight {
     }
 
     fn incomplete(&self) -> Option<(u32, u32)> {
-        let Indexing {
-            state,
-            files_done,
-            files_all,
-            ..
-        } = self.indexing();
-        (state == State::Working).then_some((files_done, files_all))
+        let indexing = self.indexing();
+        (!indexing.is_whole).then_some((indexing.files_done, indexing.files_all))
     }
 }
 
@@ -104,18 +100,14 @@ fn millis(at: SystemTime) -> UnixMillis {
 /// The files of all folders, as the source of a template of resources. They are read on threads of
 /// their own, since a folder may be on a disk that is slow or away.
 struct Files {
-    spec: InsightSpec,
-    folders: Vec<NamedFolder>,
+    insight: Insight,
     bytes_max: usize,
 }
 
-/// The files in the folders as resources, each of at most `bytes_max` bytes: a collection of each
-/// folder, and the template that tells clients of them. A variable of a template is a text, which
-/// the name of a file need not be.
-pub fn resources(spec: InsightSpec, bytes_max: usize) -> (Vec<Collection>, ResourceTemplate) {
-    let folders = spec.folders();
-    let prefixes: Vec<String> = folders.iter().map(NamedFolder::prefix).collect();
-    let names = folders.iter().map(|folder| folder.name.clone()).collect();
+/// The files in the folders as resources, each of at most `bytes_max` bytes: a collection of all,
+/// and the template that tells clients of them. A variable of a template is a text, which the name
+/// of a file need not be.
+pub fn resources(insight: Insight, bytes_max: usize) -> (Collection, ResourceTemplate) {
     let listed = ResourceSpec {
         title: Some("Files that are known".to_string()),
         description: Some(
@@ -124,44 +116,64 @@ pub fn resources(spec: InsightSpec, bytes_max: usize) -> (Vec<Collection>, Resou
         ),
         ..ResourceSpec::new(format!("{SCHEME}{{folder}}/{{+path}}"), "insight")
     };
-    let files = Rc::new(Files {
-        spec,
-        folders,
-        bytes_max,
-    });
-    let mut template =
-        ResourceTemplate::new(listed, Source::Live(files)).expect("the pattern is written right");
-    template.completions = vec![("folder".to_string(), Completion::Values(names))];
-    let collections = prefixes.into_iter().map(|prefix| Collection {
-        prefix,
+    let names = Rc::new(Names(insight.clone()));
+    let source = Source::Live(Rc::new(Files { insight, bytes_max }));
+    let collection = Collection {
+        prefix: SCHEME.to_string(),
         mime_type: None,
-        source: template.source.clone(),
-    });
-    (collections.collect(), template)
+        source: source.clone(),
+    };
+    let mut template = ResourceTemplate::new(listed, source).expect("the pattern is written right");
+    template.completions = vec![("folder".to_string(), Completion::Live(names))];
+    (collection, template)
+}
+
+/// A file that is one of those that are read.
+struct Place {
+    path: PathBuf,
+    within: PathBuf,
 }
 
 impl Files {
-    /// The folder, and the way from there, of a file that is one of those that are read.
-    fn find(&self, uri: &str) -> Option<(&NamedFolder, OsString)> {
-        let mut folders = self.folders.iter();
-        let (folder, rest) =
-            folders.find_map(|folder| Some((folder, uri.strip_prefix(&folder.prefix())?)))?;
-        let way = way(rest).filter(|way| self.spec.takes(way))?;
-        Some((folder, OsString::from_vec(way)))
+    fn find(&self, uri: &str) -> Option<Place> {
+        let spec = self.insight.spec();
+        let mut folders = spec.folders().into_iter();
+        let (folder, rest) = folders.find_map(|folder| {
+            let rest = uri.strip_prefix(&folder.prefix())?;
+            Some((folder, rest))
+        })?;
+        let way = way(rest).filter(|way| spec.takes(way))?;
+        Some(Place {
+            path: folder.path.join(OsString::from_vec(way)),
+            within: folder.within,
+        })
     }
 }
 
 impl Live for Files {
     fn start(&self, asked: &Asked<'_>) -> Begun {
-        let Some((folder, way)) = self.find(asked.name) else {
+        let Some(Place { path, within }) = self.find(asked.name) else {
             return Begun::Over(Ended::ResourceUnknown);
         };
-        let (folder, bytes_max) = (folder.path.clone(), self.bytes_max);
-        let begin = Begin::new(move |_| unblock(move || read_below(&folder, &way, bytes_max)));
+        let bytes_max = self.bytes_max;
+        let begin = Begin::new(move |_| unblock(move || read_below(path, within, bytes_max)));
         Begun::Work(Work::Function(begin))
     }
 
     fn knows(&self, uri: &str) -> bool {
         self.find(uri).is_some()
+    }
+}
+
+/// The names of the folders, as what is offered while somebody types one.
+struct Names(Insight);
+
+impl Live for Names {
+    fn start(&self, asked: &Asked<'_>) -> Begun {
+        let typed = asked.typed.map_or("", |typed| &typed.value);
+        let names = self.0.spec().folders().into_iter();
+        let names = names.map(|folder| folder.name);
+        let names = names.filter(|name| name.starts_with(typed));
+        Begun::Over(Ended::Values(Values::all(names.collect())))
     }
 }

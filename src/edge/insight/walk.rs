@@ -5,19 +5,18 @@
 //! folders behind links, everything that is no regular file, files over the bound. A link to a
 //! file is read if that file lies in the same configured folder, and only then.
 //!
-//! Nothing is read but what was looked at: a file is opened first only to see what it is, which
-//! does nothing to a pipe or a device, then through its descriptor. A folder that is missing is
-//! told of, and what is known of it stays known until it is back or the configuration drops it.
+//! Files are looked at and read as [`Place`] does. A folder that is missing is told of, and what is
+//! known of it stays known until it is back or the configuration drops it.
 
+use crate::edge::place::{Place, Refused, stamp};
 use crate::insight::Shelf;
+use crate::insight::encoding::{self, TooLong};
 use crate::insight::spec::{InsightSpec, NamedFolder};
 use crate::tool::file::DEPTH_MAX;
-use rustix::fd::AsRawFd;
-use rustix::fs::OFlags;
-use std::fs::{self, File, Metadata, ReadDir};
-use std::io::{self, Read};
+use std::fmt::Display;
+use std::fs::{self, ReadDir};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,9 +36,6 @@ const KERNEL_FILE_SYSTEMS: [u64; 8] = [
 /// The folder of devices, which are no files either.
 const DEVICES: &str = "/dev";
 
-/// Bytes of a file that are looked at to tell text from other things.
-const SAMPLE_BYTES: usize = 8192;
-
 /// A file that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -47,7 +43,7 @@ pub struct Seen {
     pub path: PathBuf,
     /// What its folder was named as.
     pub shelf: Shelf,
-    /// A number that is the same as long as the file is.
+    /// A number that is the same as long as the file is, and what its folder was named as.
     pub stamp: u64,
 }
 
@@ -175,8 +171,8 @@ pub fn shown(path: &Path) -> String {
     path.to_string_lossy().escape_debug().to_string()
 }
 
-fn cannot_read(path: &Path, error: &io::Error) -> String {
-    format!("{} cannot be read: {error}", shown(path))
+fn cannot_read(path: &Path, why: &dyn Display) -> String {
+    format!("{} cannot be read: {why}", shown(path))
 }
 
 /// Whether a folder below one of those that are configured is gone into.
@@ -206,6 +202,13 @@ pub fn folder_of(spec: &InsightSpec, path: &Path) -> Option<NamedFolder> {
     folders.pop()
 }
 
+/// The way to a file from the folder that it belongs to, as far as it is text.
+pub fn way(spec: &InsightSpec, path: &Path) -> String {
+    let folder = folder_of(spec, path);
+    let way = folder.and_then(|folder| path.strip_prefix(folder.path).ok());
+    way.unwrap_or(path).to_string_lossy().into_owned()
+}
+
 /// What is known of the file at `path`, in `folder`, if it is wanted; why not, where people should
 /// know.
 fn wanted(spec: &InsightSpec, folder: &NamedFolder, path: &Path) -> Result<Option<Seen>, String> {
@@ -214,7 +217,7 @@ fn wanted(spec: &InsightSpec, folder: &NamedFolder, path: &Path) -> Result<Optio
     if !is_taken || path.starts_with(&spec.state) {
         return Ok(None);
     }
-    let Ok((_, metadata)) = open_inside(folder, path) else {
+    let Ok((_, metadata)) = place(folder, path).look() else {
         return Ok(None);
     };
     if metadata.len() > spec.file_bytes_max as u64 {
@@ -223,7 +226,7 @@ fn wanted(spec: &InsightSpec, folder: &NamedFolder, path: &Path) -> Result<Optio
     Ok(Some(Seen {
         path: path.to_path_buf(),
         shelf: folder.shelf,
-        stamp: stamp(&metadata),
+        stamp: stamp(&metadata) ^ folder.shelf as u64,
     }))
 }
 
@@ -247,76 +250,24 @@ pub fn look(spec: &InsightSpec, path: &Path) -> Known {
     if is_there { Known::Gone } else { Known::Away }
 }
 
-/// Looks at a file, which has to be a regular one in the folder, without doing anything to it.
-fn open_inside(folder: &NamedFolder, path: &Path) -> io::Result<(File, Metadata)> {
-    let no = |why: &str| io::Error::other(why.to_string());
-    let file = open(path, OFlags::PATH)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(no("it is no regular file"));
+/// Where a file of a folder is.
+fn place(folder: &NamedFolder, path: &Path) -> Place {
+    Place {
+        path: path.to_path_buf(),
+        within: Some(folder.within.clone()),
     }
-    let root = fs::read_link(descriptor(&open(&folder.path, OFlags::PATH)?))?;
-    if !fs::read_link(descriptor(&file))?.starts_with(root) {
-        return Err(no("it is in no folder that is configured"));
-    }
-    Ok((file, metadata))
 }
 
-fn open(path: impl AsRef<Path>, flags: OFlags) -> io::Result<File> {
-    let flags = flags.bits().cast_signed();
-    File::options().read(true).custom_flags(flags).open(path)
-}
-
-/// The path of an open file.
-fn descriptor(file: &File) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
-}
-
-/// The text of a file in one of the folders; none if it is no text. Bytes that are no UTF-8 are
-/// replaced, none of which ends a line.
+/// The text of a file in one of the folders; none if it is no text.
 pub fn read(spec: &InsightSpec, path: &Path) -> Result<Option<String>, String> {
     let folder = folder_of(spec, path).ok_or("it is in no folder that is configured")?;
-    let cannot = |error: io::Error| cannot_read(path, &error);
-    let (file, _) = open_inside(&folder, path).map_err(cannot)?;
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let opened = open(descriptor(&file), flags).map_err(cannot)?;
-    let mut bytes = Vec::new();
-    let mut capped = opened.take(spec.file_bytes_max as u64 + 1);
-    capped.read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() > spec.file_bytes_max {
-        return Err(too_large(spec, path));
-    }
-    Ok(text(bytes))
-}
-
-/// Bytes as text, if they are some: without NUL, and UTF-8 for the greater part.
-fn text(bytes: Vec<u8>) -> Option<String> {
-    if bytes.contains(&0) {
-        return None;
-    }
-    let bytes = match String::from_utf8(bytes) {
-        Ok(text) => return Some(text),
-        Err(error) => error.into_bytes(),
-    };
-    let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
-    let chunks = sample.utf8_chunks();
-    let strange: usize = chunks.map(|chunk| chunk.invalid().len()).sum();
-    // Text in an old encoding has a strange byte in ten; what is packed has one in two.
-    let is_text = strange * 4 <= sample.len();
-    is_text.then(|| String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// A number that is the same as long as a file is.
-fn stamp(metadata: &Metadata) -> u64 {
-    let numbers = [
-        metadata.len().cast_signed(),
-        metadata.ino().cast_signed(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-        metadata.ctime(),
-        metadata.ctime_nsec(),
-    ];
-    crate::tool::registry::hash(numbers.into_iter().flat_map(i64::to_le_bytes))
+    let bytes = place(&folder, path).read(spec.file_bytes_max);
+    let bytes = bytes.map_err(|refused| match refused {
+        Refused::Absent => cannot_read(path, &"it is gone, or a link leads out of its folder"),
+        Refused::TooLarge => too_large(spec, path),
+        Refused::Because(why) => format!("{}: {why}", shown(path)),
+    })?;
+    encoding::text(bytes, spec.file_bytes_max).map_err(|TooLong| too_large(spec, path))
 }
 
 #[cfg(test)]

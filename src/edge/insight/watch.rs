@@ -40,7 +40,7 @@ pub struct Watch {
     inotify: OwnedFd,
     /// Folders that were followed since the start; the kernel forgets those that are gone.
     watches: usize,
-    /// Whether somebody was told that there are too many.
+    /// Whether somebody was told in this pass that there are too many.
     has_told: bool,
 }
 
@@ -55,7 +55,13 @@ impl Watch {
         })
     }
 
-    /// Watches a folder, which may be watched already. Returns what people should know: once.
+    /// A pass begins, which tells anew what people should know.
+    pub fn begin(&mut self) {
+        self.has_told = false;
+    }
+
+    /// Watches a folder, which may be watched already. Returns what people should know: once in a
+    /// pass.
     pub fn follow(&mut self, folder: &Path) -> Option<String> {
         let outcome = match self.watches < WATCHES_MAX {
             true => inotify::add_watch(&self.inotify, folder, CHANGES),
@@ -101,8 +107,21 @@ impl AsFd for Watch {
 
 /// How long to wait after a change if looking at everything took `took` the last time: a file that
 /// is written all the time takes a fifth of the thread at most.
-pub fn settle(took: Duration) -> Duration {
+fn settle(took: Duration) -> Duration {
     SETTLE.max(took.saturating_mul(4))
+}
+
+/// How long to rest on, of `time`, after so much of it. A change that came when it had rested for
+/// `changed` cuts it short; `took` is what the last look at everything took.
+pub fn left(
+    time: Duration,
+    rested: Duration,
+    changed: Option<Duration>,
+    took: Duration,
+) -> Duration {
+    let early = changed.map(|changed| changed.saturating_add(settle(took)));
+    let time = early.map_or(time, |early| early.min(time));
+    time.saturating_sub(rested)
 }
 
 /// Whether an event tells of a change. That a watch is over says nothing that the event before it
@@ -147,6 +166,26 @@ mod tests {
     }
 
     #[test]
+    fn a_change_cuts_a_rest_short_once_it_has_settled() {
+        // The time, what it has rested, when a change came, what a look takes; what is left.
+        let table = [
+            (600, 0, None, 0, 600),
+            (600, 599, None, 0, 1),
+            (600, 601, None, 0, 0),
+            (600, 5, Some(5), 0, 1),
+            (600, 6, Some(5), 0, 0),
+            (600, 6, Some(5), 10, 39),
+            (600, 599, Some(599), 10, 1),
+        ];
+        for (time, rested, changed, took, expected) in table {
+            let [time, rested, took] = [time, rested, took].map(Duration::from_secs);
+            let changed = changed.map(Duration::from_secs);
+            let found = left(time, rested, changed, took);
+            assert_eq!(found.as_secs(), expected, "{rested:?} {changed:?} {took:?}");
+        }
+    }
+
+    #[test]
     fn a_change_in_a_folder_that_is_followed_is_told_once() {
         let folder = std::env::temp_dir().join(format!("slimcp-watch-{}", std::process::id()));
         let below = folder.join("below");
@@ -166,6 +205,8 @@ mod tests {
         watch.watches = WATCHES_MAX;
         assert!(watch.follow(&below).unwrap().contains("max_user_watches"));
         assert_eq!(watch.follow(&below), None);
+        watch.begin();
+        assert!(watch.follow(&below).is_some());
         fs::remove_dir_all(&folder).unwrap();
     }
 }

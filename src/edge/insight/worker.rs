@@ -6,20 +6,22 @@
 
 use super::ask;
 use super::bell::Bell;
+use super::custom::with_decisions;
 use super::entries::Entries;
 use super::pass::{Act, Pass, Phase, Step, act};
+use super::progress::Progress;
 use super::store::write::Read;
 use super::store::{Fault, Store};
 use super::walk::{self, Known, Seen, Walk};
 use super::watch::{self, Watch};
-use super::{Indexing, Question, State};
+use super::{Indexing, Question, Shared};
 use crate::insight::answer::Found;
 use crate::insight::spec::InsightSpec;
 use rustix::fd::AsFd;
 use smol::channel::{Receiver, TryRecvError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Files that are looked at between two looks at the questions.
 const GLANCES_MAX: usize = 64;
@@ -27,17 +29,19 @@ const GLANCES_MAX: usize = 64;
 /// How long written work may wait for its commit.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Lines that are kept of what went wrong.
-const TROUBLE_MAX: usize = 16;
-
 /// Raised when the same file would become other passages or other words.
-const CONTENTS_VERSION: u32 = 1;
+const CONTENTS_VERSION: u32 = 2;
 
 /// All that the thread has.
 pub(super) struct Worker {
+    /// What is configured.
+    configured: Arc<InsightSpec>,
+    /// The same with the folders that are there in this pass.
     spec: Arc<InsightSpec>,
+    /// That for others.
+    shared: Shared,
     questions: Receiver<Question>,
-    indexing: Arc<Mutex<Indexing>>,
+    progress: Progress,
     bell: Bell,
     /// None where the kernel tells of no changes.
     watch: Option<Watch>,
@@ -54,8 +58,6 @@ pub(super) struct Worker {
     swept: PathBuf,
     /// Files of the index.
     files: usize,
-    /// Whether a pass came to its end, so that all there is can be found but for changes.
-    is_whole: bool,
     entries: Entries,
     committed: Instant,
 }
@@ -63,17 +65,22 @@ pub(super) struct Worker {
 impl Worker {
     /// A thread's work, before anything is done.
     pub(super) fn new(
-        spec: Arc<InsightSpec>,
+        shared: Shared,
         questions: Receiver<Question>,
         indexing: Arc<Mutex<Indexing>>,
         bell: Bell,
     ) -> Worker {
+        let held = shared.lock().expect("nothing panics under this lock");
+        let spec = held.clone();
+        drop(held);
         Worker {
             walk: Walk::new(spec.clone()),
             pass: Pass::new(spec.rescan),
+            configured: spec.clone(),
             spec,
+            shared,
             questions,
-            indexing,
+            progress: Progress::new(indexing),
             bell,
             watch: Watch::new().ok(),
             changed: None,
@@ -81,7 +88,6 @@ impl Worker {
             store: None,
             swept: PathBuf::new(),
             files: 0,
-            is_whole: false,
             entries: Entries::default(),
             committed: Instant::now(),
         }
@@ -91,12 +97,16 @@ impl Worker {
     pub(super) fn run(mut self) {
         let mut since = Instant::now();
         loop {
-            match self.questions.try_recv() {
+            match self.question() {
                 Ok(question) => self.answer(question),
                 Err(TryRecvError::Closed) => break,
                 Err(TryRecvError::Empty) => match self.pass.phase() {
                     Phase::Resting(time) | Phase::Failed(time) => self.rest(since, time),
-                    _ => {
+                    Phase::Opening
+                    | Phase::Rebuilding
+                    | Phase::Counting
+                    | Phase::Walking
+                    | Phase::Sweeping => {
                         let step = self.step();
                         self.advance(&step);
                         since = Instant::now();
@@ -110,16 +120,26 @@ impl Worker {
         }
     }
 
+    /// What is asked next. Questions wait for an index that is being opened or made anew: each that
+    /// met the damage would be a fault of its own.
+    fn question(&self) -> Result<Question, TryRecvError> {
+        let is_opening = matches!(self.pass.phase(), Phase::Opening | Phase::Rebuilding);
+        match is_opening && !self.questions.is_closed() {
+            true => Err(TryRecvError::Empty),
+            false => self.questions.try_recv(),
+        }
+    }
+
     /// Sleeps until something happens, or it has rested for `time`, or since a change for as long
     /// as is decent.
     fn rest(&mut self, since: Instant, time: Duration) {
-        let settle = watch::settle(since.saturating_duration_since(self.began));
-        let due = self.changed.map(|changed| changed + settle);
-        let early = due.map(|due| due.saturating_duration_since(since));
-        let time = early.map_or(time, |early| early.min(time));
-        match time.checked_sub(since.elapsed()) {
-            Some(left) if !left.is_zero() => self.sleep(left),
-            Some(_) | None => self.advance(&Step::Woken),
+        let changed = self.changed;
+        let changed = changed.map(|changed| changed.saturating_duration_since(since));
+        let took = since.saturating_duration_since(self.began);
+        let left = watch::left(time, since.elapsed(), changed, took);
+        match left.is_zero() {
+            true => self.advance(&Step::Woken),
+            false => self.sleep(left),
         }
     }
 
@@ -139,7 +159,7 @@ impl Worker {
     fn follow(&mut self, folder: &Path) {
         let told = self.watch.as_mut().and_then(|watch| watch.follow(folder));
         if let Some(trouble) = told {
-            self.trouble(trouble);
+            self.progress.trouble(trouble);
         }
     }
 
@@ -151,7 +171,6 @@ impl Worker {
         };
         match ask::ask(store, &self.spec, &query) {
             Ok(found) => {
-                let found = self.with_progress(found);
                 let _ = answer.try_send(found);
             }
             Err(fault) => {
@@ -163,44 +182,14 @@ impl Worker {
 
     /// Why there is no index.
     fn absent(&self) -> String {
-        let indexing = self.indexing();
-        let last = indexing.trouble.last().cloned();
+        let last = self.progress.told().trouble.last().cloned();
         last.unwrap_or_else(|| "the index is being opened: try again".to_string())
-    }
-
-    /// Says with hits how far the index is if it is not complete.
-    fn with_progress(&self, found: Found) -> Found {
-        let Found::Hits { hits, .. } = found else {
-            return found;
-        };
-        let indexing = self.indexing();
-        let incomplete = (!self.is_whole).then_some((indexing.files_done, indexing.files_all));
-        Found::Hits { hits, incomplete }
-    }
-
-    fn indexing(&self) -> std::sync::MutexGuard<'_, Indexing> {
-        self.indexing
-            .lock()
-            .expect("nothing panics under this lock")
-    }
-
-    /// Notes what went wrong, and says it once.
-    fn trouble(&self, text: String) {
-        let mut indexing = self.indexing();
-        if indexing.trouble.contains(&text) {
-            return;
-        }
-        log::warn!("insight: {text}");
-        if indexing.trouble.len() == TROUBLE_MAX {
-            indexing.trouble.remove(0);
-        }
-        indexing.trouble.push(text);
     }
 
     /// Goes on to what comes after a step, and says so.
     fn advance(&mut self, step: &Step) {
         if let Step::Fault(fault) = step {
-            self.trouble(fault.to_string());
+            self.progress.fault(fault.to_string());
         }
         let before = self.pass.phase();
         self.pass.advance(step);
@@ -208,7 +197,8 @@ impl Worker {
         if phase == before {
             return;
         }
-        if matches!(phase, Phase::Counting) {
+        let is_counted = before == Phase::Counting;
+        if phase == Phase::Counting || (phase == Phase::Walking && !is_counted) {
             self.begin();
         }
         if matches!(phase, Phase::Failed(_)) {
@@ -216,59 +206,43 @@ impl Worker {
         }
         if let (Phase::Resting(_), Some(store)) = (phase, &mut self.store) {
             store.rest();
-            self.is_whole |= *step == Step::Done;
         }
-        self.tell(phase, step);
+        self.progress.tell(phase, self.pass.is_whole());
+        if *step == Step::Done && matches!(phase, Phase::Resting(_)) {
+            self.progress.end();
+        }
     }
 
     /// Begins a pass.
     fn begin(&mut self) {
-        let mut indexing = self.indexing();
-        indexing.files_done = 0;
-        indexing.files_all = 0;
-        indexing.started = SystemTime::now();
-        indexing.finished = None;
-        drop(indexing);
-        // What changes from here on leads to another pass.
-        self.watch.as_mut().map(Watch::take);
-        (self.changed, self.began) = (None, Instant::now());
-        self.walk = Walk::new(self.spec.clone());
-    }
-
-    fn tell(&self, phase: Phase, step: &Step) {
-        let mut indexing = self.indexing();
-        indexing.state = match phase {
-            Phase::Resting(_) => State::Resting,
-            Phase::Failed(_) => State::Failed,
-            Phase::Opening
-            | Phase::Rebuilding
-            | Phase::Counting
-            | Phase::Walking
-            | Phase::Sweeping => State::Working,
-        };
-        if *step == Step::Done && matches!(phase, Phase::Resting(_)) {
-            indexing.finished = Some(SystemTime::now());
-            indexing
-                .trouble
-                .retain(|text| !text.contains("insight.state"));
+        let is_known = self.pass.is_whole();
+        self.progress.begin(if is_known { self.files } else { 0 });
+        if let Some(watch) = &mut self.watch {
+            // What changes from here on leads to another pass.
+            watch.take();
+            watch.begin();
         }
+        (self.changed, self.began) = (None, Instant::now());
+        self.spec = Arc::new(with_decisions(&self.configured));
+        let mut shared = self.shared.lock().expect("nothing panics under this lock");
+        *shared = self.spec.clone();
+        drop(shared);
+        self.walk = Walk::new(self.spec.clone());
+        self.swept = PathBuf::new();
     }
 
     /// Does a piece of work.
     fn step(&mut self) -> Step {
-        let done = match self.pass.phase() {
+        let stepped = match self.pass.phase() {
             Phase::Opening => self.open(),
             Phase::Rebuilding => self.rebuild(),
-            Phase::Counting => self.count(),
+            Phase::Counting => Ok(self.count()),
             Phase::Walking => self.walk(),
             Phase::Sweeping => self.sweep(),
-            Phase::Resting(_) | Phase::Failed(_) => Ok(true),
+            Phase::Resting(_) | Phase::Failed(_) => Ok(Step::Done),
         };
-        match done.and_then(|done| self.commit(done).map(|()| done)) {
-            Ok(true) => Step::Done,
-            Ok(false) => Step::More,
-            Err(fault) => Step::Fault(fault),
-        }
+        let committed = stepped.and_then(|step| self.commit(&step).map(|()| step));
+        committed.unwrap_or_else(Step::Fault)
     }
 
     /// What decides what is in an index.
@@ -277,57 +251,65 @@ impl Worker {
         format!("passages {CONTENTS_VERSION}, files of {limit} bytes")
     }
 
-    fn open(&mut self) -> Result<bool, Fault> {
+    fn open(&mut self) -> Result<Step, Fault> {
         let mut store = Store::open(&self.spec.state, &self.contents())?;
         if let Some(why) = store.take_made() {
             log::warn!("insight: the index is built anew: {why}");
         }
         self.files = store.files()? as usize;
+        let is_whole = store.is_whole(self.configured.wanted())?;
         self.store = Some(store);
-        Ok(true)
+        Ok(if is_whole { Step::Whole } else { Step::Done })
     }
 
-    fn rebuild(&mut self) -> Result<bool, Fault> {
+    fn rebuild(&mut self) -> Result<Step, Fault> {
         // A question may have found the damage while there was nothing to build on.
         let Some(store) = self.store.take() else {
             return self.open();
         };
-        self.is_whole = false;
         self.store = Some(store.rebuild(&self.contents())?);
         self.files = 0;
-        Ok(true)
+        Ok(Step::Done)
     }
 
     /// Counts the files, for those who want to know how long it takes.
-    fn count(&mut self) -> Result<bool, Fault> {
+    fn count(&mut self) -> Step {
         for _ in 0..GLANCES_MAX {
             match self.walk.step() {
-                Some(walk::Found::File(_)) => self.indexing().files_all += 1,
-                Some(walk::Found::Folder(path)) => self.follow(&path),
-                Some(walk::Found::Trouble(text)) => self.trouble(text),
-                Some(walk::Found::Nothing) => {}
+                Some(walk::Found::File(_)) => self.progress.count(),
+                Some(found) => self.pass_by(found),
                 None => {
                     self.walk = Walk::new(self.spec.clone());
-                    return Ok(true);
+                    return Step::Done;
                 }
             }
         }
-        Ok(false)
+        Step::More
     }
 
     /// Looks at files until one was read.
-    fn walk(&mut self) -> Result<bool, Fault> {
+    fn walk(&mut self) -> Result<Step, Fault> {
         for _ in 0..GLANCES_MAX {
-            let has_read = match self.walk.step() {
-                Some(walk::Found::File(seen)) => self.file(&seen)?,
-                Some(_) => false,
-                None => return Ok(true),
-            };
-            if has_read {
-                return Ok(false);
+            match self.walk.step() {
+                Some(walk::Found::File(seen)) => {
+                    if self.file(&seen)? {
+                        break;
+                    }
+                }
+                Some(found) => self.pass_by(found),
+                None => return Ok(Step::Done),
             }
         }
-        Ok(false)
+        Ok(Step::More)
+    }
+
+    /// Does what is to be done about what is no file.
+    fn pass_by(&mut self, found: walk::Found) {
+        match found {
+            walk::Found::Folder(path) => self.follow(&path),
+            walk::Found::Trouble(text) => self.progress.trouble(text),
+            walk::Found::File(_) | walk::Found::Nothing => {}
+        }
     }
 
     /// Takes a file into the index if it is not there as it is. Returns whether that took a while.
@@ -337,32 +319,31 @@ impl Worker {
         let act = act(seen.stamp, known, self.files, self.spec.files_max);
         match act {
             Act::Keep => {}
-            Act::Read => {
-                let outcome = self.read(seen);
-                self.files += usize::from(known.is_none());
-                outcome?;
-            }
-            Act::Refuse => self.trouble(format!(
+            Act::Read => self.read(seen, known.is_some())?,
+            Act::Refuse => self.progress.trouble(format!(
                 "only the first {} files are known: the operator can raise insight.files_max",
                 self.spec.files_max
             )),
         }
-        let mut indexing = self.indexing();
-        indexing.files_done += 1;
-        indexing.files_all = indexing.files_all.max(indexing.files_done);
+        self.progress.pass_file();
         Ok(act == Act::Read)
     }
 
-    /// Reads a file and puts it in; one that is not text has no passages.
-    fn read(&mut self, seen: &Seen) -> Result<(), Fault> {
+    /// Reads a file and puts it in; one that is not text has no passages. One that cannot be read
+    /// is not known: the next pass tries it again.
+    fn read(&mut self, seen: &Seen, is_known: bool) -> Result<(), Fault> {
         let text = match walk::read(&self.spec, &seen.path) {
             Ok(text) => text.unwrap_or_default(),
             Err(trouble) => {
-                self.trouble(trouble);
-                String::new()
+                self.progress.trouble(trouble);
+                return if is_known {
+                    self.forget(&seen.path)
+                } else {
+                    Ok(())
+                };
             }
         };
-        let way = self.way(&seen.path);
+        let way = walk::way(&self.spec, &seen.path);
         let made = self.entries.of(seen.shelf, &way, &text);
         let read = Read {
             path: &seen.path,
@@ -371,33 +352,40 @@ impl Worker {
             language: made.language,
         };
         let store = self.store.as_mut().ok_or_else(no_store)?;
+        self.files += usize::from(!is_known);
         store.replace(read, &made.entries, made.record.as_ref())
     }
 
-    /// The path of a file below its folder, as far as it is text.
-    fn way(&self, path: &Path) -> String {
-        let folder = walk::folder_of(&self.spec, path);
-        let way = folder.and_then(|folder| path.strip_prefix(folder.path).ok());
-        way.unwrap_or(path).to_string_lossy().into_owned()
+    fn forget(&mut self, path: &Path) -> Result<(), Fault> {
+        let store = self.store.as_mut().ok_or_else(no_store)?;
+        store.remove(path)?;
+        self.files = self.files.saturating_sub(1);
+        Ok(())
     }
 
     /// Forgets files that are gone, some at a time.
-    fn sweep(&mut self) -> Result<bool, Fault> {
+    fn sweep(&mut self) -> Result<Step, Fault> {
         let store = self.store.as_mut().ok_or_else(no_store)?;
         let paths = store.files_after(&self.swept, GLANCES_MAX)?;
         for path in &paths {
             if walk::look(&self.spec, path) == Known::Gone {
-                store.remove(path)?;
-                self.files = self.files.saturating_sub(1);
+                self.forget(path)?;
             }
         }
-        self.swept = paths.last().cloned().unwrap_or_default();
-        Ok(paths.is_empty())
+        if let Some(last) = paths.into_iter().next_back() {
+            self.swept = last;
+            return Ok(Step::More);
+        }
+        let store = self.store.as_mut().ok_or_else(no_store)?;
+        if !self.pass.is_whole() {
+            store.mark_whole(self.configured.wanted())?;
+        }
+        Ok(Step::Done)
     }
 
     /// Commits what was written, at the end of a phase and every few seconds.
-    fn commit(&mut self, is_done: bool) -> Result<(), Fault> {
-        let is_due = is_done || self.committed.elapsed() >= COMMIT_INTERVAL;
+    fn commit(&mut self, step: &Step) -> Result<(), Fault> {
+        let is_due = *step != Step::More || self.committed.elapsed() >= COMMIT_INTERVAL;
         if let (true, Some(store)) = (is_due, &mut self.store) {
             self.committed = Instant::now();
             store.commit()?;
@@ -410,3 +398,6 @@ impl Worker {
 fn no_store() -> Fault {
     Fault::World("the index is not open".to_string())
 }
+
+#[cfg(test)]
+mod tests;

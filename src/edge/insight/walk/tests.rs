@@ -27,6 +27,7 @@ impl Scene {
             sources: vec![self.0.join("code")],
             notes: Vec::new(),
             decisions: vec![self.0.join("code/docs/adr")],
+            finds_decisions: false,
             include: Vec::new(),
             exclude: exclude
                 .iter()
@@ -167,13 +168,15 @@ fn text_is_told_from_other_things() {
     let scene = Scene::new("text");
     let spec = scene.spec(&[]);
     let noise: Vec<u8> = (1..=255).rev().cycle().take(900).collect();
-    let table: [(&str, &[u8], Option<&str>); 5] = [
+    let table: [(&str, &[u8], Option<&str>); 7] = [
         ("text.rs", "grüße\n".as_bytes(), Some("grüße\n")),
         (
             "latin.txt",
             b"gr\xfc\xdfe an alle\nhier\n",
             Some("gr\u{fffd}\u{fffd}e an alle\nhier\n"),
         ),
+        ("windows.txt", b"\xff\xfea\0\n\0", Some("a\n")),
+        ("network.txt", b"\xfe\xff\0a\0\n", Some("a\n")),
         ("nul.txt", b"a\0b", None),
         ("noise.bin", &noise, None),
         ("empty.txt", b"", Some("")),
