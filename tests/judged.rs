@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 use table::{Question, Ranks, questions};
 
 /// Where the corpora of the judged questions are: kind of question, folder, shelf.
-const CORPORA: [(&str, &str, Shelf); 3] = [
+const CORPORA: [(&str, &str, Shelf); 4] = [
     ("knowledge", "linux-doc", Shelf::Notes),
     ("code", "rust", Shelf::Sources),
+    ("python", "python", Shelf::Sources),
     ("decisions", "adr", Shelf::Decisions),
 ];
 
@@ -34,10 +35,9 @@ fn the_right_hits_come_early_in_large_corpora() {
         }
         let index = Index::of(&corpora.join(folder), shelf, &is_text);
         println!("\n{kind}: {} passages of {folder}", index.passages.len());
-        let wanted = if kind == "code" {
-            Kind::Code
-        } else {
-            Kind::Text
+        let wanted = match shelf {
+            Shelf::Sources => Kind::Code,
+            Shelf::Notes | Shelf::Decisions => Kind::Text,
         };
         let ranks = Ranks::of(&questions, &index, wanted);
         println!("{ranks}");
@@ -59,7 +59,7 @@ fn definitions_of_the_project_are_found_by_what_they_do() {
 
 /// Files that a corpus consists of.
 fn is_text(path: &Path) -> bool {
-    let endings = ["rs", "md", "rst", "txt"];
+    let endings = ["rs", "py", "md", "rst", "txt"];
     path.extension()
         .is_some_and(|ending| endings.iter().any(|known| ending == *known))
 }

@@ -2,27 +2,39 @@
 
 use super::Passage;
 use super::rank::FIELDS;
+use std::ops::Range;
 
 /// Bytes of the sentence that a comment begins with.
 const SUMMARY_BYTES_MAX: usize = 300;
 
-/// The texts of the fields of a passage at `path`.
+/// The texts of the fields of a passage at `path`. What stands in one field is in no other.
 pub fn fields(passage: &Passage, text: &str, path: &str) -> [String; FIELDS] {
-    let part = |range: &std::ops::Range<usize>| text.get(range.clone()).unwrap_or_default();
+    let part = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
     let name = [&passage.title, " ", part(&passage.signature)].concat();
+    let comment = part(&passage.comment);
+    let summary = summary(comment);
     [
         name,
-        told(part(&passage.comment)),
-        part(&passage.text).to_string(),
+        summary.to_string(),
+        told(&comment[summary.len()..]),
+        body(passage, text),
         path.to_string(),
     ]
 }
 
-/// What a comment tells: without the programs in it, which are examples, and twice what it begins
-/// with, which is what it is about.
+/// A passage without its comment, which may begin before it.
+fn body(passage: &Passage, text: &str) -> String {
+    let Range { start, end } = passage.text;
+    let comment = &passage.comment;
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    let before = part(start, comment.start.clamp(start, end));
+    let after = part(comment.end.clamp(start, end), end);
+    [before, after].concat()
+}
+
+/// What a comment tells, without the programs in it, which are examples.
 fn told(comment: &str) -> String {
-    let mut told = String::with_capacity(comment.len() + SUMMARY_BYTES_MAX);
-    told.push_str(summary(comment));
+    let mut told = String::with_capacity(comment.len());
     let mut is_program = false;
     for line in comment.lines() {
         let is_fence = bare(line).starts_with("```");
@@ -58,7 +70,7 @@ fn summary(comment: &str) -> &str {
 
 /// A line of a comment without the signs that make it one.
 fn bare(line: &str) -> &str {
-    line.trim_start_matches(['/', '*', '!', '#', '-', ';', ' ', '\t'])
+    line.trim_start_matches(['/', '*', '!', '#', '-', ';', '"', ' ', '\t'])
         .trim_end()
 }
 
@@ -67,13 +79,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_comment_is_told_by_its_first_sentence_and_without_examples() {
-        let comment =
-            "/// Waits for all. Then\n/// goes on.\n/// ```\n/// use lamp;\n/// ```\n/// End.";
-        let told = told(comment);
-        assert_eq!(told.matches("Waits for all").count(), 2, "{told}");
-        assert!(!told.contains("lamp"), "{told}");
-        assert!(told.contains("End."), "{told}");
+    fn what_stands_in_one_field_is_in_no_other() {
+        let text = "/// Waits for all. Then\n/// goes on.\n/// ```\n/// use lamp;\n/// ```\n/// \
+                    End.\n#[inline]\nfn wait() {\n    park();\n}\n";
+        let comment = text.find("#[").unwrap();
+        let signature = text.find("fn wait").unwrap();
+        let passage = Passage {
+            kind: super::super::Kind::Code,
+            title: "Barrier::wait".to_string(),
+            line: 1,
+            line_last: 10,
+            text: 0..text.len(),
+            comment: 0..comment,
+            signature: signature..signature + "fn wait()".len(),
+        };
+        let [name, summary, told, body, path] = fields(&passage, text, "src/barrier.rs");
+        assert_eq!(name, "Barrier::wait fn wait()");
+        assert_eq!(summary, "/// Waits for all");
+        assert!(told.contains("goes on.") && told.contains("End."), "{told}");
+        assert!(!told.contains("Waits") && !told.contains("lamp"), "{told}");
+        assert_eq!(body, &text[comment..]);
+        assert_eq!(path, "src/barrier.rs");
+    }
+
+    #[test]
+    fn a_comment_may_lie_before_its_passage_or_be_none() {
+        let passage = |comment: Range<usize>| Passage {
+            kind: super::super::Kind::Code,
+            title: String::new(),
+            line: 1,
+            line_last: 1,
+            text: 3..6,
+            comment,
+            signature: 0..0,
+        };
+        for (comment, expected) in [(0..0, "def"), (0..3, "def"), (0..4, "ef"), (4..9, "d")] {
+            assert_eq!(body(&passage(comment), "abcdefghi"), expected);
+        }
     }
 
     #[test]

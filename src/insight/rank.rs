@@ -1,16 +1,17 @@
 //! How well passages fit a question.
 //!
-//! A question is a list of words, each of which may be there in other forms: words that are written
-//! alike, words that mean the same, words that stand near it in the texts themselves. A passage is
-//! as good as the words of the question that it has: rare ones count more (BM25), those in its name
-//! more than those in its body (fields weighted before they saturate, BM25F), and a passage that
-//! has all of them a little more than one that has some of them often.
+//! A question is a list of words, each of which may be there in other forms: words that mean the
+//! same, words that are written alike. A passage is as good as the words of the question that it
+//! has: rare ones count more (BM25), those in its name more than those in its body (fields weighted
+//! before they saturate, BM25F), and a passage that has all of them more than one that has some of
+//! them often.
 
 use super::kin::kin;
-use super::words::{self, Asked, Form};
+use super::words;
 
-/// Fields of a passage: its name, its comment, its body, its path.
-pub const FIELDS: usize = 4;
+/// Fields of a passage: its name, the sentence that its comment begins with, the rest of the
+/// comment, its body, its path.
+pub const FIELDS: usize = 5;
 
 /// How often a word is in each field, or how many words a field has.
 pub type Counts = [u32; FIELDS];
@@ -24,18 +25,6 @@ const ALIKE_MAX: usize = 3;
 /// How alike two words have to be.
 const ALIKE_MIN: f32 = 0.5;
 
-/// Words that stand near a word.
-const NEIGHBOURS_MAX: usize = 4;
-
-/// How much two words of the question count that are one in the texts, beside each by itself.
-const JOINED_WEIGHT: f32 = 0.7;
-
-/// How much a particle counts.
-const PARTICLE_WEIGHT: f32 = 0.2;
-
-/// How much a word counts that stands near a word of the question.
-const NEIGHBOUR_WEIGHT: f32 = 0.4;
-
 /// How much a word counts that is written like one which is nowhere.
 const ALIKE_WEIGHT: f32 = 0.8;
 
@@ -46,10 +35,6 @@ pub trait Vocabulary {
 
     /// Words that share runs of signs with a word.
     fn alike(&self, word: &str) -> Vec<String>;
-
-    /// Words that stand near a word of a question, which is given as it is in the index and as it
-    /// was written, with how near, from 0 to 1, nearest first.
-    fn neighbours(&self, word: &str, written: &str) -> Vec<(String, f32)>;
 }
 
 /// A word that is looked for.
@@ -84,22 +69,30 @@ pub struct Formula {
 
 /// For definitions in programs.
 pub const CODE: Formula = Formula {
-    fields: [5.0, 2.0, 0.2, 0.6],
-    lengths: [1.0, 0.8, 0.75, 0.3],
-    saturation: 6.0,
-    coverage: 1.0,
-    further: 0.6,
-    kin: 0.5,
+    fields: [3.0, 5.0, 1.5, 0.4, 1.0],
+    lengths: [0.8, 0.5, 0.6, 0.6, 0.8],
+    saturation: 2.0,
+    coverage: 0.75,
+    further: 0.5,
+    kin: 0.75,
 };
 
 /// For sections of documents.
 pub const TEXT: Formula = Formula {
-    fields: [5.0, 1.0, 1.0, 1.0],
-    lengths: [0.8, 0.7, 0.7, 0.3],
+    fields: [5.0, 1.0, 1.0, 1.0, 1.0],
+    lengths: [0.8, 0.7, 0.7, 0.7, 0.3],
     saturation: 1.2,
     coverage: 0.5,
     further: 0.3,
     kin: 0.3,
+};
+
+/// For decisions, each as a whole: its words are told over all of it, so they saturate later.
+pub const DECISION: Formula = Formula {
+    saturation: 4.0,
+    coverage: 0.0,
+    kin: 0.2,
+    ..TEXT
 };
 
 /// How much there is of a kind of passages.
@@ -116,40 +109,17 @@ pub fn terms(question: &str, formula: &Formula, vocabulary: &dyn Vocabulary) -> 
     let mut terms: Vec<Term> = Vec::new();
     let asked = words::asked(question);
     for (group, asked) in asked.iter().enumerate() {
-        let weight = match asked.form {
-            Form::Word => 1.0,
-            Form::Particle => PARTICLE_WEIGHT,
-            Form::Joined => JOINED_WEIGHT,
-        };
-        add(&mut terms, vocabulary, &asked.word, group, weight);
+        add(&mut terms, vocabulary, &asked.word, group, 1.0);
     }
-    for (group, asked) in asked
-        .iter()
-        .enumerate()
-        .filter(|(_, asked)| asked.form == Form::Word)
-    {
+    for (group, asked) in asked.iter().enumerate() {
         let is_known = terms.iter().any(|term| term.group == group);
         for word in kin(&asked.written) {
             add(&mut terms, vocabulary, &word, group, formula.kin);
         }
-        for (word, nearness) in near(asked, vocabulary) {
-            add(
-                &mut terms,
-                vocabulary,
-                &word,
-                group,
-                nearness * NEIGHBOUR_WEIGHT,
-            );
-        }
         if !is_known {
             for (word, likeness) in alike(&asked.word, vocabulary) {
-                add(
-                    &mut terms,
-                    vocabulary,
-                    &word,
-                    group,
-                    likeness * ALIKE_WEIGHT,
-                );
+                let weight = likeness * ALIKE_WEIGHT;
+                add(&mut terms, vocabulary, &word, group, weight);
             }
         }
     }
@@ -171,13 +141,6 @@ fn add(terms: &mut Vec<Term>, vocabulary: &dyn Vocabulary, word: &str, group: us
             frequency,
         });
     }
-}
-
-/// Words that stand near a word, the nearest ones.
-fn near(asked: &Asked, vocabulary: &dyn Vocabulary) -> Vec<(String, f32)> {
-    let mut near = vocabulary.neighbours(&asked.word, &asked.written);
-    near.truncate(NEIGHBOURS_MAX);
-    near
 }
 
 /// Words that are written like a word, the most like first.
@@ -293,10 +256,13 @@ fn rarity(passages: u64, frequency: u64) -> f32 {
 }
 
 /// How much it counts that the name of a definition is in many passages.
-const USED_WEIGHT: f32 = 1.5;
+const USED_WEIGHT: f32 = 0.3;
 
 /// What a passage of tests counts, to one of a program.
-const TEST_WEIGHT: f32 = 0.8;
+const TEST_WEIGHT: f32 = 0.5;
+
+/// What a definition counts whose name says that it is nobody else's, to one that is.
+const PRIVATE_WEIGHT: f32 = 0.7;
 
 /// Folders of tests and examples, as the index has the words of a path.
 const TEST_FOLDERS: [&str; 7] = [
@@ -304,20 +270,32 @@ const TEST_FOLDERS: [&str; 7] = [
 ];
 
 /// What a definition is worth whatever is asked, to be multiplied with its score: one whose name
-/// is used everywhere is more often what is looked for than one that nobody uses, and one of a
-/// program more often than its tests.
-pub fn standing(path: &str, passages: u64, frequency_of_name: u64) -> f32 {
+/// is used everywhere is more often what is looked for than one that nobody uses, one of a program
+/// more often than its tests, and one with an underline in front of its name less often.
+pub fn standing(path: &str, title: &str, passages: u64, frequency_of_name: u64) -> f32 {
     let used = (1.0 + frequency_of_name as f32).ln() / (2.0 + passages as f32).ln();
     let mut folders = path.split(['/', '.']);
     let is_test = folders.any(|folder| TEST_FOLDERS.contains(&folder));
-    (1.0 + USED_WEIGHT * used) * if is_test { TEST_WEIGHT } else { 1.0 }
+    let is_private = name_of(title).is_some_and(|name| name.starts_with('_'));
+    let mut worth = 1.0 + USED_WEIGHT * used;
+    if is_test {
+        worth *= TEST_WEIGHT;
+    }
+    if is_private {
+        worth *= PRIVATE_WEIGHT;
+    }
+    worth
 }
 
-/// The word that the index has for the name of a definition: `read_to_end` of `Read::read_to_end`,
-/// as a whole.
-pub fn word_of_name(title: &str) -> Option<String> {
+/// The name of a definition itself: `read_to_end` of `Read::read_to_end`.
+fn name_of(title: &str) -> Option<&str> {
     let is_between = |sign: char| !sign.is_alphanumeric() && sign != '_';
-    let name = title.rsplit(is_between).find(|part| !part.is_empty())?;
+    title.rsplit(is_between).find(|part| !part.is_empty())
+}
+
+/// The word that the index has for the name of a definition, as a whole.
+pub fn word_of_name(title: &str) -> Option<String> {
+    let name = name_of(title)?;
     let mut word = None;
     words::Words::default().of(name, &mut |each| word = Some(each.to_string()));
     word

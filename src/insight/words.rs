@@ -221,25 +221,9 @@ fn lower(text: &str, into: &mut String) {
 pub struct Asked {
     /// The word as the index has it.
     pub word: String,
-    /// The word as it was asked, in small letters: what tables of word vectors have.
+    /// The word as it was asked, in small letters.
     pub written: String,
-    /// How it was asked.
-    pub form: Form,
 }
-
-/// How a word stands in a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// By itself.
-    Word,
-    /// With a verb that tells more than it does: `look up`.
-    Particle,
-    /// Two words that stand together, as one: `file name` is `filename` as well.
-    Joined,
-}
-
-/// Words that tell little by themselves, and more together with the one before: `look up`.
-const PARTICLES: [&str; 6] = ["away", "back", "down", "off", "out", "up"];
 
 /// Words of a question that are looked for; what comes after them is not.
 const ASKED_MAX: usize = 48;
@@ -260,38 +244,22 @@ fn asked_of(question: &str, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Asked> {
     let mut words = Words::default();
     let mut asked: Vec<Asked> = Vec::new();
     let mut rest = question;
-    let mut before: Option<String> = None;
     while let Some(token) = next_token(&mut rest) {
         let mut written = String::new();
         lower(token, &mut written);
-        if !is_wanted(&written) {
-            before = None;
-            continue;
+        if is_wanted(&written) {
+            words.token(token, &mut |word| add(&mut asked, word, &written));
         }
-        let is_particle = PARTICLES.contains(&written.as_str());
-        let form = if is_particle {
-            Form::Particle
-        } else {
-            Form::Word
-        };
-        words.token(token, &mut |word| add(&mut asked, word, &written, form));
-        if let Some(before) = before.filter(|before| before.len() + written.len() <= WORD_BYTES_MAX)
-        {
-            let joined = before + &written;
-            add(&mut asked, &joined, &joined, Form::Joined);
-        }
-        before = Some(written);
     }
     asked
 }
 
 /// Adds a word unless it is there or there are too many.
-fn add(asked: &mut Vec<Asked>, word: &str, written: &str, form: Form) {
+fn add(asked: &mut Vec<Asked>, word: &str, written: &str) {
     if asked.len() < ASKED_MAX && asked.iter().all(|known| known.word != word) {
         asked.push(Asked {
             word: word.to_string(),
             written: written.to_string(),
-            form,
         });
     }
 }

@@ -1,23 +1,20 @@
 //! A question becomes words, the index says where they are, the best of that is the answer.
 
-use super::ranked::ranked;
+use super::ranked::{about, ranked};
 use super::store::candidates::Wanted;
 use super::store::read::Kept;
 use super::store::{Fault, Store};
 use super::walk::{self, Known};
+use crate::insight::Kind;
 use crate::insight::answer::{Decision, Found, Hit};
 use crate::insight::language::Language;
 use crate::insight::query::{Query, first_bytes};
 use crate::insight::spec::InsightSpec;
-use crate::insight::{Kind, Shelf};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Decisions that are listed.
 const RECORDS_MAX: usize = 1000;
-
-/// Passages of decisions that are about what was asked.
-const ABOUT_MAX: usize = 100;
 
 /// Bytes of a snippet.
 const SNIPPET_BYTES_MAX: usize = 1024;
@@ -126,7 +123,7 @@ fn decisions(
     status: Option<&str>,
     words: Option<&str>,
 ) -> Result<Found, Fault> {
-    let found = words.map(|words| about(store, spec, words)).transpose()?;
+    let found = words.map(|words| about(store, words)).transpose()?;
     let mut decisions: Vec<(usize, Decision)> = Vec::new();
     for (path, record) in store.records(RECORDS_MAX)? {
         let rank = match &found {
@@ -143,19 +140,4 @@ fn decisions(
     decisions.sort_by_key(|(rank, _)| *rank);
     let decisions = decisions.into_iter().map(|(_, decision)| decision);
     Ok(Found::Decisions(decisions.collect()))
-}
-
-/// The files of the decisions that are about the words, best first.
-fn about(store: &Store, spec: &InsightSpec, words: &str) -> Result<Vec<PathBuf>, Fault> {
-    let wanted = Wanted {
-        language: None,
-        shelf: Some(Shelf::Decisions),
-    };
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for (_, kept) in ranked(store, spec, Kind::Text, words, &wanted, ABOUT_MAX)? {
-        if !paths.contains(&kept.path) {
-            paths.push(kept.path);
-        }
-    }
-    Ok(paths)
 }

@@ -54,7 +54,7 @@ const DATABASE_PARTS: [&str; 4] = [
 const LOCK: &str = "lock";
 
 /// Fields of a passage: name, comment, body, path.
-pub const FIELDS: usize = 4;
+pub const FIELDS: usize = 5;
 
 /// The index.
 pub struct Store {

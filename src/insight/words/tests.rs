@@ -101,29 +101,13 @@ fn any_signs_are_read() {
 
 #[test]
 fn a_question_has_no_stop_words_unless_there_is_nothing_else() {
-    let of = |question| -> Vec<String> {
-        asked(question)
-            .into_iter()
-            .filter(|asked| asked.form != Form::Joined)
-            .map(|a| a.word)
-            .collect()
-    };
+    let of = |question| -> Vec<String> { asked(question).into_iter().map(|a| a.word).collect() };
     assert_eq!(of("How do I parse the parsed file?"), ["pars", "file"]);
     assert_eq!(of("to be or not to be"), ["to", "be", "or", "not"]);
     assert_eq!(of(""), [""; 0]);
     assert!(
         is_stop_word("the") && !is_stop_word("he t") && !is_stop_word("") && !is_stop_word("t")
     );
-}
-
-#[test]
-fn two_words_that_stand_together_may_be_one() {
-    let joined: Vec<String> = asked("the file name of a time stamp")
-        .into_iter()
-        .filter(|asked| asked.form == Form::Joined)
-        .map(|asked| asked.word)
-        .collect();
-    assert_eq!(joined, ["filename", "timestamp"]);
 }
 
 #[test]

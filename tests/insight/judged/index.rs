@@ -1,9 +1,10 @@
-//! An index in memory, over the passages that the daemon has, ordered in several ways.
+//! An index in memory, over the passages that the daemon has, ordered in several ways. A decision
+//! is one passage, as the daemon judges it as a whole.
 
 use crate::table::HITS_MAX;
 use slimcp::insight::cut::cut;
 use slimcp::insight::fields::fields;
-use slimcp::insight::rank::{self, Collection, Counts, FIELDS, Formula, Judge, Vocabulary};
+use slimcp::insight::rank::{self, Collection, Counts, FIELDS, Judge, Vocabulary};
 use slimcp::insight::words::{Words, likeness};
 use slimcp::insight::{Kind, Passage, Shelf};
 use std::cell::RefCell;
@@ -45,7 +46,7 @@ pub struct Place {
 pub struct Known {
     pub place: Place,
     kind: Kind,
-    name: Option<String>,
+    title: String,
     lengths: Counts,
     plain_length: u32,
 }
@@ -53,8 +54,8 @@ pub struct Known {
 type Postings = HashMap<String, Vec<(u32, Counts)>>;
 
 /// The index.
-#[derive(Default)]
 pub struct Index {
+    shelf: Shelf,
     pub passages: Vec<Known>,
     words: Postings,
     plain: HashMap<String, Vec<(u32, u32)>>,
@@ -65,7 +66,13 @@ pub struct Index {
 impl Index {
     /// Reads all wanted files of a folder.
     pub fn of(folder: &Path, shelf: Shelf, is_wanted: &dyn Fn(&Path) -> bool) -> Index {
-        let mut index = Index::default();
+        let mut index = Index {
+            shelf,
+            passages: Vec::new(),
+            words: HashMap::new(),
+            plain: HashMap::new(),
+            frequencies: RefCell::default(),
+        };
         let folder = fs::canonicalize(folder).expect("the folder is there");
         let mut paths = Vec::new();
         walk(&folder, &mut paths);
@@ -73,50 +80,58 @@ impl Index {
         for path in paths.iter().filter(|path| is_wanted(path)) {
             if let Ok(text) = fs::read_to_string(path) {
                 let path = path.strip_prefix(&folder).expect("is below the folder");
-                index.file(shelf, &path.to_string_lossy(), &text);
+                index.file(&path.to_string_lossy(), &text);
             }
         }
         index
     }
 
-    fn file(&mut self, shelf: Shelf, path: &str, text: &str) {
-        for passage in cut(shelf, path, text).passages {
-            self.passage(path, text, &passage);
+    fn file(&mut self, path: &str, text: &str) {
+        let passages = cut(self.shelf, path, text).passages;
+        let together = match self.shelf {
+            Shelf::Decisions => passages.len().max(1),
+            Shelf::Sources | Shelf::Notes => 1,
+        };
+        for passages in passages.chunks(together) {
+            self.add(path, text, passages);
         }
     }
 
-    fn passage(&mut self, path: &str, text: &str, passage: &Passage) {
+    /// Adds passages as one.
+    fn add(&mut self, path: &str, text: &str, passages: &[Passage]) {
         let id = self.passages.len() as u32;
-        let whole = &text[passage.text.clone()];
         let mut counts: HashMap<String, Counts> = HashMap::new();
+        let mut plain: HashMap<String, u32> = HashMap::new();
         let mut lengths = [0; FIELDS];
         let mut words = Words::default();
-        for (field, text) in fields(passage, text, path).iter().enumerate() {
-            words.of(text, &mut |word| {
-                counts.entry(word.to_string()).or_default()[field] += 1;
-                lengths[field] += 1;
-            });
+        for passage in passages {
+            for (field, text) in fields(passage, text, path).iter().enumerate() {
+                words.of(text, &mut |word| {
+                    counts.entry(word.to_string()).or_default()[field] += 1;
+                    lengths[field] += 1;
+                });
+            }
+            let whole = &text[passage.text.clone()];
+            for word in plain_words(whole).chain(plain_words(&passage.title)) {
+                *plain.entry(word).or_default() += 1;
+            }
         }
         for (word, counts) in counts {
             self.words.entry(word).or_default().push((id, counts));
-        }
-        let mut plain: HashMap<String, u32> = HashMap::new();
-        for word in plain_words(whole).chain(plain_words(&passage.title)) {
-            *plain.entry(word).or_default() += 1;
         }
         let plain_length = plain.values().sum();
         for (word, count) in plain {
             self.plain.entry(word).or_default().push((id, count));
         }
+        let (first, last) = (&passages[0], &passages[passages.len() - 1]);
         let place = Place {
             path: path.to_string(),
-            lines: (passage.line, passage.line_last),
+            lines: (first.line, last.line_last),
         };
-        let name = rank::word_of_name(&passage.title);
         self.passages.push(Known {
             place,
-            name,
-            kind: passage.kind,
+            title: first.title.clone(),
+            kind: first.kind,
             lengths,
             plain_length,
         });
@@ -177,7 +192,11 @@ impl Index {
 
     fn scores(&self, question: &str, kind: Kind) -> HashMap<u32, f32> {
         let view = View { index: self, kind };
-        let formula = formula(kind);
+        let formula = match (kind, self.shelf) {
+            (Kind::Code, _) => rank::CODE,
+            (Kind::Text, Shelf::Decisions) => rank::DECISION,
+            (Kind::Text, Shelf::Sources | Shelf::Notes) => rank::TEXT,
+        };
         let terms = rank::terms(question, &formula, &view);
         let collection = self.collection(kind);
         let judge = Judge::new(formula, collection, &terms);
@@ -197,8 +216,10 @@ impl Index {
             if kind == Kind::Text {
                 return score;
             }
-            let frequency = known.name.as_deref().map_or(0, |name| view.frequency(name));
-            score * rank::standing(&known.place.path, collection.passages, frequency)
+            let name = rank::word_of_name(&known.title);
+            let frequency = name.map_or(0, |name| view.frequency(&name));
+            let Known { place, title, .. } = known;
+            score * rank::standing(&place.path, title, collection.passages, frequency)
         };
         let scores = counts.iter().map(|(id, counts)| (*id, score(*id, counts)));
         scores.collect()
@@ -216,30 +237,6 @@ impl Index {
             passages,
             means: means.map(|sum| sum / passages.max(1) as f32),
         }
-    }
-}
-
-/// What is set for a kind, with what `SLIMCP_FORMULA` sets instead: twelve numbers.
-fn formula(kind: Kind) -> Formula {
-    let formula = if kind == Kind::Code {
-        rank::CODE
-    } else {
-        rank::TEXT
-    };
-    let Ok(numbers) = std::env::var("SLIMCP_FORMULA") else {
-        return formula;
-    };
-    let n: Vec<f32> = numbers
-        .split_whitespace()
-        .map(|each| each.parse().expect("number"))
-        .collect();
-    Formula {
-        fields: [n[0], n[1], n[2], n[3]],
-        lengths: [n[4], n[5], n[6], n[7]],
-        saturation: n[8],
-        coverage: n[9],
-        further: n[10],
-        kin: n[11],
     }
 }
 
@@ -298,9 +295,5 @@ impl Vocabulary for View<'_> {
             .filter(|other| likeness(word, other) > 0.4)
             .cloned()
             .collect()
-    }
-
-    fn neighbours(&self, _word: &str, _written: &str) -> Vec<(String, f32)> {
-        Vec::new()
     }
 }

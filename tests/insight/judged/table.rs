@@ -2,7 +2,6 @@
 
 use crate::index::{Index, Order, Place};
 use slimcp::insight::Kind;
-use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -59,13 +58,8 @@ fn right_hit(text: &str) -> Right {
 }
 
 impl Question {
-    /// The rank of the first right hit, counted from one. A decision is a file, whichever of its
-    /// passages is found.
-    fn rank(&self, mut hits: Vec<Place>) -> Option<usize> {
-        if self.kind == "decisions" {
-            let mut seen = HashSet::new();
-            hits.retain(|hit| seen.insert(hit.path.clone()));
-        }
+    /// The rank of the first right hit, counted from one.
+    fn rank(&self, hits: Vec<Place>) -> Option<usize> {
         let is_right = |hit: &Place| self.right.iter().any(|right| right.is(hit));
         hits.iter().position(is_right).map(|at| at + 1)
     }

@@ -4,11 +4,13 @@
 //! there is no room for more are frequent: they count for passages only that rarer words have
 //! found.
 
+use super::read::row_path;
 use super::write::shelf_number;
 use super::{FIELDS, Fault, Store};
 use crate::insight::{Kind, Shelf};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 /// Places of words that are noted for one question, 16 bytes each, and about as many for the
 /// passages that they are in: 3 MiB at most.
@@ -37,11 +39,16 @@ pub struct Wanted<'a> {
 pub struct Candidate {
     /// The passage.
     pub passage: i64,
+    /// The file that it is of.
+    pub file: i64,
     /// Words of each field.
-    pub lengths: [u32; FIELDS],
+    pub lengths: Lengths,
     /// How often each word that was sought is in each field; as many as are sought.
     pub counts: Vec<[u32; FIELDS]>,
 }
+
+/// Words of each field.
+pub type Lengths = [u32; FIELDS];
 
 /// A word in a field of a passage.
 #[derive(Clone, Copy)]
@@ -80,10 +87,11 @@ impl Store {
             if candidates.len() == candidates_max {
                 break;
             }
-            if let Some(lengths) = self.lengths(passage, wanted)? {
+            if let Some((file, lengths)) = self.lengths(passage, wanted)? {
                 let counts = vec![[0; FIELDS]; sought.len()];
                 candidates.push(Candidate {
                     passage,
+                    file,
                     lengths,
                     counts,
                 });
@@ -133,18 +141,31 @@ impl Store {
         Ok(words)
     }
 
-    /// Words of each field of a passage; none if it is not wanted.
-    fn lengths(&self, passage: i64, wanted: &Wanted<'_>) -> Result<Option<[u32; FIELDS]>, Fault> {
+    /// The file of a passage, and the words of each of its fields; none if it is not wanted.
+    fn lengths(&self, passage: i64, wanted: &Wanted<'_>) -> Result<Option<(i64, Lengths)>, Fault> {
         let shelf = wanted.shelf.map(shelf_number);
         let mut find = self.connection.prepare_cached(
-            "SELECT words_name, words_comment, words_body, words_path
+            "SELECT file, words_name, words_summary, words_comment, words_body, words_path
                 FROM passage JOIN file ON file.id = passage.file
                 WHERE passage.id = ?1 AND (?2 IS NULL OR language = ?2)
                     AND (?3 IS NULL OR shelf = ?3)",
         )?;
         let found = find.query_row(params![passage, wanted.language, shelf], |row| {
-            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+            Ok((row.get(0)?, lengths(row, 1)?))
         });
+        Ok(found.optional()?)
+    }
+
+    /// The path of a file, and the words of each field of all its passages; none if it has gone.
+    pub fn whole(&self, file: i64) -> Result<Option<(PathBuf, Lengths)>, Fault> {
+        let mut find = self.connection.prepare_cached(
+            "SELECT path, sum(words_name), sum(words_summary), sum(words_comment),
+                    sum(words_body), sum(words_path)
+                FROM file JOIN passage
+                    ON passage.id >= first AND passage.id < first + file.passages
+                WHERE file.id = ? GROUP BY file.id",
+        )?;
+        let found = find.query_row([file], |row| Ok((row_path(row, 0)?, lengths(row, 1)?)));
         Ok(found.optional()?)
     }
 
@@ -175,6 +196,15 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// The words of each field, in columns from `first` on.
+fn lengths(row: &Row<'_>, first: usize) -> rusqlite::Result<Lengths> {
+    let mut lengths = [0; FIELDS];
+    for (field, words) in lengths.iter_mut().enumerate() {
+        *words = row.get(first + field)?;
+    }
+    Ok(lengths)
 }
 
 impl Notes {

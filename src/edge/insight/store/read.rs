@@ -1,6 +1,6 @@
 //! What is known of files, passages, words and decisions.
 
-use super::write::{Tally, kind_number};
+use super::write::{Tally, kind_number, shelf_number};
 use super::{FIELDS, Fault, Store, integer};
 use crate::insight::decision::Record;
 use crate::insight::{Kind, Shelf};
@@ -67,17 +67,21 @@ impl Store {
 
     /// How much there is of a kind of passages.
     pub fn tally(&self, kind: Kind) -> Result<Tally, Fault> {
-        let query = "SELECT passages, words_name, words_comment, words_body, words_path
-            FROM tally WHERE kind = ?";
+        let query = "SELECT passages, words_name, words_summary, words_comment, words_body,
+            words_path FROM tally WHERE kind = ?";
         let mut find = self.connection.prepare_cached(query)?;
-        Ok(find.query_row([kind_number(kind)], |row| {
-            let mut words = [0; FIELDS];
-            for (field, sum) in words.iter_mut().enumerate() {
-                *sum = row.get::<_, i64>(field + 1)?.cast_unsigned();
-            }
-            let passages = row.get::<_, i64>(0)?.cast_unsigned();
-            Ok(Tally { passages, words })
-        })?)
+        Ok(find.query_row([kind_number(kind)], tally)?)
+    }
+
+    /// How much there is on a shelf, each file counted as one passage.
+    pub fn tally_of_files(&self, shelf: Shelf) -> Result<Tally, Fault> {
+        let query = "SELECT count(DISTINCT file.id), ifnull(sum(words_name), 0),
+                ifnull(sum(words_summary), 0), ifnull(sum(words_comment), 0),
+                ifnull(sum(words_body), 0), ifnull(sum(words_path), 0)
+            FROM file JOIN passage ON passage.id >= first AND passage.id < first + file.passages
+            WHERE shelf = ?";
+        let mut find = self.connection.prepare_cached(query)?;
+        Ok(find.query_row([shelf_number(shelf)], tally)?)
     }
 
     /// Passages of a kind that have a word.
@@ -151,15 +155,25 @@ impl Store {
 fn field_number(name: &[u8]) -> usize {
     match name {
         b"name" => 0,
-        b"comment" => 1,
-        b"body" => 2,
-        _ => 3,
+        b"summary" => 1,
+        b"comment" => 2,
+        b"body" => 3,
+        _ => 4,
     }
 }
 
-fn row_path(row: &Row<'_>, column: usize) -> rusqlite::Result<PathBuf> {
+pub(super) fn row_path(row: &Row<'_>, column: usize) -> rusqlite::Result<PathBuf> {
     let bytes = row.get_ref(column)?.as_blob()?;
     Ok(PathBuf::from(OsStr::from_bytes(bytes)))
+}
+
+fn tally(row: &Row<'_>) -> rusqlite::Result<Tally> {
+    let mut words = [0; FIELDS];
+    for (field, sum) in words.iter_mut().enumerate() {
+        *sum = row.get::<_, i64>(field + 1)?.cast_unsigned();
+    }
+    let passages = row.get::<_, i64>(0)?.cast_unsigned();
+    Ok(Tally { passages, words })
 }
 
 fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::path::Path;
 
 /// Raised with every change to the tables.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Bytes of the largest database that is read in whole when it is opened: a second on a slow card.
 /// What is damaged in a larger one is found when it is read.
@@ -51,6 +51,7 @@ const TABLES: &str = r#"
         text_start INTEGER NOT NULL,
         text_end INTEGER NOT NULL,
         words_name INTEGER NOT NULL,
+        words_summary INTEGER NOT NULL,
         words_comment INTEGER NOT NULL,
         words_body INTEGER NOT NULL,
         words_path INTEGER NOT NULL
@@ -59,11 +60,12 @@ const TABLES: &str = r#"
         kind INTEGER PRIMARY KEY,
         passages INTEGER NOT NULL,
         words_name INTEGER NOT NULL,
+        words_summary INTEGER NOT NULL,
         words_comment INTEGER NOT NULL,
         words_body INTEGER NOT NULL,
         words_path INTEGER NOT NULL
     );
-    INSERT INTO tally VALUES (0, 0, 0, 0, 0, 0), (1, 0, 0, 0, 0, 0);
+    INSERT INTO tally VALUES (0, 0, 0, 0, 0, 0, 0), (1, 0, 0, 0, 0, 0, 0);
     CREATE TABLE decision(
         file INTEGER PRIMARY KEY,
         number INTEGER,
@@ -75,13 +77,13 @@ const TABLES: &str = r#"
     );
     CREATE TABLE word(id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE);
     CREATE VIRTUAL TABLE code USING fts5(
-        name, comment, body, path,
+        name, summary, comment, body, path,
         content = '', contentless_delete = 1, tokenize = "ascii tokenchars '_+#.-'"
     );
     CREATE VIRTUAL TABLE code_word USING fts5vocab(code, instance);
     CREATE VIRTUAL TABLE code_frequency USING fts5vocab(code, row);
     CREATE VIRTUAL TABLE text USING fts5(
-        name, comment, body, path,
+        name, summary, comment, body, path,
         content = '', contentless_delete = 1, tokenize = "ascii tokenchars '_+#.-'"
     );
     CREATE VIRTUAL TABLE text_word USING fts5vocab(text, instance);

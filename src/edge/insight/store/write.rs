@@ -189,7 +189,7 @@ fn insert_passages(
     seen: &mut Seen,
 ) -> Result<(), Fault> {
     let mut insert = connection
-        .prepare_cached("INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+        .prepare_cached("INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
     for (id, entry) in (file.first..).zip(entries) {
         let passage = &entry.passage;
         let lengths = entry.words.each_ref().map(|words| count_words(words));
@@ -206,6 +206,7 @@ fn insert_passages(
             lengths[1],
             lengths[2],
             lengths[3],
+            lengths[4],
         ])?;
         index(connection, passage.kind, id, entry)?;
         for words in &entry.words {
@@ -223,13 +224,17 @@ fn count_words(words: &str) -> u32 {
 
 /// Makes a passage one that is found by its words.
 fn index(connection: &Connection, kind: Kind, id: i64, entry: &Entry) -> Result<(), Fault> {
-    let [name, comment, body, path] = &entry.words;
+    let [name, summary, comment, body, path] = &entry.words;
     let query = match kind {
-        Kind::Code => "INSERT INTO code(rowid, name, comment, body, path) VALUES (?, ?, ?, ?, ?)",
-        Kind::Text => "INSERT INTO text(rowid, name, comment, body, path) VALUES (?, ?, ?, ?, ?)",
+        Kind::Code => {
+            "INSERT INTO code(rowid, name, summary, comment, body, path) VALUES (?, ?, ?, ?, ?, ?)"
+        }
+        Kind::Text => {
+            "INSERT INTO text(rowid, name, summary, comment, body, path) VALUES (?, ?, ?, ?, ?, ?)"
+        }
     };
     let mut insert = connection.prepare_cached(query)?;
-    insert.execute(params![id, name, comment, body, path])?;
+    insert.execute(params![id, name, summary, comment, body, path])?;
     Ok(())
 }
 
@@ -242,13 +247,14 @@ fn tally(
 ) -> Result<(), Fault> {
     let mut update = connection.prepare_cached(
         "UPDATE tally SET passages = passages + ?, words_name = words_name + ?,
-            words_comment = words_comment + ?, words_body = words_body + ?,
-            words_path = words_path + ? WHERE kind = ?",
+            words_summary = words_summary + ?, words_comment = words_comment + ?,
+            words_body = words_body + ?, words_path = words_path + ? WHERE kind = ?",
     )?;
-    let [name, comment, body, path] = words;
+    let [name, summary, comment, body, path] = words;
     update.execute(params![
         passages,
         name,
+        summary,
         comment,
         body,
         path,
@@ -310,8 +316,9 @@ fn remove(connection: &Connection, path: &Path) -> Result<(), Fault> {
 /// Takes passages that go away out of the sums.
 fn untally(connection: &Connection, kind: Kind, ids: &Range<i64>) -> Result<(), Fault> {
     let mut sum = connection.prepare_cached(
-        "SELECT count(*), total(words_name), total(words_comment), total(words_body),
-            total(words_path) FROM passage WHERE id >= ? AND id < ? AND kind = ?",
+        "SELECT count(*), total(words_name), total(words_summary), total(words_comment),
+            total(words_body), total(words_path)
+            FROM passage WHERE id >= ? AND id < ? AND kind = ?",
     )?;
     let (passages, words) =
         sum.query_row(params![ids.start, ids.end, kind_number(kind)], |row| {
