@@ -5,13 +5,9 @@
 //! answer says how much.
 
 use super::decision::Record;
-use super::query::first_bytes;
 use crate::tool::Outcome;
 use crate::wire::json::Object;
 use std::fmt::Write;
-
-/// Bytes of a snippet that are shown.
-pub const SNIPPET_BYTES_MAX: usize = 1024;
 
 /// Bytes that an answer may have beside what was found.
 const FRAME_BYTES: usize = 512;
@@ -31,7 +27,7 @@ pub struct Hit {
     pub line_last: u32,
     /// The language, of code.
     pub language: Option<&'static str>,
-    /// What it says, as far as it bears on the question; all of it where that is short.
+    /// What is shown of it, by [`snippet`](super::snippet::snippet).
     pub snippet: String,
     /// How well it fits: of two hits of one answer the greater fits better.
     pub score: f32,
@@ -102,10 +98,10 @@ pub(super) struct Frame<'a> {
 
 /// Passages as an outcome.
 pub(super) fn hits(hits: &[Hit], frame: &Frame<'_>) -> Outcome {
-    let told = hits.iter().enumerate().map(|(place, hit)| {
-        let snippet = snippet(hit);
-        (hit_text(place + 1, hit, snippet), hit_object(hit, snippet))
-    });
+    let told = hits
+        .iter()
+        .enumerate()
+        .map(|(place, hit)| (hit_text(place + 1, hit), hit_object(hit)));
     let heading = match hits.len() {
         0 => "Nothing was found: try other words, or fewer.",
         1 => "One passage fits:",
@@ -179,22 +175,13 @@ fn push(text: &mut String, sentence: std::fmt::Arguments<'_>) {
     write!(text, "\n\n{sentence}").expect("a String takes all text");
 }
 
-/// What is shown of a snippet: whole lines where there are several.
-fn snippet(hit: &Hit) -> &str {
-    let text = hit.snippet.trim_end();
-    if text.len() <= SNIPPET_BYTES_MAX {
-        return text;
-    }
-    let cut = first_bytes(text, SNIPPET_BYTES_MAX);
-    cut.rsplit_once('\n').map_or(cut, |(lines, _)| lines)
-}
-
-fn hit_text(place: usize, hit: &Hit, snippet: &str) -> String {
+fn hit_text(place: usize, hit: &Hit) -> String {
     let Hit {
         path,
         line,
         line_last,
         title,
+        snippet,
         ..
     } = hit;
     let path = one_line(path);
@@ -207,7 +194,7 @@ fn one_line(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
-fn hit_object(hit: &Hit, snippet: &str) -> Object {
+fn hit_object(hit: &Hit) -> Object {
     Object::default()
         .text("uri", &hit.uri)
         .text("path", &hit.path)
@@ -215,7 +202,7 @@ fn hit_object(hit: &Hit, snippet: &str) -> Object {
         .plain("line", hit.line)
         .plain("lineLast", hit.line_last)
         .optional_text("language", hit.language)
-        .text("snippet", snippet)
+        .text("snippet", &hit.snippet)
         .json("score", thousandths(hit.score).as_bytes())
 }
 
@@ -306,7 +293,7 @@ mod tests {
 
     #[test]
     fn text_and_structure_say_the_same() {
-        let outcome = hits(&[hit("a.rs", "fn open() {\n}\n")], &frame(4096));
+        let outcome = hits(&[hit("a.rs", "fn open() {\n}")], &frame(4096));
         assert_eq!(
             outcome.said(),
             "One passage fits:\n\n[1] a.rs:3-9 Store::open\nfn open() {\n}"
@@ -348,17 +335,6 @@ mod tests {
         );
         let expected = r#"{"hits":[],"indexed":{"files":312,"of":4000},"note":"The limit is 50."}"#;
         assert_eq!(outcome.structured.as_deref(), Some(expected));
-    }
-
-    #[test]
-    fn long_snippets_end_with_a_whole_line() {
-        let lines = "a line of forty bytes, more or less, é\n".repeat(100);
-        let long = hit("a", &lines);
-        let shown = snippet(&long);
-        assert!(shown.len() > SNIPPET_BYTES_MAX - 50 && shown.len() <= SNIPPET_BYTES_MAX);
-        assert!(shown.ends_with('é'));
-        let endless = hit("a", &"é".repeat(SNIPPET_BYTES_MAX));
-        assert_eq!(snippet(&endless).len(), SNIPPET_BYTES_MAX);
     }
 
     #[test]

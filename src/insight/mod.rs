@@ -18,6 +18,7 @@
 //! | [`fields`] | what a passage tells, by where it says it |
 //! | [`kin`] | words of one meaning |
 //! | [`rank`] | how well passages fit a question |
+//! | [`snippet`] | the part of a passage that is shown |
 //! | [`words`] | a text as words, a question as words |
 //! | [`tool`] | the tools that ask |
 
@@ -32,6 +33,7 @@ pub mod language;
 pub mod notes;
 pub mod query;
 pub mod rank;
+pub mod snippet;
 pub mod spec;
 pub mod tool;
 pub mod words;

@@ -7,8 +7,6 @@
 
 mod stem;
 
-use std::ops::Range;
-
 /// Bytes of the longest word: what is longer is a hash, a key or an image.
 const WORD_BYTES_MAX: usize = 40;
 
@@ -226,7 +224,7 @@ pub struct Asked {
 }
 
 /// Words of a question that are looked for; what comes after them is not.
-const ASKED_MAX: usize = 48;
+pub const ASKED_MAX: usize = 48;
 
 /// The words of a question, each once, without those that tell nothing; with them if there are no
 /// others.
@@ -300,25 +298,20 @@ fn triples(word: &str) -> Vec<[char; 3]> {
         .collect()
 }
 
-/// Where the words of a question stand in a text, in bytes, first to last: for the part of it that
-/// is shown.
-pub fn places(text: &str, is_asked: &dyn Fn(&str) -> bool) -> Vec<Range<usize>> {
+/// Tells where the words of a question stand in a text: the byte that each begins at, and which one
+/// it is of those that are asked.
+pub fn places(text: &str, asked: &[Asked], tell: &mut dyn FnMut(usize, usize)) {
     let mut words = Words::default();
-    let mut places = Vec::new();
     let mut rest = text;
     while let Some(token) = next_token(&mut rest) {
-        let mut is_found = false;
-        words.token(token, &mut |word| is_found |= is_asked(word));
-        let end = text.len() - rest.len();
-        if is_found && places.len() < PLACES_MAX {
-            places.push(end - token.len()..end);
-        }
+        let at = text.len() - rest.len() - token.len();
+        words.token(token, &mut |word| {
+            if let Some(which) = asked.iter().position(|asked| asked.word == word) {
+                tell(at, which);
+            }
+        });
     }
-    places
 }
-
-/// Places of words that are told of a text.
-const PLACES_MAX: usize = 1000;
 
 #[cfg(test)]
 mod tests;

@@ -8,16 +8,14 @@ use super::walk::{self, Known};
 use crate::insight::Kind;
 use crate::insight::answer::{Decision, Found, Hit};
 use crate::insight::language::Language;
-use crate::insight::query::{Query, first_bytes};
+use crate::insight::query::Query;
+use crate::insight::snippet::snippet;
 use crate::insight::spec::InsightSpec;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Decisions that are listed.
 const RECORDS_MAX: usize = 1000;
-
-/// Bytes of a snippet.
-const SNIPPET_BYTES_MAX: usize = 1024;
 
 /// Answers a question.
 pub(super) fn ask(store: &Store, spec: &InsightSpec, query: &Query) -> Result<Found, Fault> {
@@ -71,20 +69,20 @@ fn hits(
     };
     let mut hits = Vec::new();
     for (score, kept) in ranked(store, spec, kind, question, &wanted, limit)? {
-        hits.extend(hit(spec, kept, score));
+        hits.extend(hit(spec, question, kept, score));
     }
     Ok(Found::Hits(hits))
 }
 
 /// What is shown of a passage; none if its file is nobody's any more.
-fn hit(spec: &InsightSpec, kept: Kept, score: f32) -> Option<Hit> {
+fn hit(spec: &InsightSpec, question: &str, kept: Kept, score: f32) -> Option<Hit> {
     Some(Hit {
         uri: uri(spec, &kept.path)?,
         path: kept.path.to_string_lossy().into_owned(),
         line: kept.line,
         line_last: kept.line_last,
         language: language_of(&kept),
-        snippet: snippet(spec, &kept),
+        snippet: shown(spec, question, &kept),
         title: kept.title,
         score,
     })
@@ -101,8 +99,8 @@ fn uri(spec: &InsightSpec, path: &Path) -> Option<String> {
     Some(folder.uri(way.as_os_str().as_bytes()))
 }
 
-/// The beginning of a passage, out of its file; nothing if that is another one now.
-fn snippet(spec: &InsightSpec, kept: &Kept) -> String {
+/// What is shown of a passage, out of its file; nothing if that is another one now.
+fn shown(spec: &InsightSpec, question: &str, kept: &Kept) -> String {
     let known = walk::look(spec, &kept.path);
     let is_same = matches!(known, Known::Wanted(seen) if seen.stamp == kept.stamp);
     let text = is_same.then(|| walk::read(spec, &kept.path));
@@ -112,7 +110,7 @@ fn snippet(spec: &InsightSpec, kept: &Kept) -> String {
     let start = usize::try_from(kept.text.start).unwrap_or(usize::MAX);
     let end = usize::try_from(kept.text.end).unwrap_or(usize::MAX);
     let passage = text.get(start..end).unwrap_or_default();
-    first_bytes(passage, SNIPPET_BYTES_MAX).to_string()
+    snippet(passage, question).to_string()
 }
 
 /// The decisions of a status: all in the order of their numbers, or those that are about the words,

@@ -95,7 +95,9 @@ fn any_signs_are_read() {
             .collect();
         words(&text);
         asked(&text);
-        places(&text, &|_| true);
+        places(&text, &asked(&text), &mut |at, _| {
+            assert!(text.is_char_boundary(at))
+        });
     }
 }
 
@@ -126,9 +128,11 @@ fn likeness_finds_what_was_meant() {
 }
 
 #[test]
-fn places_are_those_of_whole_tokens() {
+fn places_are_where_tokens_begin() {
     let text = "Call read_to_end, then end.";
-    let found = places(text, &|word| word == "end");
-    let found: Vec<&str> = found.into_iter().map(|place| &text[place]).collect();
-    assert_eq!(found, ["read_to_end", "end"]);
+    let mut found = Vec::new();
+    places(text, &asked("the end of a call"), &mut |at, which| {
+        found.push((&text[at..at + 4], which));
+    });
+    assert_eq!(found, [("Call", 1), ("read", 0), ("end.", 0)]);
 }
