@@ -158,7 +158,6 @@ fn spec(settings: &Settings) -> Option<InsightSpec> {
         file_bytes_max,
         files_max: files_max as usize,
         state: insight.state.as_ref().expect("the loader finds one").into(),
-        embeddings: None,
         rescan,
     })
 }

@@ -45,8 +45,6 @@ pub struct InsightSpec {
     pub files_max: usize,
     /// The folder that the index is kept in.
     pub state: PathBuf,
-    /// A table of word vectors that the operator supplies.
-    pub embeddings: Option<PathBuf>,
     /// How often all folders are looked through where the kernel does not tell of changes, and for
     /// those that it has not told of.
     pub rescan: Duration,
@@ -194,7 +192,6 @@ mod tests {
             file_bytes_max: 1,
             files_max: 1,
             state: "/state".into(),
-            embeddings: None,
             rescan: Duration::from_secs(600),
         }
     }

@@ -79,7 +79,6 @@ pub fn spec(tree: &Path, state: &Path) -> InsightSpec {
         file_bytes_max: 1024 * 1024,
         files_max: 20_000,
         state: state.to_path_buf(),
-        embeddings: None,
         rescan: Duration::from_secs(3600),
     }
 }

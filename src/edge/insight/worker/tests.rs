@@ -42,7 +42,6 @@ impl Scene {
             file_bytes_max: 1000,
             files_max: 100,
             state: self.0.join("state"),
-            embeddings: None,
             rescan: Duration::from_secs(600),
         }
     }
