@@ -2,8 +2,8 @@
 //! had happened.
 
 use crate::tree::{Scratch, ask, spec, wait_for_rest};
-use slimcp::edge::insight::Insight;
-use slimcp::edge::insight::store::Store;
+use slimcp::edge::insight::store::{Fault, Store};
+use slimcp::edge::insight::{self, Insight};
 use slimcp::insight::Kind;
 use slimcp::insight::answer::Found;
 use std::env;
@@ -68,8 +68,8 @@ impl Random {
 }
 
 /// Everything that is in an index, by file, without the numbers that passages happen to have.
-fn contents(state: &Path) -> Vec<String> {
-    let store = Store::open(state, CONTENTS).unwrap();
+fn contents(scratch: &Scratch, state: &Path) -> Vec<String> {
+    let store = open(scratch, state).unwrap();
     let mut lines = Vec::new();
     for kind in [Kind::Code, Kind::Text] {
         lines.push(format!("{kind:?} {:?}", store.tally(kind).unwrap()));
@@ -109,9 +109,6 @@ fn places(store: &Store, word: &str) -> Vec<String> {
     found
 }
 
-/// What the thread says decides what is in an index.
-const CONTENTS: &str = "passages 2, files of 1048576 bytes";
-
 #[test]
 fn an_index_that_was_killed_a_hundred_times_is_as_a_fresh_one() {
     let scratch = Scratch::new();
@@ -149,13 +146,16 @@ fn an_index_that_was_killed_a_hundred_times_is_as_a_fresh_one() {
         Vec::<String>::new(),
         "seed {seed}, {done} were done"
     );
-    end(insight, &scratch.state());
+    end(insight, &scratch, &scratch.state());
     let fresh = scratch.0.join("fresh");
     let insight = Insight::start(spec(&scratch.0, &fresh)).unwrap();
     wait_for_rest(&insight);
-    end(insight, &fresh);
+    end(insight, &scratch, &fresh);
     println!("{done} came to the end");
-    let (killed, fresh) = (contents(&scratch.state()), contents(&fresh));
+    let (killed, fresh) = (
+        contents(&scratch, &scratch.state()),
+        contents(&scratch, &fresh),
+    );
     assert!(fresh.len() > 1000, "{}", fresh.len());
     let differing = killed.iter().zip(&fresh).find(|(one, other)| one != other);
     assert_eq!(differing, None, "seed {seed}, {done} came to the end");
@@ -173,10 +173,17 @@ fn change(scratch: &Scratch, random: &mut Random, round: u32) {
     let _ = fs::remove_file(scratch.0.join(format!("code/{program}.rs")));
 }
 
+/// Opens an index as it is: of other contents it would be made anew.
+fn open(scratch: &Scratch, state: &Path) -> Result<Store, Fault> {
+    let mut store = Store::open(state, &insight::contents(&scratch.spec()))?;
+    assert_eq!(store.take_made(), None);
+    Ok(store)
+}
+
 /// Ends the thread, and waits until it has let go of the folder.
-fn end(insight: Insight, state: &Path) {
+fn end(insight: Insight, scratch: &Scratch, state: &Path) {
     drop(insight);
-    while Store::open(state, CONTENTS).is_err() {
+    while open(scratch, state).is_err() {
         thread::yield_now();
     }
 }

@@ -51,6 +51,9 @@ const QUESTIONS_MAX: usize = 32;
 /// Bytes of the thread's stack: SQLite takes some ten thousand, nothing goes deep.
 const STACK_BYTES: usize = 256 * 1024;
 
+/// Raised when the same file would become other passages or other words.
+const CONTENTS_VERSION: u32 = 2;
+
 /// A question, and where the answer goes.
 type Question = (Query, Sender<Found>);
 
@@ -62,6 +65,12 @@ type Shared = Arc<Mutex<Arc<InsightSpec>>>;
 
 fn shared(spec: InsightSpec) -> Shared {
     Arc::new(Mutex::new(Arc::new(spec)))
+}
+
+/// What decides what is in an index, besides the files: an index of anything else is made anew.
+pub fn contents(spec: &InsightSpec) -> String {
+    let limit = spec.file_bytes_max;
+    format!("passages {CONTENTS_VERSION}, files of {limit} bytes")
 }
 
 /// How far the index has come.

@@ -14,7 +14,7 @@ use super::store::write::Read;
 use super::store::{Fault, Store};
 use super::walk::{self, Known, Seen, Walk};
 use super::watch::{self, Watch};
-use super::{Indexing, Question, Shared};
+use super::{Indexing, Question, Shared, contents};
 use crate::insight::answer::Found;
 use crate::insight::spec::InsightSpec;
 use rustix::fd::AsFd;
@@ -28,9 +28,6 @@ const GLANCES_MAX: usize = 64;
 
 /// How long written work may wait for its commit.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Raised when the same file would become other passages or other words.
-const CONTENTS_VERSION: u32 = 2;
 
 /// All that the thread has.
 pub(super) struct Worker {
@@ -245,14 +242,8 @@ impl Worker {
         committed.unwrap_or_else(Step::Fault)
     }
 
-    /// What decides what is in an index.
-    fn contents(&self) -> String {
-        let limit = self.spec.file_bytes_max;
-        format!("passages {CONTENTS_VERSION}, files of {limit} bytes")
-    }
-
     fn open(&mut self) -> Result<Step, Fault> {
-        let mut store = Store::open(&self.spec.state, &self.contents())?;
+        let mut store = Store::open(&self.spec.state, &contents(&self.spec))?;
         if let Some(why) = store.take_made() {
             log::warn!("insight: the index is built anew: {why}");
         }
@@ -267,7 +258,7 @@ impl Worker {
         let Some(store) = self.store.take() else {
             return self.open();
         };
-        self.store = Some(store.rebuild(&self.contents())?);
+        self.store = Some(store.rebuild(&contents(&self.spec))?);
         self.files = 0;
         Ok(Step::Done)
     }
