@@ -52,7 +52,7 @@ const QUESTIONS_MAX: usize = 32;
 const STACK_BYTES: usize = 256 * 1024;
 
 /// Raised when the same file would become other passages or other words.
-const CONTENTS_VERSION: u32 = 2;
+const CONTENTS_VERSION: u32 = 3;
 
 /// A question, and where the answer goes.
 type Question = (Query, Sender<Found>);

@@ -20,6 +20,9 @@ pub const DIRECTIVE: u8 = 3;
 /// Bytes of a literal of one character, and of the names that open a string.
 const NEAR_BYTES_MAX: usize = 32;
 
+/// What may stand before a literal of one character: in Rust, C and C++.
+const CHARACTER_PREFIXES: [&str; 5] = ["b", "L", "u", "u8", "U"];
+
 /// Bytes of a regular expression between slashes.
 const REGEX_BYTES_MAX: usize = 256;
 
@@ -84,6 +87,15 @@ impl Lexer<'_> {
 
     fn is_word_before(&self) -> bool {
         is_word(self.before())
+    }
+
+    /// Whether the word before says of which kind a character is, and is nothing else.
+    fn is_prefix_before(&self) -> bool {
+        let before = &self.bytes[..self.at()];
+        CHARACTER_PREFIXES.iter().any(|prefix| {
+            let rest = before.strip_suffix(prefix.as_bytes());
+            rest.is_some_and(|rest| rest.last().is_none_or(|byte| !is_word(*byte)))
+        })
     }
 
     fn code(&mut self) {
@@ -188,7 +200,7 @@ impl Lexer<'_> {
         self.bytes.len()
     }
 
-    /// Behind `'a'` and `'\n'`; `None` for `'a` and `1'000`.
+    /// Behind `'a'`, `'\n'` and `b'a'`; `None` for `'a` and `1'000`.
     fn character(&self) -> Option<usize> {
         let rest = self.rest();
         let near = &rest[1..rest.len().min(NEAR_BYTES_MAX)];
@@ -199,7 +211,8 @@ impl Lexer<'_> {
         let near = near.get(skipped..)?;
         let close = near.iter().take(reach).position(|byte| *byte == b'\'')?;
         let is_one_line = !near[..close].contains(&b'\n');
-        (is_one_line && !self.is_word_before()).then_some(self.at() + 1 + skipped + close + 1)
+        let begins = !self.is_word_before() || self.is_prefix_before();
+        (is_one_line && begins).then_some(self.at() + 1 + skipped + close + 1)
     }
 
     fn special(&self) -> Option<(usize, u8)> {

@@ -74,6 +74,26 @@ mod tests {
 }
 
 #[test]
+fn quotes_as_characters_open_no_string() {
+    let rust = r##"fn one(byte: u8) -> bool {
+    byte == b'"' || byte == b'\'' || byte == b'{'
+}
+fn two<'b>(text: &'b str) -> &'b str { text }
+fn three(number: u32) -> bool { number == 0xb }
+"##;
+    let expected = [
+        "1-3 one | fn one(byte: u8) -> bool | ",
+        "4-4 two | fn two<'b>(text: &'b str) -> &'b str | ",
+        "5-5 three | fn three(number: u32) -> bool | ",
+    ];
+    assert_eq!(cut("quotes.rs", rust), expected);
+    let cpp = "bool one(int c) {\n  return c == L'\"' || c == u8'{' || c == 0xb'00'u;\n}\n\
+               int two() { return 1'000'000; }\n";
+    let expected = ["1-3 one | bool one(int c) | ", "4-4 two | int two() | "];
+    assert_eq!(cut("quotes.cpp", cpp), expected);
+}
+
+#[test]
 fn c_is_cut_into_functions_types_and_macros() {
     let text = r#"// SPDX-License-Identifier: GPL-2.0
 /* What this file does. */
