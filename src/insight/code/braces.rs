@@ -231,8 +231,9 @@ impl Walk<'_, '_> {
             self.at = self.behind_body(at, 0);
             return;
         }
+        let is_of_macro = self.is_of_macro(range.clone());
         let found = match self.parentheses {
-            0 => head::read(&self.parts.text[range.clone()], mask, self.braces),
+            0 if !is_of_macro => head::read(&self.parts.text[range.clone()], mask, self.braces),
             _ => None,
         };
         let start = self.head.unwrap_or(at);
@@ -246,7 +247,7 @@ impl Walk<'_, '_> {
             }
             Some(found) => self.body(found.name, start, at),
             None if is_deep => self.at = self.behind_body(at, self.column),
-            None if self.is_transparent(range) => self.enter(false),
+            None if is_of_macro || self.is_transparent(range) => self.enter(false),
             None => self.nameless(start, at),
         }
         self.head = None;
@@ -260,9 +261,20 @@ impl Walk<'_, '_> {
         self.parentheses > 0 && closed.is_some_and(|closed| near[closed] == b'}')
     }
 
+    /// Whether braces without a name are around definitions: `extern "C" {`.
     fn is_transparent(&self, range: Range<usize>) -> bool {
         let is_linkage = self.parts.text[range].trim_ascii_end().ends_with('"');
         self.braces.is_open || is_linkage
+    }
+
+    /// Whether braces are around definitions in Rust: what a macro stands for, `(...) => {`, or
+    /// what one is made of, `bitflags! {`.
+    fn is_of_macro(&self, range: Range<usize>) -> bool {
+        let head = self.parts.text[range].trim_ascii_end();
+        let has_macros = self.braces.holders.contains(&"macro_rules");
+        // Not "-> !", which is a type.
+        let name = head.strip_suffix('!').unwrap_or_default();
+        has_macros && (head.ends_with("=>") || name.bytes().next_back().is_some_and(is_word))
     }
 
     fn enter(&mut self, is_named: bool) {

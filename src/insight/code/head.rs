@@ -2,7 +2,7 @@
 //!
 //! | head | name | members |
 //! |---|---|---|
-//! | `pub fn open(path: &Path) -> Store` | `open` | |
+//! | `pub const unsafe fn open(path: &Path) -> Store` | `open` | |
 //! | `impl<T> Live for Watched<T>` | `<Watched as Live>` | yes |
 //! | `func (s *Store) Open() error` | `Store.Open` | |
 //! | `static int __init probe(struct device *d)` | `probe` | |
@@ -232,9 +232,14 @@ fn keyword(parts: &[Part<'_>], braces: &Braces) -> Option<Head> {
         Group(_) | Text | Mark(_) => false,
     };
     let mut at = parts.iter().position(is_known)?;
-    // "enum class Color", "const fn open", "data class Point": the last word names the kind.
-    while parts.get(at + 1).is_some_and(is_known) {
-        at += 1;
+    // "enum class Color", "const unsafe fn open", "data class Point": the last word names the kind.
+    while parts[at] != Word("impl") {
+        let rest = &parts[at + 1..];
+        let modifiers = rest.iter().take_while(|part| is_modifier(part)).count();
+        if !rest.get(modifiers).is_some_and(is_known) {
+            break;
+        }
+        at += 1 + modifiers;
     }
     let Word(kind) = parts[at] else {
         return None;
@@ -252,6 +257,15 @@ fn keyword(parts: &[Part<'_>], braces: &Braces) -> Option<Head> {
         _ => name(rest).or_else(|| assigned_name(&parts[..at]))?,
     };
     Some(Head { name, has_members })
+}
+
+/// Whether a part stands between a word like `const` and the one that names the kind.
+fn is_modifier(part: &Part<'_>) -> bool {
+    match part {
+        Word(word) => ["async", "extern", "unsafe"].contains(word),
+        Text => true,
+        Group(_) | Mark(_) => false,
+    }
 }
 
 /// Whether `struct` and the like, with this behind them, begin a type and not a function that
@@ -366,6 +380,10 @@ fn assigned(parts: &[Part<'_>], braces: &Braces) -> Option<Head> {
         Some(Word("operator") | Mark(b'=' | b'!' | b'<' | b'>'))
     );
     if is_operator || parts.get(at + 1) == Some(&Mark(b'=')) {
+        return None;
+    }
+    // A value of its own inside a macro.
+    if parts.first() == Some(&Word("let")) && !braces.is_open {
         return None;
     }
     let is_class = parts[at..].contains(&Word("class"));

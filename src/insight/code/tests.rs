@@ -94,6 +94,45 @@ fn three(number: u32) -> bool { number == 0xb }
 }
 
 #[test]
+fn what_macros_are_made_of_is_cut_too() {
+    let fields = "        FIELD = $FIELD:ty,\n".repeat(60);
+    let text = format!(
+        r##"macro_rules! number {{
+    (
+{fields}    ) => {{
+        /// Counts the ones.
+        #[doc = concat!("x ", stringify!($T))]
+        pub const unsafe fn count_ones(self) -> u32 {{ 0 }}
+    }};
+    ($x:expr) => {{ let point = Point {{ x: $x }}; point }};
+}}
+bitflags! {{
+    /// How it is opened.
+    pub struct Flags: u32 {{ const READ = 1; }}
+}}
+const unsafe extern "C" fn stop() -> ! {{ abort() }}
+impl const Live for Store {{ fn open() {{}} }}
+"##
+    );
+    let found = cut("numbers.rs", &text);
+    let titles = found
+        .iter()
+        .filter_map(|found| found.split([' ', '|']).nth(1));
+    let titles: Vec<&str> = titles.collect();
+    let expected = [
+        "number",
+        "number::count_ones",
+        "number",
+        "",
+        "Flags",
+        "stop",
+        "<Store",
+    ];
+    assert_eq!(titles, expected, "{found:#?}");
+    assert!(found[1].ends_with("| /// Counts the ones."), "{}", found[1]);
+}
+
+#[test]
 fn c_is_cut_into_functions_types_and_macros() {
     let text = r#"// SPDX-License-Identifier: GPL-2.0
 /* What this file does. */

@@ -55,17 +55,9 @@ pub(in crate::insight) static LANGUAGES: &[Language] = &[
         lexis: Lexis::RUST,
         shape: Shape::Braces(Braces {
             leaves: &[
-                "fn",
-                "struct",
-                "enum",
-                "union",
-                "macro_rules",
-                "macro",
-                "const",
-                "static",
-                "type",
+                "fn", "struct", "enum", "union", "macro", "const", "static", "type",
             ],
-            holders: &["impl", "trait", "mod"],
+            holders: &["impl", "trait", "mod", "macro_rules"],
             ..PLAIN
         }),
         joint: "::",
