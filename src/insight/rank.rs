@@ -264,8 +264,8 @@ const TEST_WEIGHT: f32 = 0.5;
 /// What a definition counts whose name says that it is nobody else's, to one that is.
 const PRIVATE_WEIGHT: f32 = 0.7;
 
-/// Folders of tests and examples, as the index has the words of a path.
-const TEST_FOLDERS: [&str; 7] = [
+/// Folders and modules of tests and examples.
+const TESTS: [&str; 7] = [
     "test", "tests", "testing", "bench", "benches", "examples", "fuzz",
 ];
 
@@ -274,8 +274,8 @@ const TEST_FOLDERS: [&str; 7] = [
 /// more often than its tests, and one with an underline in front of its name less often.
 pub fn standing(path: &str, title: &str, passages: u64, frequency_of_name: u64) -> f32 {
     let used = (1.0 + frequency_of_name as f32).ln() / (2.0 + passages as f32).ln();
-    let mut folders = path.split(['/', '.']);
-    let is_test = folders.any(|folder| TEST_FOLDERS.contains(&folder));
+    let mut names = path.split(['/', '.']).chain(title.split([':', '.']));
+    let is_test = names.any(|name| TESTS.contains(&name));
     let is_private = name_of(title).is_some_and(|name| name.starts_with('_'));
     let mut worth = 1.0 + USED_WEIGHT * used;
     if is_test {

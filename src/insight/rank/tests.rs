@@ -143,6 +143,7 @@ fn what_is_used_stands_before_what_is_not_and_before_tests() {
     let used = standing("src/barrier.rs", "wait", 1000, 400);
     assert!(used > standing("src/barrier.rs", "wait", 1000, 1));
     assert!(used > standing("tests/barrier.rs", "wait", 1000, 400));
+    assert!(used > standing("src/barrier.rs", "tests::wait", 1000, 400));
     assert!(used > standing("src/barrier.rs", "Barrier::_wait", 1000, 400));
     assert_eq!(
         used,
