@@ -107,10 +107,10 @@ impl Work {
         hits
     }
 
-    /// The URIs of all decisions.
-    fn decisions(&self) -> Vec<String> {
+    /// The URIs of all decisions, or of those that are about the words.
+    fn decisions(&self, words: Option<&str>) -> Vec<String> {
         let store = self.worker.store.as_ref().unwrap();
-        let (status, words) = (None, None);
+        let (status, words) = (None, words.map(str::to_string));
         let query = Query::Decisions { status, words };
         match ask::ask(store, &self.worker.spec, &query) {
             Ok(Found::Decisions(decisions)) => decisions.into_iter().map(|each| each.uri).collect(),
@@ -322,19 +322,19 @@ fn a_folder_of_decisions_that_appears_is_known_from_the_next_pass_on() {
     spec.finds_decisions = true;
     let mut work = Work::new(spec);
     work.pass();
-    assert_eq!(work.decisions(), [""; 0]);
+    assert_eq!(work.decisions(None), [""; 0]);
     let record = "# 1. Use lamps\n\n## Status\n\nAccepted\n";
     scene.write("app/docs/adr/0001-use-lamps.md", record);
     work.pass_again();
     let uri = "insight://adr/0001-use-lamps.md";
-    assert_eq!(work.decisions(), [uri]);
+    assert_eq!(work.decisions(None), [uri]);
     assert_eq!(work.worker.spec.decisions, [scene.0.join("app/docs/adr")]);
     fs::rename(scene.0.join("app/docs/adr"), scene.0.join("app/docs/old")).unwrap();
     work.pass_again();
-    assert_eq!(work.decisions(), [""; 0]);
+    assert_eq!(work.decisions(None), [""; 0]);
     fs::rename(scene.0.join("app/docs/old"), scene.0.join("app/adr")).unwrap();
     work.pass_again();
-    assert_eq!(work.decisions(), [uri]);
+    assert_eq!(work.decisions(None), [uri]);
     assert_eq!(work.indexing().trouble, [""; 0]);
 }
 
@@ -347,12 +347,12 @@ fn a_file_on_another_shelf_than_before_is_read_again() {
     spec.sources = vec![scene.0.join("app")];
     let mut work = Work::new(spec.clone());
     work.pass();
-    assert_eq!(work.decisions(), [""; 0]);
+    assert_eq!(work.decisions(None), [""; 0]);
     drop(work);
     spec.finds_decisions = true;
     let mut work = Work::new(spec);
     work.pass();
-    assert_eq!(work.decisions(), ["insight://adr/0001-use-lamps.md"]);
+    assert_eq!(work.decisions(None), ["insight://adr/0001-use-lamps.md"]);
 }
 
 #[test]
@@ -396,4 +396,33 @@ fn questions_wait_for_an_index_that_is_opened_or_made_anew() {
     work.pass();
     assert_eq!(work.found("lamp"), ["a.md"]);
     assert_eq!(work.indexing().trouble, [""; 0]);
+}
+
+#[test]
+fn a_decision_is_judged_as_a_whole() {
+    let scene = Scene::new("wholes");
+    let filler = "What follows from it is told at length, so that it is a section. ".repeat(4);
+    let record = |number: u32, sections: [&str; 2]| {
+        let [context, decision] = sections;
+        let context = format!("## Context\n\n{context} {filler}");
+        let decision = format!("## Decision\n\n{decision} {filler}");
+        let text = format!("# {number}. Record\n\n{context}\n\n{decision}\n");
+        scene.write(&format!("adr/{number:04}-record.md"), text);
+    };
+    record(1, ["A lamp, a lamp.", ""]);
+    record(2, ["A lamp.", "The harbour."]);
+    record(3, ["", ""]);
+    let spec = InsightSpec {
+        notes: Vec::new(),
+        decisions: vec![scene.0.join("adr")],
+        ..scene.spec()
+    };
+    let mut work = Work::new(spec);
+    work.pass();
+    let uri = |number: u32| format!("insight://adr/{number:04}-record.md");
+    // The lamps of the first are in one section, the words that are asked for in none together.
+    assert_eq!(work.decisions(Some("lamp harbour")), [uri(2), uri(1)]);
+    assert_eq!(work.decisions(Some("lamp")), [uri(1), uri(2)]);
+    assert_eq!(work.decisions(Some("zebra")), [""; 0]);
+    assert_eq!(work.decisions(None), [uri(1), uri(2), uri(3)]);
 }
