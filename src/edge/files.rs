@@ -63,25 +63,21 @@ fn seen(place: &Place) -> u64 {
     place.look().map_or(0, |(_, found)| stamp(&found))
 }
 
-/// What the file at `path` says, if it has at most `bytes_max` bytes. No link leads out of
-/// `within`. UTF-16 is given as the text that the index has of it, since it tells lines of that;
-/// all else that is no UTF-8 as the bytes. Whoever calls this waits for the disk.
+/// What a file says, if it has at most `bytes_max` bytes. UTF-16 is given as the text that the
+/// index has of it, since it tells lines of that; all else that is no UTF-8 as the bytes. Whoever
+/// calls this waits for the disk.
 #[cfg(feature = "insight")]
-pub fn read_below(path: PathBuf, within: PathBuf, bytes_max: usize) -> Ended {
-    let place = Place {
-        path,
-        within: Some(within),
-    };
+pub(super) fn read_as_indexed(place: &Place, bytes_max: usize) -> Ended {
     let bytes = match place.read(bytes_max) {
         Ok(bytes) => bytes,
         Err(refused) => return refuse(refused, bytes_max),
     };
     if !encoding::is_utf_16(&bytes) {
-        return shown(&place, Body::of(bytes), false);
+        return shown(place, Body::of(bytes), false);
     }
     match encoding::text(bytes.clone(), bytes_max) {
-        Ok(Some(text)) => shown(&place, Body::Text(text), false),
-        Ok(None) => shown(&place, Body::of(bytes), false),
+        Ok(Some(text)) => shown(place, Body::Text(text), false),
+        Ok(None) => shown(place, Body::of(bytes), false),
         Err(TooLong) => refuse(Refused::TooLarge, bytes_max),
     }
 }

@@ -1,7 +1,8 @@
 //! The thread, as tools and resources see it.
 
 use super::{Indexing, Insight, State};
-use crate::edge::files::read_below;
+use crate::edge::files::read_as_indexed;
+use crate::edge::place::Place;
 use crate::edge::unblock;
 use crate::insight::query::Query;
 use crate::insight::spec::SCHEME;
@@ -16,7 +17,6 @@ use crate::tool::{ServerTask, Work};
 use crate::wire::json::{self, Object};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -128,13 +128,8 @@ pub fn resources(insight: Insight, bytes_max: usize) -> (Collection, ResourceTem
     (collection, template)
 }
 
-/// A file that is one of those that are read.
-struct Place {
-    path: PathBuf,
-    within: PathBuf,
-}
-
 impl Files {
+    /// Where a file is that is one of those that are read.
     fn find(&self, uri: &str) -> Option<Place> {
         let spec = self.insight.spec();
         let mut folders = spec.folders().into_iter();
@@ -145,18 +140,18 @@ impl Files {
         let way = way(rest).filter(|way| spec.takes(way))?;
         Some(Place {
             path: folder.path.join(OsString::from_vec(way)),
-            within: folder.within,
+            within: Some(folder.within),
         })
     }
 }
 
 impl Live for Files {
     fn start(&self, asked: &Asked<'_>) -> Begun {
-        let Some(Place { path, within }) = self.find(asked.name) else {
+        let Some(place) = self.find(asked.name) else {
             return Begun::Over(Ended::ResourceUnknown);
         };
         let bytes_max = self.bytes_max;
-        let begin = Begin::new(move |_| unblock(move || read_below(path, within, bytes_max)));
+        let begin = Begin::new(move |_| unblock(move || read_as_indexed(&place, bytes_max)));
         Begun::Work(Work::Function(begin))
     }
 

@@ -3,7 +3,8 @@
 use super::super::custom::with_decisions;
 use super::super::{State, shared};
 use super::*;
-use crate::edge::files::read_below;
+use crate::edge::files::read_as_indexed;
+use crate::edge::place::Place;
 use crate::insight::answer::Hit;
 use crate::insight::query::Query;
 use crate::tool::catalogue::Body;
@@ -287,7 +288,11 @@ fn lines_of_utf_16_are_those_of_what_its_resource_shows() {
     for hit in hits {
         assert_eq!((hit.line, hit.line_last), (104, 106));
         assert!(hit.snippet.starts_with("## Lampe"), "{hit:?}");
-        let shown = read_below(hit.path.into(), scene.0.join("notes"), 10_000);
+        let place = Place {
+            path: hit.path.into(),
+            within: Some(scene.0.join("notes")),
+        };
+        let shown = read_as_indexed(&place, 10_000);
         let Ended::Contents(contents) = shown else {
             panic!("{shown:?}")
         };
