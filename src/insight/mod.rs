@@ -16,8 +16,8 @@
 //! | [`language`] | languages of programs, and the shapes of their definitions |
 //! | [`answer`] | what is found, as text and as `structuredContent` |
 //! | [`fields`] | what a passage tells, by where it says it |
-//! | [`kin`] | words of one meaning |
 //! | [`rank`] | how well passages fit a question |
+//! | [`synonyms`] | words of one meaning |
 //! | [`snippet`] | the part of a passage that is shown |
 //! | [`words`] | a text as words, a question as words |
 //! | [`tool`] | the tools that ask |
@@ -28,13 +28,13 @@ pub mod cut;
 pub mod decision;
 pub mod encoding;
 pub mod fields;
-pub mod kin;
 pub mod language;
 pub mod notes;
 pub mod query;
 pub mod rank;
 pub mod snippet;
 pub mod spec;
+pub mod synonyms;
 pub mod tool;
 pub mod words;
 

@@ -6,7 +6,7 @@
 //! before they saturate, BM25F), and a passage that has all of them more than one that has some of
 //! them often.
 
-use super::kin::kin;
+use super::synonyms::synonyms;
 use super::words;
 
 /// Fields of a passage: its name, the sentence that its comment begins with, the rest of the
@@ -64,7 +64,7 @@ pub struct Formula {
     /// How much further words count that stand for a word which another has stood for already.
     pub further: f32,
     /// How much words of the same meaning count.
-    pub kin: f32,
+    pub synonyms: f32,
 }
 
 /// For definitions in programs.
@@ -74,7 +74,7 @@ pub const CODE: Formula = Formula {
     saturation: 2.0,
     coverage: 0.75,
     further: 0.5,
-    kin: 0.75,
+    synonyms: 0.75,
 };
 
 /// For sections of documents.
@@ -84,14 +84,14 @@ pub const TEXT: Formula = Formula {
     saturation: 1.2,
     coverage: 0.5,
     further: 0.3,
-    kin: 0.3,
+    synonyms: 0.3,
 };
 
 /// For decisions, each as a whole: its words are told over all of it, so they saturate later.
 pub const DECISION: Formula = Formula {
     saturation: 4.0,
     coverage: 0.0,
-    kin: 0.2,
+    synonyms: 0.2,
     ..TEXT
 };
 
@@ -113,8 +113,8 @@ pub fn terms(question: &str, formula: &Formula, vocabulary: &dyn Vocabulary) -> 
     }
     for (group, asked) in asked.iter().enumerate() {
         let is_known = terms.iter().any(|term| term.group == group);
-        for word in kin(&asked.written) {
-            add(&mut terms, vocabulary, &word, group, formula.kin);
+        for word in synonyms(&asked.written) {
+            add(&mut terms, vocabulary, &word, group, formula.synonyms);
         }
         if !is_known {
             for (word, likeness) in alike(&asked.word, vocabulary) {

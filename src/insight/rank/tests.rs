@@ -89,7 +89,7 @@ fn a_word_of_the_same_meaning_counts_less_than_what_was_asked() {
 
 #[test]
 fn an_endless_question_has_so_many_words_and_no_more() {
-    let question = include_str!("../kin.txt");
+    let question = include_str!("../synonyms.txt");
     let all = All;
     assert_eq!(terms(question, &CODE, &all).len(), TERMS_MAX);
     assert_eq!(terms("", &CODE, &all), []);
